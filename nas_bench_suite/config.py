@@ -1,0 +1,88 @@
+"""Checks of what a user wrote, and the sentences that a wrong value gets.
+
+Every complaint is a `ConfigError` whose text says what is wrong, where, and what would be accepted. The command line prints that sentence
+and ends with exit code 2; a program that uses the package sees an ordinary `ValueError`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """A wrong option, key or file, described in one sentence."""
+
+
+def nearest(name: str, accepted: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the accepted name closest to `name`, or an empty string if none is close."""
+    match = difflib.get_close_matches(str(name), list(accepted), n=1, cutoff=0.6)
+    return f" (did you mean '{match[0]}'?)" if match else ""
+
+
+def check_choice(where: str, value: Any, accepted: Iterable[Any]) -> Any:
+    """Return `value` if it is one of `accepted`.
+
+    Raises:
+        ConfigError: naming `where`, the value and what would be accepted.
+    """
+    accepted = list(accepted)
+    if value not in accepted or (isinstance(value, bool) and not any(value is choice for choice in accepted)):
+        names = ", ".join(str(choice) for choice in accepted)
+        raise ConfigError(f"{where}={value} is not known{nearest(str(value), map(str, accepted))}; accepted: {names}.")
+    return value
+
+
+def check_int(where: str, value: Any, low: int | None = None, high: int | None = None) -> int:
+    """Return `value` as an int within [low, high].
+
+    Raises:
+        ConfigError: if it is no whole number or lies outside.
+    """
+    whole = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value) and float(value).is_integer()
+    if not whole or (low is not None and value < low) or (high is not None and value > high):
+        raise ConfigError(f"{where}={value} is out of range; accepted: a whole number{_interval(low, high)}.")
+    return int(value)
+
+
+def check_float(
+    where: str,
+    value: Any,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> float:
+    """Return `value` as a float within [low, high]; `open_low` and `open_high` exclude the ends.
+
+    Raises:
+        ConfigError: if it is no finite number or lies outside.
+    """
+    number = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
+    if number:
+        below = low is not None and (value < low or (open_low and value == low))
+        above = high is not None and (value > high or (open_high and value == high))
+        number = not (below or above)
+    if not number:
+        raise ConfigError(f"{where}={value} is out of range; accepted: a number{_interval(low, high, open_low, open_high)}.")
+    return float(value)
+
+
+def check_bool(where: str, value: Any) -> bool:
+    """Return `value` if it is a bool; raises `ConfigError` otherwise."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where}={value} is not a truth value; accepted: true, false.")
+    return value
+
+
+def _interval(low: float | None, high: float | None, open_low: bool = False, open_high: bool = False) -> str:
+    if low is None and high is None:
+        return ""
+    if low is None:
+        return f" {'below' if open_high else 'at most'} {high}"
+    if high is None:
+        return f" {'above' if open_low else 'of at least'} {low}"
+    return f" in {'(' if open_low else '['}{low}, {high}{')' if open_high else ']'}"
