@@ -15,7 +15,7 @@ from nas_bench_suite.optimizer import Task
 
 INVALID_IN_A_ROW = 10_000  # a trial that draws this many invalid strings in a row gives up for this call
 REPEATS_IN_A_ROW = 200_000  # with repeats skipped: this many strings without a new cell count as 'no cells left'
-_EMPTY = np.int64(-1)  # no cell has this id
+_EMPTY = np.int64(-1)  # the id of an invalid string, so of no cell
 
 
 class Taken(NamedTuple):
@@ -73,9 +73,12 @@ class UniformStrings:
         strings = np.empty((len(rows), *self._strings.shape[1:]), dtype=np.int64)
         draw_strings(task.streams.typed(self.purpose), rows, task.space.sizes, strings)
         self._strings[rows] = strings
-        self._valid[rows] = task.space.is_valid(strings) if task.reject_invalid else True
-        if not self.repeats:
-            self._ids[rows] = task.space.cell_id(strings)
+        if self.repeats:
+            self._valid[rows] = task.space.is_valid(strings) if task.reject_invalid else True
+        else:
+            ids = task.space.cell_id(strings)
+            self._ids[rows] = ids
+            self._valid[rows] = ids != _EMPTY if task.reject_invalid else True
         self._next[rows] = 0
 
 
