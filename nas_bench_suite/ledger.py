@@ -172,7 +172,16 @@ class Ledger:
     )  # fmt: skip
 
     def __init__(
-        self, trials: int, budget: int, costs: np.ndarray, num_runs: int, generators: Any, *, two_runs: bool, charge_invalid: bool, free_repeats: bool
+        self,
+        trials: int,
+        budget: int,
+        costs: np.ndarray,
+        num_runs: int,
+        generators: Any,
+        *,
+        two_runs: bool,
+        charge_invalid: bool,
+        free_repeats: bool,
     ) -> None:
         self.costs = np.asarray(costs, dtype=np.int64)
         self.total = int(budget * self.costs[-1])

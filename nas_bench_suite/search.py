@@ -177,9 +177,7 @@ def _opening_slots(slot_row: np.ndarray, trial: np.ndarray, row: np.ndarray) -> 
     return np.argmax(slot_row[trial] == row[:, None], axis=1)
 
 
-def _record(
-    ledger: Ledger, benchmark: Benchmark, protocol: Protocol, first_trial: int, optimizer_seconds: float, began: float
-) -> SearchRecord:
+def _record(ledger: Ledger, benchmark: Benchmark, protocol: Protocol, first_trial: int, optimizer_seconds: float, began: float) -> SearchRecord:
     """Flatten the books."""
     trials = len(ledger.rows)
     trial = np.repeat(np.arange(trials), ledger.rows)

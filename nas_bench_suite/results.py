@@ -1,0 +1,245 @@
+"""Result files: written whole or not at all, read back checked, skipped when complete.
+
+A *run* is one configuration; its folder is `<output_dir>/<benchmark>/<label>/<budget>-<key>/`, where `key` is a hash of everything that
+determines the result (not of the number of trials, the device or paths). A run is made in blocks on an absolute grid of trials:
+
+    config.yaml                        what determines the result, resolved
+    trials-000000-000049.json          the manifest: versions, commit, source hash, host, seconds, and the ledger of each trial
+    trials-000000-000049.parquet       one row a charged query: `QUERY_COLUMNS`
+
+The manifest is written first and the query file last, each under a temporary name and then renamed, so a query file that exists is
+complete and has its provenance. Query files hold nothing that depends on when, where or in how many pieces they were made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nas_bench_suite.config import ConfigError
+from nas_bench_suite.search import SearchRecord
+
+FORMAT = 1
+QUERY_COLUMNS: dict[str, pa.DataType] = {
+    "trial": pa.int32(),
+    "query": pa.int32(),
+    "cell_id": pa.int64(),
+    "run": pa.int8(),
+    "fidelity": pa.int32(),
+    "validation": pa.float64(),
+    "test": pa.float64(),
+    "seconds": pa.float64(),
+    "status": pa.int8(),
+    "spent": pa.int64(),
+}
+_SCHEMA = pa.schema(list(QUERY_COLUMNS.items()))
+_BLOCK = re.compile(r"trials-(\d{6,})-(\d{6,})\.parquet")
+_TEMPORARY = re.compile(r"\.partial-(?P<host>.+)-(?P<pid>\d+)-.*")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it exists complete or not at all.
+
+    Raises:
+        ConfigError: if it cannot be written (no permission, full disk); nothing is left behind.
+    """
+    partial = path.with_name(f".partial-{socket.gethostname()}-{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(partial, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ConfigError(f"{path} cannot be written: {error.strerror or error}; what was finished before is kept.") from None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove partial files that processes of this host left when they were killed."""
+    for path in folder.glob(".partial-*"):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and match["host"] == socket.gethostname() and not _alive(int(match["pid"])):
+            path.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def run_key(config: dict[str, Any]) -> str:
+    """Eight hexadecimal digits that identify what determines a result: a hash of `config`, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of trials `first` .. `last` on disk."""
+
+    folder: Path
+    first: int
+    last: int
+
+    @property
+    def path(self) -> Path:
+        """The query file."""
+        return self.folder / f"trials-{self.first:06d}-{self.last:06d}.parquet"
+
+    @property
+    def manifest_path(self) -> Path:
+        return self.path.with_suffix(".json")
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def write(self, record: SearchRecord, provenance: dict[str, Any]) -> None:
+        """Write the block whole or not at all.
+
+        Raises:
+            ConfigError: if it cannot be written.
+        """
+        table = pa.table({name: pa.array(record.queries[name], type=kind) for name, kind in QUERY_COLUMNS.items()}, schema=_SCHEMA)
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd", version="2.6", store_schema=False, use_dictionary=True)
+        content = buffer.getvalue()
+        manifest = {
+            "format": FORMAT,
+            **provenance,
+            "seconds": record.seconds,
+            "query_file": self.path.name,
+            "query_sha256": hashlib.sha256(content).hexdigest(),
+            "ledger": {name: _plain(column) for name, column in record.ledger.items()},
+        }
+        write_whole(self.manifest_path, json.dumps(manifest, indent=1, allow_nan=False).encode())
+        write_whole(self.path, content)
+
+    def manifest(self) -> dict[str, Any]:
+        """Read the manifest.
+
+        Raises:
+            ConfigError: if it is missing, unreadable or of another format.
+        """
+        try:
+            manifest = json.loads(self.manifest_path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{self.manifest_path} cannot be read ({error}); remove it and {self.path.name}, and run the job again.") from None
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or "ledger" not in manifest:
+            raise ConfigError(f"{self.manifest_path} is no manifest of format {FORMAT}; remove it and {self.path.name}, and run the job again.")
+        return manifest
+
+    def ledger(self) -> dict[str, np.ndarray]:
+        """One array a column of the ledger, over the block's trials; missing numbers are NaN."""
+        ledger = self.manifest()["ledger"]
+        return {name: np.array([np.nan if value is None else value for value in column]) for name, column in ledger.items()}
+
+    def queries(self) -> dict[str, np.ndarray]:
+        """Read the query file, checked against the manifest: one array a column of `QUERY_COLUMNS`.
+
+        Raises:
+            ConfigError: if it is missing, damaged or has other columns.
+        """
+        advice = "remove it and run the job again"
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{self.path} cannot be read ({error.strerror or error}); {advice}.") from None
+        if hashlib.sha256(content).hexdigest() != self.manifest().get("query_sha256"):
+            raise ConfigError(f"{self.path} is damaged (its content does not match its manifest); {advice}.")
+        try:
+            table = pq.read_table(io.BytesIO(content))
+        except (pa.ArrowException, OSError) as error:
+            raise ConfigError(f"{self.path} is no readable query file ({error}); {advice}.") from None
+        if table.schema.names != list(QUERY_COLUMNS):
+            raise ConfigError(f"{self.path} has columns {table.schema.names}; accepted: {list(QUERY_COLUMNS)}.")
+        return {name: table.column(name).to_numpy() for name in QUERY_COLUMNS}
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one configuration."""
+
+    folder: Path
+
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration.
+
+        Raises:
+            ConfigError: if config.yaml is missing, unreadable, or does not belong to this folder.
+        """
+        from omegaconf import OmegaConf
+
+        path = self.folder / "config.yaml"
+        try:
+            config = OmegaConf.to_container(OmegaConf.load(path))
+        except Exception as error:  # yaml and omegaconf raise many kinds
+            raise ConfigError(f"{path} cannot be read ({str(error).splitlines()[0]}); run the job again to have it written.") from None
+        if not isinstance(config, dict) or not self.folder.name.endswith("-" + run_key({str(k): v for k, v in config.items()})):
+            raise ConfigError(f"{path} does not belong to the folder it lies in; remove the folder {self.folder} and run the job again.")
+        return {str(key): value for key, value in config.items()}
+
+    def blocks(self) -> list[Block]:
+        """The complete blocks, by first trial."""
+        found = [_BLOCK.fullmatch(path.name) for path in self.folder.glob("trials-*.parquet")]
+        return sorted((Block(self.folder, int(m[1]), int(m[2])) for m in found if m), key=lambda block: block.first)
+
+    def block(self, first: int, size: int) -> Block:
+        """The block of `size` trials that starts at `first`."""
+        return Block(self.folder, first, first + size - 1)
+
+
+def find_runs(output_dir: str | Path) -> Iterator[Run]:
+    """Every run below `output_dir` that has at least one complete block, in the order of their paths."""
+    for folder in sorted({path.parent for path in Path(output_dir).glob("*/*/*-*/trials-*.parquet")}):
+        yield Run(folder)
+
+
+def _plain(column: np.ndarray) -> list[Any]:
+    """A column as JSON values; NaN becomes null."""
+    if column.dtype.kind == "f":
+        return [None if np.isnan(value) else float(value) for value in column]
+    return list(column.tolist())
+
+
+@lru_cache(maxsize=1)
+def git_commit(root: Path) -> dict[str, Any]:
+    """The commit that the code at `root` was run from, and whether its tracked files differ from it."""
+    import subprocess
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    status = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
+
+
+def source_hash(paths: list[Path]) -> str:
+    """A hash of the Python files among and below `paths`."""
+    digest = hashlib.sha256()
+    files = sorted({file for path in paths for file in ([path] if path.is_file() else path.rglob("*.py"))})
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
