@@ -10,13 +10,13 @@ Notation and shapes
     form    a pruned graph: V = k + 2 vertices, all of them on paths, and its V (V - 1) / 2 edge bits row by row
     a form's entries in `ids` are its 3^k operation codes, vertex by vertex in digit order
 
-    packed  int32[2^21]     offset of the form of each mask in `ids`, times 32, plus keep; -1 where the mask is invalid
+    packed  int32[2^21]     offset of the form of each mask in `ids`, times 32, plus keep; 32 E where the mask is invalid
     gather  int32[32, 243]  the code of the kept vertices alone
-    ids     int32[E]        the cell of every (form, code)
+    ids     int32[E + 1]    the cell of every (form, code), and -1 at the end, where invalid masks lead
     first   int32[n]        entry of each cell's representative in `ids`
     forms   int32[n]        its form's bits;  vertices, codes: int8[n], int16[n]
 
-so `id = ids[(packed[mask] >> 5) + gather[packed[mask] & 31, code]]`.
+so `id = ids[(packed[mask] >> 5) + gather[packed[mask] & 31, code]]`, without a branch.
 
 Ids are dense and fixed for good, since shipped tables are indexed by them: cells ascend by (vertices, form bits, code) of their representative,
 which is the least (form bits, code) over all orders of the inner vertices that keep the matrix upper triangular.
@@ -43,7 +43,7 @@ CODES = 3**INNER
 STRINGS = (1 << EDGES) * CODES  # 509,607,936
 NUM_CELLS = 423_624
 CHECKSUM = "848a25016f4904cb"  # of the enumeration: see `Cells.checksum`
-_CACHE_NAME = "nasbench101-cells-1"
+_CACHE_NAME = "nasbench101-cells-2"
 
 
 @njit(cache=True)
@@ -250,6 +250,11 @@ class Cells(NamedTuple):
     vertices: np.ndarray
     codes: np.ndarray
 
+    @property
+    def invalid(self) -> int:
+        """What `packed` holds for an invalid mask."""
+        return 32 * (len(self.ids) - 1)
+
     def checksum(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of (vertices, form bits, code) of all cells in id order."""
         rows = np.stack([self.vertices.astype("<i4"), self.forms.astype("<i4"), self.codes.astype("<i4")], axis=1)
@@ -274,7 +279,7 @@ def enumerate_cells() -> Cells:
         base[rows] = place[bits[rows]]
         total += len(forms) * 3**k
         parts.append((forms, offsets))
-    ids = np.full(total, -1, dtype=np.int32)
+    ids = np.full(total + 1, -1, dtype=np.int32)
     first = np.zeros(total, dtype=np.int32)
     cell_forms = np.zeros(total, dtype=np.int32)
     codes = np.zeros(total, dtype=np.int16)
@@ -283,7 +288,7 @@ def enumerate_cells() -> Cells:
         bounds.append(_enumerate(forms, offsets, k, _orders(k), bounds[-1], ids, first, cell_forms, codes))
     count = bounds[-1]
     vertices = np.repeat(np.arange(2, 8, dtype=np.int8), np.diff(bounds))
-    packed = np.where(base >= 0, base * 32 + keeps, -1).astype(np.int32)
+    packed = np.where(base >= 0, base * 32 + keeps, 32 * total).astype(np.int32)
     return Cells(packed, _gather_table(), ids, first[:count].copy(), cell_forms[:count].copy(), vertices, codes[:count].copy())
 
 
