@@ -1,7 +1,12 @@
-"""Hydra's basic sweeper, in which a job that cannot run does not keep the others from running.
+"""Hydra's basic sweeper, in which a job that cannot run does not keep the others from running, and which can run a union of products.
 
 A job whose configuration cannot be composed is set aside with its sentence; after the sweep one table shows all jobs, and the failed ones
 are listed last.
+
+Tables need several products (rows at one setting, the orderings of one method), which one cartesian product can't express. A config in
+conf/experiment/ lists them in `hydra.sweeper.products`, each a mapping from key to comma-separated values, and may name other experiments whose
+products it takes over (`hydra.sweeper.experiments`). The jobs are those of all products, in order, without duplicates. What the command line gives
+holds for every job and wins: `-m +experiment=table3 trials=50 optimizer=random` is one row of that table.
 """
 
 from __future__ import annotations
@@ -12,7 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
+from hydra.types import RunMode
+from omegaconf import OmegaConf
 
 from nas_bench_suite.messages import sentence_for
 from nas_bench_suite.report import print_results
@@ -27,6 +36,38 @@ _failures: list[str] = []
 
 class SuiteSweeper(BasicSweeper):
     """The sweeper that `conf/config.yaml` selects."""
+
+    def __init__(
+        self,
+        max_batch_size: int | None = None,
+        params: dict[str, str] | None = None,
+        products: Sequence[dict[str, Any]] = (),
+        experiments: Sequence[str] = (),
+    ) -> None:
+        super().__init__(max_batch_size, params)
+        self.products, self.experiments = list(products), list(experiments)
+
+    def all_products(self) -> list[dict[str, Any]]:
+        """The products of the experiments that this one names, then its own."""
+        assert self.hydra_context is not None and self.config is not None
+        products: list[dict[str, Any]] = []
+        for name in self.experiments:
+            found = self.hydra_context.config_loader.load_configuration(
+                config_name=self.config.hydra.job.config_name, overrides=[f"+experiment={name}"], run_mode=RunMode.MULTIRUN
+            )
+            products += OmegaConf.to_container(found.hydra.sweeper.products, resolve=True)  # type: ignore[arg-type, operator]
+        return products + self.products
+
+    def split_arguments(self, overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:  # type: ignore[override]
+        """The override lists of all jobs, in batches: the union over products of each product with the command line's `overrides`."""
+        assert self.hydra_context is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        jobs: dict[tuple[str, ...], list[str]] = {}
+        for product in self.all_products() or [{}]:
+            own = parser.parse_overrides([f"{key}={value}" for key, value in product.items()])
+            for job in BasicSweeper.split_arguments(own + list(overrides), None)[0]:
+                jobs.setdefault(tuple(sorted(job)), list(job))
+        return list(BasicSweeper.split_overrides_to_chunks(list(jobs.values()), max_batch_size))
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose every job; take those that fail out of the batch."""
@@ -62,5 +103,8 @@ def register(failures: list[str]) -> None:
     _failures = failures
     Plugins.instance().class_name_to_class[_NAME] = SuiteSweeper
     ConfigStore.instance().store(
-        group="hydra/sweeper", name="suite", node={"_target_": _NAME, "max_batch_size": None, "params": None}, provider="nas_bench_suite"
+        group="hydra/sweeper",
+        name="suite",
+        node={"_target_": _NAME, "max_batch_size": None, "params": None, "products": [], "experiments": []},
+        provider="nas_bench_suite",
     )

@@ -1,0 +1,76 @@
+"""One name, one colour, one dash and one marker a method, used by every figure and by the report.
+
+The eight methods of tables 3 and 5 take the eight colours of Okabe and Ito, which stay apart under the common colour deficiencies; variants of
+a method take a darker or lighter shade of its colour with a dash and a marker of their own, so that no line is told by colour alone.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import zlib
+from dataclasses import dataclass
+
+DASHES = {"solid": "", "dashed": "6 3", "dotted": "2 2", "dashdot": "7 2 2 2"}  # matplotlib's name -> SVG dash array
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a method is shown: its name in print, hex colour, matplotlib line style and marker."""
+
+    name: str
+    color: str
+    dash: str = "solid"
+    marker: str = "o"
+
+
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#C9B800", "#0072B2", "#D55E00", "#CC79A7",
+)  # fmt: skip
+
+STYLES: dict[str, Style] = {
+    "random": Style("Random Search", BLACK, "solid", "o"),
+    "remaade": Style("ReMAADE", VERMILLION, "solid", "s"),
+    "remaade_medium": Style("ReMAADE (medium term)", "#D55E01", "solid", "s"),
+    "remaade_ppo": Style("ReMAADE with PPO", "#8F3F00", "dashed", "D"),
+    "remaade_ranked": Style("ReMAADE, rank advantage", "#FF9A4D", "dashdot", "P"),
+    "remaade_tuned": Style("ReMAADE (tuned)", "#A84A00", "dotted", "X"),
+    "remaade_ppo_tuned": Style("ReMAADE with PPO (tuned)", "#6B2F00", "dotted", "d"),
+    "reinforce": Style("Plain REINFORCE", "#7F7F7F", "dashed", "^"),
+    "reinforce_tuned": Style("Plain REINFORCE (tuned)", "#555555", "dotted", "^"),
+    "reinforce_made": Style("REINFORCE with MADE", "#B8960C", "dashed", "v"),
+    "reinforce_made_tuned": Style("REINFORCE with MADE (tuned)", "#7D6608", "dotted", "v"),
+    "reinforce_nade": Style("REINFORCE with NADE", "#A9A9E8", "dashed", "<"),
+    "reinforce_nade_tuned": Style("REINFORCE with NADE (tuned)", "#6C6CC4", "dotted", "<"),
+    "reinforce_lstm": Style("REINFORCE with LSTM", "#66C2A5", "dashed", ">"),
+    "reinforce_lstm_tuned": Style("REINFORCE with LSTM (tuned)", "#3C8D73", "dotted", ">"),
+    "regularized_evolution": Style("Reg Evolution", BLUE, "solid", "^"),
+    "regularized_evolution_small": Style("Reg Evolution (population 30)", "#4FA3D9", "dashed", "v"),
+    "local_search": Style("Local search", "#00583F", "dashdot", "*"),
+    "tpe": Style("TPE", ORANGE, "solid", "v"),
+    "tpe_hyperopt": Style("TPE (hyperopt)", "#9C6C00", "dotted", "v"),
+    "bohb": Style("BOHB", YELLOW, "solid", "D"),
+    "bohb_hpbandster": Style("BOHB (hpbandster)", "#8A7F00", "dotted", "D"),
+    "bananas": Style("BANANAS", GREEN, "solid", "P"),
+    "bananas_medium": Style("BANANAS (medium term)", "#009E74", "solid", "P"),
+    "nasbot": Style("NASBOT", SKY, "solid", "<"),
+    "nasbot_as_run": Style("NASBOT, distance as commonly run", "#2F7FAF", "dotted", "<"),
+    "alphax": Style("Alpha X", PURPLE, "solid", ">"),
+}
+# Labels of tables 3 and 5, whose colours must stay apart for colour-blind readers.
+PRINCIPAL = ("random", "remaade", "regularized_evolution", "tpe", "bohb", "bananas", "nasbot", "alphax")
+
+
+def style(label: str) -> Style:
+    """The style of a config label; a label that is not listed gets one of its own, the same in every session."""
+    if label in STYLES:
+        return STYLES[label]
+    code = zlib.crc32(label.encode())
+    red, green, blue = colorsys.hls_to_rgb((code % 360) / 360, 0.35 + 0.2 * ((code >> 9) % 100) / 100, 0.55)
+    color = "#{:02X}{:02X}{:02X}".format(*(round(255 * channel) for channel in (red, green, blue)))
+    return Style(label, color, list(DASHES)[1 + (code >> 16) % 3], "ox^v<>sDPX*"[(code >> 18) % 11])
+
+
+def order(labels: list[str]) -> list[str]:
+    """`labels` in the order of `STYLES`, unlisted ones last by name."""
+    known = list(STYLES)
+    return sorted(labels, key=lambda label: (known.index(label) if label in known else len(known), label))
