@@ -1,0 +1,34 @@
+"""Autoregressive distributions over architectures: MAADE and what it is compared with.
+
+`make_policy` builds one by name; modules are imported when asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optimizers.parts.policies.base import Policy
+
+POLICIES: dict[str, str] = {
+    "maade": "optimizers.parts.policies.maade:MAADE",
+    "made": "optimizers.parts.policies.made:MADE",
+    "nade": "optimizers.parts.policies.nade:NADE",
+    "lstm": "optimizers.parts.policies.lstm:LSTM",
+    "independent": "optimizers.parts.policies.independent:Independent",
+}
+
+
+def policy_class(name: str) -> type[Policy]:
+    """The class of the policy called `name` (one of `POLICIES`)."""
+    module, attribute = POLICIES[name].split(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def make_policy(name: str, space: Any, **options: Any) -> Policy:
+    """Build the policy called `name` for a search space; `options` as the class takes them (unknown to it: left out)."""
+    from optimizers.parts.policies.base import Layout
+
+    cls = policy_class(name)
+    return cls(Layout.of(space), **{key: value for key, value in options.items() if key in cls.options})

@@ -1,0 +1,197 @@
+"""Compiled passes of MAADE with one block, over tables that are folded once for all strings of a trial.
+
+With M = 1 the score of variable i for an earlier variable depends on i and on that variable's key alone, and attention is linear in the keys. So
+
+    weight[i, k]  = exp(score(q_i, key_k)),         key_hidden[k] = W1 key_k,      query_hidden[i] = W1 q_i + b1,
+    out_weight[k] = W2^T density_weight[k],         out_bias[k]   = density_bias[k] + density_weight[k] . b2
+
+are tables of a trial, and a string costs, for each position t with variable i = z_t,
+
+    hidden = tanh(query_hidden[i] + sum_s weight[i, k_s] key_hidden[k_s] / sum_s weight[i, k_s]),   s = positions before t
+    logits = out_weight[keys of i] hidden + out_bias[keys of i].
+
+Notation (see `base`): T trials, C strings, N variables, K keys, d width; tables [T, N, K], [T, K, d], [T, N, d], [T, K, d], [T, K]. Trials are
+gone through one by one, so a trial's numbers are the same whatever block it lies in.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+_FAST = {"cache": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}, "error_model": "numpy"}
+
+
+@njit(**_FAST)
+def _tanh(x, width):  # pragma: no cover - compiled
+    """tanh of x[:width] in place, to 3e-13: Lambert's continued fraction at x / 4, then tanh 2y = 2 tanh y / (1 + tanh^2 y) twice.
+
+    Unlike the library's tanh this is plain arithmetic, which the compiler turns into vector instructions.
+    """
+    one = x.dtype.type(1.0)
+    quarter, limit = x.dtype.type(0.25), x.dtype.type(20.0)
+    a0, a1, a2 = x.dtype.type(135135.0), x.dtype.type(17325.0), x.dtype.type(378.0)
+    b1, b2, b3 = x.dtype.type(62370.0), x.dtype.type(3150.0), x.dtype.type(28.0)
+    for j in range(width):
+        y = min(max(x[j], -limit), limit) * quarter
+        z = y * y
+        u = y * (a0 + z * (a1 + z * (a2 + z))) / (a0 + z * (b1 + z * (b2 + z * b3)))
+        u = (u + u) / (one + u * u)
+        x[j] = (u + u) / (one + u * u)
+
+
+@njit(**_FAST)
+def _hidden(weight, key_hidden, query_hidden, seen, count, i, hidden):  # pragma: no cover - compiled
+    """Fill hidden[d] for variable i after the keys seen[:count]; return the sum of the attention weights."""
+    d = len(hidden)
+    total = weight.dtype.type(0.0)
+    if count == 0:
+        for j in range(d):
+            hidden[j] = query_hidden[i, j]
+    else:
+        for j in range(d):
+            hidden[j] = weight.dtype.type(0.0)
+        for s in range(count):
+            k = seen[s]
+            e = weight[i, k]
+            total += e
+            for j in range(d):
+                hidden[j] += e * key_hidden[k, j]
+        scale = weight.dtype.type(1.0) / total
+        for j in range(d):
+            hidden[j] = query_hidden[i, j] + scale * hidden[j]
+    _tanh(hidden, d)
+    return total
+
+
+@njit(**_FAST)
+def _log_softmax(out_weight, out_bias, hidden, first, size, logs):  # pragma: no cover - compiled
+    """Fill logs[:size] with the log-probabilities of the choices whose keys begin at `first`."""
+    d = len(hidden)
+    highest = -np.inf
+    for a in range(size):
+        dot = hidden.dtype.type(0.0)
+        for j in range(d):
+            dot += out_weight[first + a, j] * hidden[j]
+        logs[a] = dot + out_bias[first + a]
+        highest = max(highest, logs[a])
+    total = 0.0
+    for a in range(size):
+        total += math.exp(logs[a] - highest)
+    shift = highest + math.log(total)
+    for a in range(size):
+        logs[a] -= shift
+
+
+@njit(**_FAST)
+def sample_strings(weight, key_hidden, query_hidden, out_weight, out_bias, offsets, sizes, orders, uniforms, out):  # pragma: no cover - compiled
+    """Fill out int64[T, C, N] with strings drawn by uniforms [T, C, N]; orders int64[T or 1, C or 1, N]."""
+    trials, strings, variables = out.shape
+    seen = np.empty(variables, np.int64)
+    hidden = np.empty(key_hidden.shape[2], key_hidden.dtype)
+    logs = np.empty(sizes.max(), np.float64)
+    for t in range(trials):
+        for c in range(strings):
+            order = orders[min(t, orders.shape[0] - 1), min(c, orders.shape[1] - 1)]
+            for step in range(variables):
+                i = order[step]
+                _hidden(weight[t], key_hidden[t], query_hidden[t], seen, step, i, hidden)
+                _log_softmax(out_weight[t], out_bias[t], hidden, offsets[i], sizes[i], logs)
+                choice, below = 0, math.exp(logs[0])
+                while choice < sizes[i] - 1 and uniforms[t, c, step] >= below:
+                    choice += 1
+                    below += math.exp(logs[choice])
+                out[t, c, i] = choice
+                seen[step] = offsets[i] + choice
+
+
+@njit(**_FAST)
+def log_prob_forward(
+    weight, key_hidden, query_hidden, out_weight, out_bias, offsets, sizes, orders, strings, log_prob, entropy
+):  # fmt: skip  # pragma: no cover - compiled
+    """Fill log_prob and entropy [T, C] for strings int64[T, C, N]."""
+    trials, count, variables = strings.shape
+    seen = np.empty(variables, np.int64)
+    hidden = np.empty(key_hidden.shape[2], key_hidden.dtype)
+    logs = np.empty(sizes.max(), np.float64)
+    for t in range(trials):
+        for c in range(count):
+            order = orders[min(t, orders.shape[0] - 1), min(c, orders.shape[1] - 1)]
+            total, spread = 0.0, 0.0
+            for step in range(variables):
+                i = order[step]
+                _hidden(weight[t], key_hidden[t], query_hidden[t], seen, step, i, hidden)
+                _log_softmax(out_weight[t], out_bias[t], hidden, offsets[i], sizes[i], logs)
+                total += logs[strings[t, c, i]]
+                for a in range(sizes[i]):
+                    spread -= math.exp(logs[a]) * logs[a]
+                seen[step] = offsets[i] + strings[t, c, i]
+            log_prob[t, c] = total
+            entropy[t, c] = spread
+
+
+@njit(**_FAST)
+def log_prob_backward(
+    weight, key_hidden, query_hidden, out_weight, out_bias, offsets, sizes, orders, strings, d_log_prob, d_entropy,
+    d_score, d_key_hidden, d_query_hidden, d_out_weight, d_out_bias,
+):  # fmt: skip  # pragma: no cover - compiled
+    """Add to the d_ tables the gradient of sum(d_log_prob * log_prob + d_entropy * entropy); d_score is by the score, not its exponential."""
+    trials, count, variables = strings.shape
+    d = key_hidden.shape[2]
+    real = key_hidden.dtype.type
+    seen = np.empty(variables, np.int64)
+    hidden, d_hidden, mixed = np.empty(d, key_hidden.dtype), np.empty(d, key_hidden.dtype), np.empty(d, key_hidden.dtype)
+    logs = np.empty(sizes.max(), np.float64)
+    for t in range(trials):
+        for c in range(count):
+            up, up_entropy = d_log_prob[t, c], d_entropy[t, c]
+            if up == 0.0 and up_entropy == 0.0:
+                continue
+            order = orders[min(t, orders.shape[0] - 1), min(c, orders.shape[1] - 1)]
+            for step in range(variables):
+                i = order[step]
+                # The attention's output is needed once more below: sum_j p_j key_hidden_j.
+                total = real(0.0)
+                for j in range(d):
+                    mixed[j] = real(0.0)
+                for s in range(step):
+                    k = seen[s]
+                    e = weight[t, i, k]
+                    total += e
+                    for j in range(d):
+                        mixed[j] += e * key_hidden[t, k, j]
+                scale = real(1.0) / total if step > 0 else real(0.0)
+                for j in range(d):
+                    mixed[j] *= scale
+                    hidden[j] = query_hidden[t, i, j] + mixed[j]
+                    d_hidden[j] = real(0.0)
+                _tanh(hidden, d)
+                first, size = offsets[i], sizes[i]
+                _log_softmax(out_weight[t], out_bias[t], hidden, first, size, logs)
+                spread = 0.0
+                for a in range(size):
+                    spread -= math.exp(logs[a]) * logs[a]
+                for a in range(size):
+                    p = math.exp(logs[a])
+                    hit = 1.0 if a == strings[t, c, i] else 0.0
+                    g = real(up * (hit - p) - up_entropy * p * (logs[a] + spread))
+                    d_out_bias[t, first + a] += g
+                    for j in range(d):
+                        d_out_weight[t, first + a, j] += g * hidden[j]
+                        d_hidden[j] += g * out_weight[t, first + a, j]
+                back = real(0.0)
+                for j in range(d):
+                    d_hidden[j] *= real(1.0) - hidden[j] * hidden[j]
+                    d_query_hidden[t, i, j] += d_hidden[j]
+                    back += d_hidden[j] * mixed[j]
+                for s in range(step):
+                    k = seen[s]
+                    p_attention = weight[t, i, k] * scale
+                    dot = real(0.0)
+                    for j in range(d):
+                        dot += d_hidden[j] * key_hidden[t, k, j]
+                        d_key_hidden[t, k, j] += p_attention * d_hidden[j]
+                    d_score[t, i, k] += p_attention * (dot - back)
+                seen[step] = first + strings[t, c, i]
