@@ -27,6 +27,7 @@ __all__ = [
     "Streams",
     "Task",
     "Variable",
+    "__version__",
     "load_benchmark",
     "search",
 ]  # fmt: skip

@@ -120,15 +120,22 @@ class Planted(Benchmark):
             )
         return Evaluation(self._validation[cell_ids, level, run], self._test[cell_ids, level, run], self._seconds[cell_ids, level])
 
-    def random_search_cdf(self, queries: int) -> tuple[np.ndarray, np.ndarray]:
-        """Distribution of random search's incumbent validation accuracy after `queries` uniform queries with a run at random.
+    def random_search_cdf(self, queries: int, run: str = "single") -> tuple[np.ndarray, np.ndarray]:
+        """Distribution of random search's incumbent validation accuracy after `queries` uniform queries.
+
+        Args:
+            queries: n.
+            run: "single": a query reads a run at random; "mean": it reads the mean over runs.
 
         Returns:
             The attainable accuracies, ascending, and P(incumbent <= each).
         """
         weights = np.bincount(self.space._ids[self.space._ids >= 0], minlength=self.space.num_cells)
-        values, inverse = np.unique(self._validation[:, -1, :], return_inverse=True)
-        mass = np.bincount(inverse.ravel(), weights=np.repeat(weights, self.num_runs).astype(float))
+        accuracy = self._validation[:, -1, :]
+        if run == "mean":
+            accuracy = accuracy.mean(axis=-1, keepdims=True)
+        values, inverse = np.unique(accuracy, return_inverse=True)
+        mass = np.bincount(inverse.ravel(), weights=np.repeat(weights, accuracy.shape[1]).astype(float))
         return values, (np.cumsum(mass) / mass.sum()) ** queries
 
     @cached_property

@@ -1,0 +1,55 @@
+# Every target makes what it needs. `make help` lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+TRIALS ?= 500
+ARGS   ?= -m optimizer=remaade,random budget=150
+OUTPUT ?= outputs
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench tables figures report surrogate clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+
+setup: $(READY)  ## make .venv with everything that running and testing need
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than Python 3.11; set PYTHON=python3.11 or newer."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,submitit,surrogate]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hpbandster > $(VENV)/hpbandster.log 2>&1 \
+		|| echo "note: hpbandster was not installed (its requirement netifaces needs a C compiler and Python's headers); only optimizer=bohb_hpbandster needs it. See $(VENV)/hpbandster.log"
+	@touch $(READY)
+
+run: setup  ## the main job: ReMAADE and random search, 500 trials (ARGS="..." for another)
+	$(BIN)/python run.py $(ARGS)
+
+test: setup  ## lint, types and all tests
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: setup  ## ruff and mypy alone
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: setup  ## speed, as ratios within one run
+	$(BIN)/python -m bench
+
+tables: setup  ## tables 2 to 6, running what is missing (TRIALS=50 for a draft)
+	$(BIN)/python -m analysis tables --output-dir $(OUTPUT) --trials $(TRIALS)
+
+figures: setup  ## every figure, running what is missing
+	$(BIN)/python -m analysis figures --output-dir $(OUTPUT) --trials $(TRIALS)
+
+report: setup  ## outputs/report/index.html, running what is missing
+	$(BIN)/python -m analysis report --output-dir $(OUTPUT) --trials $(TRIALS)
+
+surrogate: setup  ## fit the NASBench-101 surrogate anew (needs the real cells, about an hour)
+	$(BIN)/python -m nas_bench_suite.benchmarks.nasbench101.fit
+
+clean:  ## remove what was made, results and environment included
+	rm -rf $(OUTPUT) $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

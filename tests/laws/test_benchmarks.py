@@ -1,0 +1,103 @@
+"""What every benchmark promises, for every config in conf/benchmark that can be opened here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nas_bench_suite import Benchmark, ConfigError, Streams
+from nas_bench_suite.job import make_benchmark
+from tests.laws.collect import composed, names
+
+
+@pytest.fixture(scope="module", params=names("benchmark"))
+def options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return composed(f"benchmark={request.param}")["benchmark"]
+
+
+@pytest.fixture(scope="module")
+def benchmark(options: dict[str, Any]) -> Benchmark:
+    try:
+        return make_benchmark(options)
+    except ConfigError as error:
+        assert "\n" not in str(error)
+        pytest.skip(f"needs a file that is not here: {error}")
+
+
+@pytest.fixture(scope="module")
+def strings(benchmark: Benchmark) -> np.ndarray:
+    return benchmark.space.sample_rng(np.random.default_rng(0), (200,))
+
+
+def test_space(benchmark: Benchmark, strings: np.ndarray) -> None:
+    space = benchmark.space
+    assert strings.shape == (200, space.num_variables)
+    assert ((strings >= 0) & (strings < space.sizes)).all() and space.is_valid(strings).all()
+    ids = space.cell_id(strings)
+    assert ids.dtype == np.int64 and (ids != -1).all()
+    np.testing.assert_array_equal(space.cell_id(strings.reshape(2, 100, -1)), ids.reshape(2, 100))
+    if space.num_cells is not None:
+        assert ((ids >= 0) & (ids < space.num_cells)).all()
+        np.testing.assert_array_equal(space.cell_id(space.architecture(ids)), ids)
+        everything = np.arange(space.num_cells) if space.num_cells < 10**5 else np.random.default_rng(1).integers(0, space.num_cells, 10**5)
+        np.testing.assert_array_equal(space.cell_id(space.architecture(everything)), everything)
+
+
+def test_invalid_strings_have_no_id(benchmark: Benchmark) -> None:
+    space = benchmark.space
+    anything = space.from_uniforms(np.random.default_rng(2).random((2000, space.num_variables)))
+    np.testing.assert_array_equal(space.cell_id(anything) == -1, ~space.is_valid(anything))
+
+
+def test_sampling_depends_on_seed_and_trial_alone(benchmark: Benchmark) -> None:
+    space = benchmark.space
+    whole = space.sample(Streams(3, 6), 5)
+    assert space.is_valid(whole).all()
+    np.testing.assert_array_equal(whole[2:5], space.sample(Streams(3, 3, first_trial=2), 5))
+    streams = Streams(3, 6)
+    np.testing.assert_array_equal(whole[[1, 4]], space.sample(streams, 5, rows=np.array([1, 4])))
+
+
+def test_encodings(benchmark: Benchmark, strings: np.ndarray) -> None:
+    for kind in benchmark.space.encodings():
+        encoded = benchmark.space.encode(strings, kind)
+        assert encoded.dtype == np.float32 and encoded.shape[0] == 200 and np.isfinite(encoded).all()
+    one_hot = benchmark.space.encode(strings, "one_hot")
+    assert (one_hot.sum(axis=-1) == benchmark.space.num_variables).all()
+    with pytest.raises(ConfigError, match="accepted"):
+        benchmark.space.encode(strings, "no_such_encoding")
+
+
+def test_queries(benchmark: Benchmark, strings: np.ndarray) -> None:
+    ids = benchmark.space.cell_id(strings)
+    for fidelity in benchmark.fidelities:
+        runs = [benchmark.query(ids, run, fidelity) for run in range(benchmark.num_runs)]
+        mean = benchmark.query(ids, "mean", fidelity)
+        for values, average in zip(zip(*(run[:2] for run in runs)), mean[:2]):
+            assert average.shape == ids.shape
+            known = ~np.isnan(np.asarray(values))
+            assert (np.asarray(values)[known] >= 0).all() and (np.asarray(values)[known] <= 1).all()
+        assert (mean.seconds >= 0).all()
+    full = benchmark.query(ids, 0)
+    at = benchmark.query(ids, np.zeros(len(ids), dtype=np.int64), np.full(len(ids), benchmark.fidelities[-1]))
+    for a, b in zip(full, at):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_facts(benchmark: Benchmark) -> None:
+    facts = benchmark.facts()
+    assert {"name", "description", "source", "checksum", "surrogate"} <= set(facts)
+    assert isinstance(facts["surrogate"], bool) and facts["description"]
+
+
+def test_unknown_option_is_one_sentence(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"no_such_option.*accepted") as caught:
+        make_benchmark(options | {"no_such_option": 1})
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_benchmark_is_one_sentence() -> None:
+    with pytest.raises(ConfigError, match=r"did you mean 'planted'"):
+        make_benchmark({"name": "plantd"})
