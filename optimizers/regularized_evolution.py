@@ -141,16 +141,17 @@ def mutation_rates(space: SearchSpace, rates: Mapping[str, float]) -> np.ndarray
 def _mutate(generators, rows, population, fitness, members, sample, parents, sizes, rates, out):  # pragma: no cover - compiled
     """Write a mutant for each trial of `rows` to out[t]. A tournament of `sample` members chooses the parent first; 0 keeps the last one.
 
-    `rates` is empty for one variable changed, else float64[N].
+    A member is drawn by its age (0 = oldest); of equals the first drawn wins. `rates` is empty for one variable changed, else float64[N].
     """
     places, n = population.shape[1], population.shape[2]
     for t in rows:
         generator = generators[t]
         if sample > 0:
             alive = min(members[t], places)
-            best = int(generator.random() * alive)
+            oldest = members[t] - alive
+            best = (oldest + int(generator.random() * alive)) % places
             for _ in range(sample - 1):
-                rival = int(generator.random() * alive)
+                rival = (oldest + int(generator.random() * alive)) % places
                 if fitness[t, rival] > fitness[t, best]:
                     best = rival
             parents[t] = best
