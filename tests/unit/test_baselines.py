@@ -11,7 +11,7 @@ from optimizers.local_search import LocalSearch, neighbour_changes
 from optimizers.parts.uniform import UniformStrings
 from optimizers.random_search import RandomSearch
 from optimizers.regularized_evolution import RegularizedEvolution, mutation_rates
-from tests.reference import plain_baselines as plain
+from tests.reference import baselines_plain as plain
 
 SEED, TRIALS, BUDGET = 11, 4, 130
 
