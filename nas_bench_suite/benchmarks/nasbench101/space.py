@@ -255,7 +255,7 @@ class NASBench101Space(GraphSpace):
             ConfigError: for what is the hash of no cell.
         """
         names = np.asarray(digests, dtype=str)
-        ids = hashing.find(self._cells, names.reshape(-1))
+        ids = hashing.find(names.reshape(-1))
         if (ids < 0).any():
             raise ConfigError(f"'{names.reshape(-1)[ids < 0][0]}' is the official hash of no cell of space '{self.name}'.")
         return int(ids[0]) if names.ndim == 0 else ids.reshape(names.shape)
