@@ -107,13 +107,13 @@ class MAADE(Policy):
     ) -> tuple[Tensor, Tensor]:
         if not self.compiled:
             return super().log_prob(theta, architectures, orders)
-        return _LogProb.apply(self.layout, architectures.numpy(), self._orders(orders), values, *self.tables(theta))
+        return _LogProb.apply(self.layout, architectures.numpy(), self._orders(orders), values, *self.tables(theta, orders is None))
 
     @torch.no_grad()
     def sample(self, theta: Tensor, uniforms: Tensor, orders: Tensor | None = None) -> Tensor:
         if not self.compiled:
             return super().sample(theta, uniforms, orders)
-        scores, *others = self.tables(theta)
+        scores, *others = self.tables(theta, orders is None)
         out = np.empty(uniforms.shape, dtype=np.int64)
         maade_kernels.sample_strings(
             _weights(scores), *(table.numpy() for table in others), self.layout.key_offset, self.layout.sizes, self._orders(orders),
@@ -121,13 +121,16 @@ class MAADE(Policy):
         )  # fmt: skip
         return torch.from_numpy(out)
 
-    def tables(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Scores [T, N, K] and the four tables that `maade_kernels` describes, differentiable in theta."""
+    def tables(self, theta: Tensor, natural: bool) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Scores [T, N, K] and the four tables that `maade_kernels` describes, differentiable in theta.
+
+        Scores of pairs that never meet are 0; in the natural order (`natural`) these are half of all.
+        """
         p = self.unpack(theta)
         keys = p["query"][:, self.key_variable] + p["value"][:, self.key_value]
         query, projected = p["query"] @ p["A0"].transpose(1, 2), keys @ p["B0"].transpose(1, 2)
         if self.attention == "additive":
-            scores = ((query[:, :, None] + projected[:, None]).tanh() @ p["w0"][:, None, :, None]).squeeze(3)
+            scores = _AdditiveScores.apply(self.layout.key_variable, natural, query, projected, p["w0"])
         else:
             scores = (query @ projected.transpose(1, 2)) * self.width**-0.5
         key_hidden = keys @ p["W1_0"].transpose(1, 2)
@@ -143,6 +146,23 @@ class MAADE(Policy):
 def _weights(scores: Tensor) -> np.ndarray:
     """exp(scores - highest of their row); the floor keeps a sum over low scores alone from vanishing (e^-80 is no weight beside any other)."""
     return (scores - scores.amax(dim=2, keepdim=True)).clamp_min(-80.0).exp().numpy()
+
+
+class _AdditiveScores(torch.autograd.Function):
+    """w . tanh(query_i + projected_k) [T, N, K] as a differentiable function of query [T, N, d], projected [T, K, d] and w [T, d]."""
+
+    @staticmethod
+    def forward(ctx: Any, key_variable: np.ndarray, natural: bool, query: Tensor, projected: Tensor, w: Tensor) -> Tensor:
+        ctx.arrays = (query.contiguous().numpy(), projected.contiguous().numpy(), w.contiguous().numpy(), key_variable, natural)
+        scores = np.zeros((*query.shape[:2], len(key_variable)), dtype=ctx.arrays[0].dtype)
+        maade_kernels.scores_forward(*ctx.arrays, scores)
+        return torch.from_numpy(scores)
+
+    @staticmethod
+    def backward(ctx: Any, d_scores: Tensor) -> Any:  # type: ignore[override]
+        gradients = [np.zeros_like(array) for array in ctx.arrays[:3]]
+        maade_kernels.scores_backward(*ctx.arrays, d_scores.contiguous().numpy(), *gradients)
+        return (None, None, *(torch.from_numpy(gradient) for gradient in gradients))
 
 
 class _LogProb(torch.autograd.Function):

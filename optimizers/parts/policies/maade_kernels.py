@@ -43,6 +43,30 @@ def _tanh(x, width):  # pragma: no cover - compiled
 
 
 @njit(**_FAST)
+def _mix(weight, key_hidden, seen, count, i, out):  # pragma: no cover - compiled
+    """Add sum_s weight[i, k_s] key_hidden[k_s] over the keys seen[:count] to out[d]; return the sum of the weights.
+
+    Four keys a pass: with d as short as this, starting a pass costs as much as the arithmetic in it.
+    """
+    d = len(out)
+    total = weight.dtype.type(0.0)
+    whole = count - count % 4
+    for s in range(0, whole, 4):
+        k0, k1, k2, k3 = seen[s], seen[s + 1], seen[s + 2], seen[s + 3]
+        e0, e1, e2, e3 = weight[i, k0], weight[i, k1], weight[i, k2], weight[i, k3]
+        total += (e0 + e1) + (e2 + e3)
+        for j in range(d):
+            out[j] += (e0 * key_hidden[k0, j] + e1 * key_hidden[k1, j]) + (e2 * key_hidden[k2, j] + e3 * key_hidden[k3, j])
+    for s in range(whole, count):
+        k = seen[s]
+        e = weight[i, k]
+        total += e
+        for j in range(d):
+            out[j] += e * key_hidden[k, j]
+    return total
+
+
+@njit(**_FAST)
 def _hidden(weight, key_hidden, query_hidden, seen, count, i, hidden):  # pragma: no cover - compiled
     """Fill hidden[d] for variable i after the keys seen[:count]; return the sum of the attention weights."""
     d = len(hidden)
@@ -53,12 +77,7 @@ def _hidden(weight, key_hidden, query_hidden, seen, count, i, hidden):  # pragma
     else:
         for j in range(d):
             hidden[j] = weight.dtype.type(0.0)
-        for s in range(count):
-            k = seen[s]
-            e = weight[i, k]
-            total += e
-            for j in range(d):
-                hidden[j] += e * key_hidden[k, j]
+        total = _mix(weight, key_hidden, seen, count, i, hidden)
         scale = weight.dtype.type(1.0) / total
         for j in range(d):
             hidden[j] = query_hidden[i, j] + scale * hidden[j]
@@ -153,15 +172,9 @@ def log_prob_backward(
             for step in range(variables):
                 i = order[step]
                 # The attention's output is needed once more below: sum_j p_j key_hidden_j.
-                total = real(0.0)
                 for j in range(d):
                     mixed[j] = real(0.0)
-                for s in range(step):
-                    k = seen[s]
-                    e = weight[t, i, k]
-                    total += e
-                    for j in range(d):
-                        mixed[j] += e * key_hidden[t, k, j]
+                total = _mix(weight[t], key_hidden[t], seen, step, i, mixed)
                 scale = real(1.0) / total if step > 0 else real(0.0)
                 for j in range(d):
                     mixed[j] *= scale
@@ -195,3 +208,49 @@ def log_prob_backward(
                         d_key_hidden[t, k, j] += p_attention * d_hidden[j]
                     d_score[t, i, k] += p_attention * (dot - back)
                 seen[step] = first + strings[t, c, i]
+
+
+@njit(**_FAST)
+def scores_forward(query, projected, w, key_variable, natural, scores):  # pragma: no cover - compiled
+    """Fill scores [T, N, K] with w . tanh(query_i + projected_k), query [T, N, d] = A q, projected [T, K, d] = B k, w [T, d].
+
+    Pairs that never meet stay as they are: a variable's own keys and, in the natural order, those of later variables.
+    """
+    trials, variables, d = query.shape
+    buffer = np.empty(d, query.dtype)
+    for t in range(trials):
+        for i in range(variables):
+            for k in range(len(key_variable)):
+                if key_variable[k] == i or (natural and key_variable[k] > i):
+                    continue
+                for j in range(d):
+                    buffer[j] = query[t, i, j] + projected[t, k, j]
+                _tanh(buffer, d)
+                dot = query.dtype.type(0.0)
+                for j in range(d):
+                    dot += w[t, j] * buffer[j]
+                scores[t, i, k] = dot
+
+
+@njit(**_FAST)
+def scores_backward(
+    query, projected, w, key_variable, natural, d_scores, d_query, d_projected, d_w
+):  # fmt: skip  # pragma: no cover - compiled
+    """Add to d_query, d_projected and d_w the gradient of sum(d_scores * scores)."""
+    trials, variables, d = query.shape
+    buffer = np.empty(d, query.dtype)
+    one = query.dtype.type(1.0)
+    for t in range(trials):
+        for i in range(variables):
+            for k in range(len(key_variable)):
+                g = d_scores[t, i, k]
+                if g == 0.0 or key_variable[k] == i or (natural and key_variable[k] > i):
+                    continue
+                for j in range(d):
+                    buffer[j] = query[t, i, j] + projected[t, k, j]
+                _tanh(buffer, d)
+                for j in range(d):
+                    d_w[t, j] += g * buffer[j]
+                    back = g * w[t, j] * (one - buffer[j] * buffer[j])
+                    d_query[t, i, j] += back
+                    d_projected[t, k, j] += back
