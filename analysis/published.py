@@ -94,7 +94,9 @@ TABLE5 = (
     Row(
         "TPE",
         "tpe",
-        Value(6.19, 0.83, "its SD is 2.4 to 4.4 times that of every other row, and five times the one printed for the same method at 150 queries"),
+        Value(
+            6.19, 0.83, "its SD is 1.8 to 4.4 times that of every other row, and five times the one printed for the same method at 150 queries"
+        ),
     ),
     Row("BOHB", "bohb", Value(6.08, 0.34)),
     Row("Random Search", "random", Value(6.03, 0.23)),
@@ -108,8 +110,8 @@ TABLE5 = (
         Value(
             5.34,
             0.45,
-            f"equal to the lowest test error of any single training run in NASBench-101, {BEST_SINGLE_RUN_TEST_ERROR:.3f}: a mean over 500 trials "
-            "with an SD of 0.45 cannot lie there",
+            f"equal to the lowest test error of any single training run in NASBench-101, {BEST_SINGLE_RUN_TEST_ERROR:.3f}: a mean over "
+            "500 trials with an SD of 0.45 cannot lie there",
         ),
     ),
 )
@@ -192,7 +194,8 @@ TABLE2 = (
 COMPLEXITY_N = (26, 52, 104)
 COMPLEXITY_D = (36, 72)
 
-# Test error (%) after 150 queries in BANANAS's table (White et al.), means of 200 trials; label -> value. Methods without a config keep their name.
+# Test error (%) after 150 queries in BANANAS's table (White et al.), means of 200 trials; label -> value. Methods without a config keep
+# their name.
 BANANAS_TABLE_150 = {
     "reinforce_lstm": 6.436,
     "tpe": 6.415,

@@ -164,8 +164,8 @@ def holm(p: Sequence[float]) -> np.ndarray:
     """Holm's step-down adjustment of a family of p values (`statsmodels.stats.multitest.multipletests`)."""
     from statsmodels.stats.multitest import multipletests
 
-    p = np.asarray(p, dtype=float)
-    return multipletests(p, alpha=ALPHA, method="holm")[1] if len(p) else p
+    family = np.asarray(p, dtype=float)
+    return multipletests(family, alpha=ALPHA, method="holm")[1] if len(family) else family
 
 
 def win_rate_matrix(columns: dict[str, np.ndarray]) -> np.ndarray:

@@ -20,11 +20,13 @@ BETTER, WORSE, EVEN = "better", "worse", "even"
 
 RULE = (
     f"Claims are tested over trials that share their seeds: paired Wilcoxon signed-rank test, two-sided, Holm-corrected over all comparisons of "
-    f"the table, at {statistics.ALPHA:.2f}. 'X is better than Y' holds if the corrected p is below that and both the mean and the median (Hodges-"
-    f"Lehmann) of the differences favour X; it fails if both favour Y; otherwise it is not resolved. 'X is no better than Y' is an equivalence "
-    f"test (TOST, paired t) with a margin of {statistics.MARGIN:.2f} percentage points, the smallest step that the paper's text treats as a "
-    f"difference between policies: it holds if X is shown to be within the margin of Y, or worse; it fails if X is significantly better and "
-    f"equivalence is not shown."
+    f"the table, at {statistics.ALPHA:.2f}. 'X is better than Y' holds if the corrected p is below that and both the mean and the median "
+    f"(Hodges-Lehmann) of the differences favour X; it fails if both favour Y; otherwise it is not resolved. 'X is no better than Y' is "
+    f"an equivalence "
+    f"test (TOST, paired t) with a margin of {statistics.MARGIN:.2f} percentage points, which lies between the 0.01 that the paper calls no "
+    f"improvement (MADE over plain REINFORCE) and the 0.09 that it builds on (MAADE over MADE): it holds if an advantage as large as the "
+    f"margin is "
+    f"ruled out; it fails if X is significantly better and that is not."
 )
 LEVEL_RULE = (
     f"Level: 'agrees' if ours and the paper's mean differ by no more than 1.96 standard errors of the difference (both SDs over their trials) "

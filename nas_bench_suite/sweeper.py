@@ -5,8 +5,8 @@ are listed last.
 
 Tables need several products (rows at one setting, the orderings of one method), which one cartesian product can't express. A config in
 conf/experiment/ lists them in `hydra.sweeper.products`, each a mapping from key to comma-separated values, and may name other experiments whose
-products it takes over (`hydra.sweeper.experiments`). The jobs are those of all products, in order, without duplicates. What the command line gives
-holds for every job and wins: `-m +experiment=table3 trials=50 optimizer=random` is one row of that table.
+products it takes over (`hydra.sweeper.experiments`). The jobs are those of all products, in order, without duplicates. What the command
+line gives holds for every job and wins: `-m +experiment=table3 trials=50 optimizer=random` is one row of that table.
 """
 
 from __future__ import annotations

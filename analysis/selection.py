@@ -1,0 +1,146 @@
+"""Which run stands behind a row of a table.
+
+A row asks for a label, a budget and perhaps settings; the rest is that label's own configuration (`conf/optimizer/<label>.yaml`) under
+the paper's protocol. A row gets trials 0 .. trials - 1 of one run, all of them, or it is missing, with the reason: drafts and full runs
+are never mixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.runs import RunInfo
+from nas_bench_suite.config import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+PROTOCOL = {"run": "single_same", "repeats": "charge", "invalid": "free", "cost": "query"}
+FULL_TRIALS = 500
+
+
+@dataclass(frozen=True)
+class Found:
+    """A row's run, or why there is none."""
+
+    info: RunInfo | None
+    trials: int
+    reason: str = ""
+
+    @property
+    def errors(self) -> pd.Series:
+        """Final test error in percent, indexed by trial; trials without one (no test value) are left out."""
+        return self.column("incumbent_test", percent=True).dropna()
+
+    def column(self, name: str, percent: bool = False) -> pd.Series:
+        """A ledger column over the row's trials, indexed by trial."""
+        import pandas as pd
+
+        assert self.info is not None
+        values = self.info.ledger[name]
+        series = pd.Series(100 * (1 - values.astype(float)) if percent else values, index=self.info.trial_ids)
+        return series.loc[series.index < self.trials]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Results of one benchmark, seed and number of trials, from which rows are taken."""
+
+    runs: Sequence[RunInfo]
+    benchmark: str = "nasbench101_surrogate"
+    trials: int = FULL_TRIALS
+    seed: int = 0
+    budgets: Mapping[int, int] = field(default_factory=dict)  # budget of the paper -> budget asked here, for tests on small runs
+
+    @property
+    def draft(self) -> bool:
+        return self.trials < FULL_TRIALS
+
+    def find(
+        self,
+        label: str,
+        budget: int,
+        settings: Mapping[str, Any] | None = None,
+        protocol: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Found:
+        """The run behind a row.
+
+        Args:
+            label: the optimizer's config.
+            budget: queries.
+            settings: hyperparameters that differ from the label's config.
+            protocol, options: rules of the protocol and options of the benchmark that differ from their defaults.
+        """
+        budget = self.budgets.get(budget, budget)
+        same = [
+            info
+            for info in self.runs
+            if info.label == label and info.benchmark == self.benchmark and info.budget == budget and int(info.config["seed"]) == self.seed
+        ]
+        wanted_settings = dict(defaults("optimizer", label)) | dict(settings or {})
+        wanted_options = dict(defaults("benchmark", self.benchmark)) | dict(options or {})
+        wanted_rules = dict(PROTOCOL) | dict(protocol or {})
+        if "cost" not in (protocol or {}):
+            wanted_rules.pop("cost")  # a multi-fidelity method may charge epochs by its own config; the row says so
+        fitting = [
+            info
+            for info in same
+            if _agrees(info.config["optimizer"], wanted_settings)
+            and _agrees(info.config["benchmark"], wanted_options)
+            and _agrees(info.config["protocol"], wanted_rules)
+        ]
+        if not fitting:
+            if not defaults("optimizer", label) and not same:
+                return Found(None, self.trials, "not built yet (no config of that name)")
+            return Found(None, self.trials, "no result")
+        whole = [info for info in fitting if info.covers(self.trials)]
+        if not whole:
+            best = max(int((info.trial_ids < self.trials).sum()) for info in fitting)
+            return Found(None, self.trials, f"incomplete, {best} of {self.trials} trials")
+        # A default cost first, then the largest blocks; the key decides what is left, so that the choice is always the same.
+        whole.sort(key=lambda info: (info.config["protocol"].get("cost") != PROTOCOL["cost"], -int(info.config["trials_per_block"]), info.key))
+        return Found(whole[0], self.trials)
+
+
+def _agrees(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return all(_plain(config.get(key)) == _plain(value) for key, value in wanted.items() if key in config or value is not None)
+
+
+def _plain(value: Any) -> Any:
+    """Values as configs compare them: 1 and 1.0 are the same, an order count may be a string."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+@cache
+def defaults(group: str, name: str) -> Mapping[str, Any]:
+    """The values of `conf/<group>/<name>.yaml`, without those that refer to others; empty if there is no such file.
+
+    Raises:
+        ConfigError: if the file cannot be read.
+    """
+    from omegaconf import OmegaConf
+
+    path = CONF / group / f"{name}.yaml"
+    if not path.exists():
+        return {}
+    try:
+        content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except Exception as error:
+        raise ConfigError(f"{path} cannot be read ({str(error).splitlines()[0]}).") from None
+    content = content.get(group, content)  # a global package keeps the section under its own name
+    return {str(key): value for key, value in content.items() if key not in ("defaults", "_target_") and "${" not in str(value)}

@@ -1,0 +1,166 @@
+"""One table in memory, written as LaTeX (booktabs), Markdown and CSV.
+
+A `Table` holds raw rows (dictionaries); columns say how a row is shown. LaTeX and Markdown show the columns, CSV holds the raw values,
+so the three cannot differ. Text is plain Unicode; `tex` escapes it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+RAW_FORMAT = ".6g"
+MINUS = "\u2212"
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "\u2212": r"$-$",
+    "\u2013": "--",
+    "—": "---",
+    "†": r"$^\dagger$",
+    "≤": r"$\le$",
+    "≥": r"$\ge$",
+    "\u00d7": r"$\times$",
+    "≈": r"$\approx$",
+    "τ": r"$\tau$",
+    "²": r"$^2$",
+    "<": r"$<$",
+    ">": r"$>$",
+    "'": "'",
+}
+
+
+def tex(text: str) -> str:
+    """Escape plain text for LaTeX."""
+    return "".join(_TEX.get(character, character) for character in text)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A displayed column: its header, how a raw row is shown, and its alignment (`l`, `r` or `c`)."""
+
+    header: str
+    show: Callable[[dict[str, Any]], str]
+    align: str = "r"
+
+
+@dataclass
+class Table:
+    """A table.
+
+    Attributes:
+        name: file name without ending (`table3`).
+        title: what a caption begins with ("Table 3. ...").
+        caption: the rest of the caption: benchmark, protocol, trials, commit.
+        columns: what is shown.
+        rows: raw rows in order; `{"panel": "..."}` alone opens a panel, under a rule.
+        keys: raw keys that the CSV holds, in order.
+        notes: paragraphs below the table.
+        draft: whether fewer trials than the paper's stand behind it.
+    """
+
+    name: str
+    title: str
+    caption: str
+    columns: Sequence[Column]
+    rows: list[dict[str, Any]]
+    keys: Sequence[str]
+    notes: list[str] = field(default_factory=list)
+    draft: bool = False
+
+    @property
+    def full_caption(self) -> str:
+        return " ".join(part for part in ("DRAFT." if self.draft else "", self.title, self.caption) if part)
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        """The rows that are no panel headings."""
+        return [row for row in self.rows if not is_panel(row)]
+
+    def to_markdown(self) -> str:
+        """GitHub-flavoured Markdown."""
+        lines = [f"**{_escape_markdown(self.full_caption)}**", ""]
+        lines.append("| " + " | ".join(column.header for column in self.columns) + " |")
+        lines.append("|" + "|".join({"l": ":---", "r": "---:", "c": ":---:"}[column.align] for column in self.columns) + "|")
+        for row in self.rows:
+            if is_panel(row):
+                lines.append(f"| *{row['panel']}* |" + " |" * (len(self.columns) - 1))
+            else:
+                lines.append("| " + " | ".join(column.show(row).replace("|", "\\|") for column in self.columns) + " |")
+        for note in self.notes:
+            lines += ["", _escape_markdown(note)]
+        return "\n".join(lines) + "\n"
+
+    def to_csv(self) -> str:
+        """Raw values, one line a row; the caption travels in the last column."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow([*self.keys, "draft", "caption"])
+        for row in self.data:
+            writer.writerow([_raw(row.get(key)) for key in self.keys] + [_raw(self.draft), self.full_caption])
+        return buffer.getvalue()
+
+    def to_tex(self) -> str:
+        """A `table` environment with booktabs rules; needs the packages booktabs and graphicx."""
+        lines = [
+            r"\begin{table}[p]",
+            r"\centering",
+            rf"\caption{{{tex(self.full_caption)}}}",
+            rf"\label{{tab:{self.name}}}",
+            r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
+            rf"\begin{{tabular}}{{{''.join(column.align for column in self.columns)}}}",
+            r"\toprule",
+            " & ".join(tex(column.header) for column in self.columns) + r" \\",
+            r"\midrule",
+        ]
+        for i, row in enumerate(self.rows):
+            if is_panel(row):
+                if i:
+                    lines.append(r"\midrule")
+                lines.append(rf"\multicolumn{{{len(self.columns)}}}{{l}}{{\emph{{{tex(row['panel'])}}}}} \\")
+            else:
+                lines.append(" & ".join(tex(column.show(row)) for column in self.columns) + r" \\")
+        lines += [r"\bottomrule", r"\end{tabular}}"]
+        if self.notes:
+            lines += ["", r"\medskip", r"\begin{minipage}{\textwidth}\footnotesize"]
+            lines += [tex(note) + r"\par" for note in self.notes]
+            lines.append(r"\end{minipage}")
+        return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+
+def is_panel(row: dict[str, Any]) -> bool:
+    """Whether a row is a panel heading."""
+    return set(row) == {"panel"}
+
+
+def _escape_markdown(text: str) -> str:
+    return text.replace("_", "\\_").replace("*", "\\*")
+
+
+def _raw(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return format(value, RAW_FORMAT) if isinstance(value, float) else str(value)
+
+
+def number(value: Any, form: str = ".2f", missing: str = "—") -> str:
+    """A number as text with a true minus sign; missing ones as a dash."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return missing
+    return format(value, form).replace("-", MINUS)

@@ -1,0 +1,190 @@
+"""All tables, built from results and written as `.tex`, `.md` and `.csv`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis import comparison, latex, published, statistics
+from analysis.provenance import caption
+from analysis.runs import RunInfo
+from analysis.selection import Study
+from analysis.style import style
+from analysis.table import Column, Table, number
+from nas_bench_suite.config import ConfigError
+from nas_bench_suite.results import write_whole
+
+# What the protocol table changes, one rule at a time: name -> (protocol rules, benchmark options).
+VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "default": ({}, {}),
+    "run: independent test": ({"run": "single_independent"}, {}),
+    "run: mean": ({"run": "mean"}, {}),
+    "edge_limit: raw": ({}, {"edge_limit": "raw"}),
+    "repeats: free": ({"repeats": "free"}, {}),
+}
+PROTOCOL_METHODS = ("random", "remaade", "regularized_evolution", "tpe", "bohb", "alphax", "nasbot", "bananas", "local_search")
+COMPLEXITY_COLUMNS = ("policy", "N", "d", "context_parameters")
+
+
+def build_all(study: Study, output_dir: Path) -> list[Table]:
+    """Tables 2 to 6 and the protocol table."""
+    return [table2(output_dir), *(comparison.build(number, study) for number in (3, 4, 5, 6)), protocol_table(study)]
+
+
+def write_all(tables: Sequence[Table], folder: Path) -> list[str]:
+    """Write every table in three forms, the document around them, and its PDF where pdflatex is installed.
+
+    Returns:
+        Sentences for the user: what could not be compiled.
+    """
+    for table in tables:
+        for ending, content in (("tex", table.to_tex()), ("md", table.to_markdown()), ("csv", table.to_csv())):
+            write_whole(folder / f"{table.name}.{ending}", content.encode())
+    document = folder / "tables.tex"
+    write_whole(document, latex.document([table.name for table in tables]).encode())
+    complaint = latex.compile_document(document)
+    return [complaint] if complaint else []
+
+
+def read_complexity(path: Path) -> dict[str, np.ndarray]:
+    """Measured parameter counts of the context layers: arrays `policy, N, d, context_parameters`.
+
+    Raises:
+        ConfigError: if the file is unreadable or has other columns.
+    """
+    try:
+        with open(path, newline="") as file:
+            rows = list(csv.DictReader(file))
+        if not rows or any(set(COMPLEXITY_COLUMNS) - set(row) for row in rows):
+            raise ValueError(f"columns {list(rows[0]) if rows else []}")
+        numbers = {name: np.array([int(row[name]) for row in rows]) for name in COMPLEXITY_COLUMNS[1:]}
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}); accepted: a CSV file with columns {', '.join(COMPLEXITY_COLUMNS)}.") from None
+    return {"policy": np.array([row["policy"] for row in rows])} | numbers
+
+
+def table2(output_dir: Path) -> Table:
+    """Table 2: parameters of the context layer, counted on the policies, with fitted exponents beside the paper's O()."""
+    path = output_dir / "complexity" / "table2.csv"
+    counted = read_complexity(path) if path.exists() else None
+    pairs = [(n, d) for d in published.COMPLEXITY_D for n in published.COMPLEXITY_N]
+    rows: list[dict[str, Any]] = []
+    for entry in published.TABLE2:
+        row: dict[str, Any] = {
+            "table": 2, "name": entry.name, "policy": entry.policy, "paper": entry.order,
+            "paper_exponent_n": entry.exponent_n, "paper_exponent_d": entry.exponent_d, "status": "missing",
+        }  # fmt: skip
+        if counted is not None:
+            mine = counted["policy"] == entry.policy
+            at = {(int(n), int(d)): int(c) for n, d, c in zip(counted["N"][mine], counted["d"][mine], counted["context_parameters"][mine])}
+            if all(pair in at for pair in pairs):
+                n, d = np.array(pairs, dtype=float).T
+                exponent_n, exponent_d = statistics.growth_exponents(n, d, np.array([at[pair] for pair in pairs], dtype=float))
+                row |= {f"parameters_N{a}_d{b}": at[a, b] for a, b in pairs}
+                row |= {"status": "ok", "exponent_n": exponent_n, "exponent_d": exponent_d}
+                gap = max(abs(exponent_n - entry.exponent_n), abs(exponent_d - entry.exponent_d))
+                row["verdict"] = "agrees" if gap < 0.15 else "differs"
+        rows.append(row)
+
+    def count(n: int, d: int) -> Column:
+        return Column(f"N={n}, d={d}", lambda row: f"{row[f'parameters_N{n}_d{d}']:,}" if row["status"] == "ok" else "missing")
+
+    def fitted(row: dict[str, Any]) -> str:
+        return f"N^{number(row['exponent_n'])} d^{number(row['exponent_d'])}" if row["status"] == "ok" else "—"
+
+    notes = [
+        "Counted on the policies that the searches use (python -m optimizers.parts.policies.complexity), context layer alone: no "
+        "embeddings, no output "
+        "layer. Exponents: least squares of log count on log N and log d over the six counts. Agrees: both exponents within 0.15 of the "
+        "paper's O()."
+    ]
+    if counted is None:
+        notes.append(f"Missing: {path} does not exist; to make it: python -m optimizers.parts.policies.complexity --output-dir {output_dir}.")
+    return Table(
+        name="table2",
+        title="Table 2. Parameters of the context representation layer.",
+        caption="N: variables; d: width. N = 26 is NASBench-101.",
+        columns=[
+            Column("Architecture", lambda row: row["name"], "l"),
+            Column("Paper", lambda row: row["paper"], "l"),
+            *(count(n, d) for n, d in pairs),
+            Column("Fitted", fitted, "l"),
+            Column("Verdict", lambda row: row.get("verdict", "missing"), "l"),
+        ],
+        rows=rows,
+        keys=[
+            "table", "name", "policy", "paper", "paper_exponent_n", "paper_exponent_d", "status",
+            *(f"parameters_N{n}_d{d}" for n, d in pairs), "exponent_n", "exponent_d", "verdict",
+        ],
+        notes=notes,
+    )  # fmt: skip
+
+
+def protocol_table(study: Study, methods: Sequence[str] = PROTOCOL_METHODS, budget: int = 150) -> Table:
+    """How levels and ranks move when one rule of the protocol changes."""
+    from scipy import stats
+
+    found = {
+        (label, name): study.find(label, budget, protocol=rules, options=options)
+        for label in methods
+        for name, (rules, options) in VARIANTS.items()
+    }
+    means = {key: float(entry.errors.mean()) for key, entry in found.items() if entry.info is not None and len(entry.errors)}
+    rows: list[dict[str, Any]] = []
+    ranks = {
+        name: dict(zip(present, stats.rankdata([means[label, name] for label in present])))
+        for name in VARIANTS
+        for present in [[label for label in methods if (label, name) in means]]
+    }
+    for label in methods:
+        row: dict[str, Any] = {"name": style(label).name, "label": label}
+        for name in VARIANTS:
+            row[f"mean, {name}"] = means.get((label, name))
+            row[f"rank, {name}"] = float(ranks[name][label]) if label in ranks[name] else None
+        rows.append(row)
+
+    def cell(name: str) -> Column:
+        def show(row: dict[str, Any]) -> str:
+            mean, rank = row[f"mean, {name}"], row[f"rank, {name}"]
+            if mean is None:
+                return "missing"
+            change = "" if name == "default" or row["mean, default"] is None else f" {number(mean - row['mean, default'], '+.2f')}"
+            return f"{mean:.3f}{change} ({rank:.3g})"
+
+        return Column(name, show)
+
+    notes = ["Mean test error (%), change against the default protocol, and in brackets the rank among the methods present in that column."]
+    for name in list(VARIANTS)[1:]:
+        both = [label for label in methods if (label, name) in means and (label, "default") in means]
+        if len(both) > 2:
+            tau = stats.kendalltau([means[label, "default"] for label in both], [means[label, name] for label in both]).statistic
+            shift = np.mean([means[label, name] - means[label, "default"] for label in both])
+            notes.append(f"{name}: Kendall's τ with the default order {number(tau)}, mean shift of the level {number(shift, '+.3f')} points.")
+    absent = {}
+    for label in methods:
+        without = [name for name in VARIANTS if found[label, name].info is None]
+        if without:
+            detail = "" if len(without) == len(VARIANTS) else f" ({'; '.join(without)})"
+            absent[style(label).name + detail] = found[label, without[0]]
+    notes += comparison.missing_notes(absent, f"python run.py -m +experiment=protocol trials={study.trials}")
+    notes.append(
+        "Disagreements between papers on this benchmark are of this size: which run a query reads, whether a test error is one run's or "
+        "a mean of three, and "
+        "which strings count as valid move levels as much as methods do."
+    )
+    used: list[RunInfo] = [entry.info for entry in found.values() if entry.info is not None]
+    default_words = caption(study, used).replace("Protocol:", "Default protocol:")
+    return Table(
+        name="protocol",
+        title=f"Protocol. Test error (%) after {study.budgets.get(budget, budget):,} queries when one rule changes at a time.",
+        caption=default_words,
+        columns=[Column("Algorithm", lambda row: row["name"], "l"), *(cell(name) for name in VARIANTS)],
+        rows=rows,
+        keys=["name", "label", *(f"{kind}, {name}" for name in VARIANTS for kind in ("mean", "rank"))],
+        notes=notes,
+        draft=study.draft,
+    )
