@@ -1,0 +1,137 @@
+"""BOHB with hpbandster's own configuration generator, asked and told in process: the reference that `optimizers.bohb` is checked against. Slow.
+
+Hyperband's schedule is the one that `optimizers.bohb` uses, which is hpbandster's with a single worker; what suggests fresh architectures is
+`hpbandster.optimizers.config_generators.bohb.BOHB`, one a trial. It draws from numpy's global generator, whose state is set before every call
+from the trial's own stream and put back afterwards.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import Any, ClassVar
+
+import numpy as np
+
+from nas_bench_suite.config import ConfigError, check_bool, check_choice, check_float, check_int
+from nas_bench_suite.optimizer import NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
+from optimizers.parts.hyperband import Brackets
+from optimizers.parts.isolation import GlobalStream
+from optimizers.parts.uniform import INVALID_IN_A_ROW
+
+INVALID_DRAWS = ("redraw", "tell")
+HOW_TO_INSTALL = "install it with `pip install 'nas-bench-suite[bohb]'` (its requirement netifaces needs a C compiler), or use optimizer=bohb"
+
+
+class BOHBHpbandster(Optimizer):
+    """hpbandster's BOHB, one evaluation at a time. Arguments as `optimizers.bohb.BOHB`.
+
+    With `invalid="redraw"` a draw is repeated until it is valid and of the kind (uniform or from the model) that the first draw was, so that
+    rejection does not change the share of uniform ones.
+
+    Raises:
+        ConfigError: for a value out of range; at `start`, if hpbandster is not installed.
+    """
+
+    trials_per_block: ClassVar[int] = 10
+
+    def __init__(
+        self,
+        *,
+        eta: float = 3,
+        min_points_in_model: int | None = None,
+        top_n_percent: int = 15,
+        num_samples: int = 64,
+        random_fraction: float = 1 / 3,
+        bandwidth_factor: float = 3,
+        min_bandwidth: float = 0.3,
+        low_fidelities: bool = True,
+        invalid: str = "redraw",
+    ) -> None:
+        self.eta = check_float("optimizer.eta", eta, 2)
+        self.low_fidelities = check_bool("optimizer.low_fidelities", low_fidelities)
+        self.invalid = check_choice("optimizer.invalid", invalid, INVALID_DRAWS)
+        self.settings: dict[str, Any] = {
+            "min_points_in_model": None
+            if min_points_in_model is None
+            else check_int("optimizer.min_points_in_model", min_points_in_model, 1),
+            "top_n_percent": check_int("optimizer.top_n_percent", top_n_percent, 1, 99),
+            "num_samples": check_int("optimizer.num_samples", num_samples, 1),
+            "random_fraction": check_float("optimizer.random_fraction", random_fraction, 0, 1),
+            "bandwidth_factor": check_float("optimizer.bandwidth_factor", bandwidth_factor, 0, open_low=True),
+            "min_bandwidth": check_float("optimizer.min_bandwidth", min_bandwidth, 0, 1, open_low=True, open_high=True),
+        }
+
+    def start(self, task: Task) -> None:
+        self._space = task.space
+        self._redraw = task.reject_invalid and self.invalid == "redraw"
+        self._fidelities = np.asarray(task.fidelities if self.low_fidelities else task.fidelities[-1:], dtype=np.int64)
+        self._brackets = Brackets(task.trials, task.space.num_variables, tuple(int(f) for f in self._fidelities), self.eta)
+        self._labels = [f"v{j:04d}" for j in range(task.space.num_variables)]  # of equal width: ConfigSpace orders by name
+        self._streams: list[GlobalStream] = []
+        self._generators: list[Any] = []
+        for generator in task.streams.generators("bohb_hpbandster"):
+            seeds = generator.integers(2**32, size=2)
+            self._streams.append(GlobalStream(int(seeds[0])))
+            self._generators.append(self._make(int(seeds[1])))
+        self._fidelity = np.zeros(task.trials, dtype=np.int64)
+
+    def _make(self, seed: int) -> Any:
+        """A configuration generator of hpbandster's for this space."""
+        try:
+            import ConfigSpace
+            from hpbandster.optimizers.config_generators.bohb import BOHB as Generator
+        except ImportError as error:
+            raise ConfigError(f"optimizer=bohb_hpbandster needs hpbandster, which cannot be imported ({error}); {HOW_TO_INSTALL}.") from None
+        logger = logging.getLogger("nas_bench_suite.hpbandster")
+        logger.propagate = False  # it warns of every candidate with an infinite ratio of densities, which is nothing to act on
+        logger.addHandler(logging.NullHandler())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            space = ConfigSpace.ConfigurationSpace(seed=seed % (2**31))
+            for label, size in zip(self._labels, self._space.sizes):
+                space.add(ConfigSpace.CategoricalHyperparameter(label, list(range(int(size)))))
+            return Generator(space, logger=logger, **self.settings)
+
+    def suggest(self, t: int, fidelity: int) -> tuple[np.ndarray, bool]:
+        """One suggestion of trial t's generator, int64[N], and whether its model made it."""
+        with self._streams[t], warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            config, info = self._generators[t].get_config(float(fidelity))
+        return np.array([int(config[label]) for label in self._labels], dtype=np.int64), bool(info["model_based_pick"])
+
+    def observe(self, t: int, fidelity: int, string: np.ndarray, loss: float) -> None:
+        """Tell trial t's generator a loss (inf: failed)."""
+        from hpbandster.core.dispatcher import Job
+
+        job = Job((0, 0, 0), config={label: int(value) for label, value in zip(self._labels, string)}, budget=float(fidelity))
+        job.result = {"loss": float(loss)} if np.isfinite(loss) else None
+        if job.result is None:
+            job.exception = "failed"
+        with self._streams[t], warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            self._generators[t].new_result(job)
+
+    def ask(self, room: np.ndarray) -> Proposal:
+        rung, fresh, architectures = self._brackets.next()
+        self._fidelity = self._fidelities[self._brackets.rungs[rung]]
+        wanted = room > 0
+        rejected = np.zeros(len(room), dtype=np.int64)
+        for t in np.flatnonzero(wanted & fresh):
+            architectures[t], kind = self.suggest(t, self._fidelity[t])
+            while self._redraw and wanted[t] and not self._space.is_valid(architectures[t]):
+                rejected[t] += 1
+                wanted[t] = rejected[t] < INVALID_IN_A_ROW
+                again = not kind
+                while wanted[t] and again != kind:
+                    architectures[t], again = self.suggest(t, self._fidelity[t])
+        return Proposal(architectures[:, None], wanted[:, None], self._fidelity[:, None], rejected)
+
+    def tell(self, proposal: Proposal, outcome: Outcome) -> None:
+        status = outcome.status[:, 0]
+        rows = np.flatnonzero(status != NOT_RUN)
+        loss = np.where(status[rows] == OK, -outcome.accuracy[rows, 0], np.inf)
+        strings = proposal.architectures[rows, 0]
+        for t, string, value in zip(rows, strings, loss):
+            self.observe(t, self._fidelity[t], string, value)
+        self._brackets.record(rows, strings, loss)

@@ -1,0 +1,281 @@
+"""Kernel density estimates over categorical variables with the Aitchison-Aitken kernel, for T trials, as BOHB uses them.
+
+Notation: N variables with C_j choices each, n observations X[i, j] of a trial at a fidelity, S candidates x. The density is
+
+    f(x) = 1/n sum_i prod_j K_j(x_j, X_ij),    K_j(x, X) = 1 - h_j if x = X, else h_j / (c_j - 1),
+
+c_j being the number of *different values of variable j among the observations* (not C_j), as statsmodels' `KDEMultivariate` with var_type "u"
+has it: a value that no observation has may get any density, even infinite where all observations agree (c_j = 1). The bandwidths are the
+normal reference rule's, 1.06 std_j n^(-1 / (4 + N)), and at least `min_bandwidth`.
+
+Two densities make a model (Falkner et al. 2018, section 3.2): of the good observations, the n_good lowest losses, and of the bad ones, the n_bad
+next. With p = `min_points`, n_good = max(p, floor(top n / 100)), n_bad = max(p, floor((100 - top) n / 100)); either needs more than N.
+
+Variables are packed into B blocks, an observation into B block codes; observations lie in order of loss, so that the good ones are a prefix.
+For S candidates the kernel's product over a block is tabulated over the block's codes, which leaves B products an observation
+and candidate. Counts of every choice in both prefixes are kept up to date as observations come, and give bandwidths and c_j.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+BLOCK_CODES = 256  # most codes of a block of several variables: its table for 64 candidates then fits the second-level cache
+FLOOR = 1e-32  # densities below are raised to it before their ratio is taken (hpbandster)
+
+
+class Blocks(NamedTuple):
+    """Which variables share a code: `first` int64[B + 1] (block b holds variables first[b] .. first[b + 1] - 1), `weight` int64[N] (a block's
+    code is the sum of its values times their weights), `sizes` int64[N] (choices), `most` (the largest number of codes)."""
+
+    first: np.ndarray
+    weight: np.ndarray
+    sizes: np.ndarray
+    most: int
+
+
+def make_blocks(sizes: np.ndarray) -> Blocks:
+    """Pack neighbouring variables while their codes stay within `BLOCK_CODES`."""
+    first, weight, codes, most = [0], [], 1, 1
+    for j, size in enumerate(int(size) for size in sizes):
+        if codes > 1 and codes * size > BLOCK_CODES:
+            first.append(j)
+            codes = 1
+        weight.append(codes)
+        codes *= size
+        most = max(most, codes)
+    return Blocks(np.array([*first, len(sizes)]), np.array(weight, dtype=np.int64), np.asarray(sizes, dtype=np.int64), most)
+
+
+class Models:
+    """Observations of T trials at F fidelities, and the model of each trial: that of the highest fidelity that has enough of them.
+
+    Args:
+        trials: T.
+        sizes: int64[N], choices of each variable.
+        num_fidelities: F.
+        min_points: p; at least N + 1.
+        top_percent: whole percentage of observations called good.
+        min_bandwidth: floor of the bandwidths.
+    """
+
+    def __init__(self, trials: int, sizes: np.ndarray, num_fidelities: int, min_points: int, top_percent: int, min_bandwidth: float) -> None:
+        self.blocks = make_blocks(sizes)
+        self.min_points, self.top_percent, self.min_bandwidth = int(min_points), int(top_percent), float(min_bandwidth)
+        blocks, n = len(self.blocks.first) - 1, len(sizes)
+        shape = (trials, num_fidelities)
+        self.count = np.zeros(shape, dtype=np.int64)
+        self._codes = np.zeros((*shape, 64, blocks), dtype=np.min_scalar_type(self.blocks.most - 1))
+        self._loss = np.zeros((*shape, 64))
+        self._ends = np.zeros((*shape, 2), dtype=np.int64)  # lengths of the prefixes 'good' and 'good and bad'
+        self._prefix = np.zeros((*shape, 2, n, int(np.max(sizes))), dtype=np.int64)  # counts of choices in each of them
+        self.level = np.full(trials, -1, dtype=np.int64)  # fidelity index of the trial's model, -1: none yet
+
+    def observe(self, rows: np.ndarray, level: np.ndarray, strings: np.ndarray, loss: np.ndarray) -> None:
+        """Enter one observation each for trials `rows` int[R]: fidelity indices `level` int64[R], strings int64[R, N], loss float64[R] (inf:
+        failed). Observations below the fidelity of a trial's model are dropped, as in hpbandster."""
+        if len(rows) and self.count[rows, level].max() == self._loss.shape[2]:
+            self._codes = np.concatenate([self._codes, np.zeros_like(self._codes)], axis=2)
+            self._loss = np.concatenate([self._loss, np.zeros_like(self._loss)], axis=2)
+        _observe(
+            rows, level, strings, loss, *self.blocks[:3], self.min_points, self.top_percent,
+            self.count, self._codes, self._loss, self._ends, self._prefix, self.level,
+        )  # fmt: skip
+
+    def data(self, t: int) -> tuple[np.ndarray, np.ndarray]:
+        """The good and the bad observations of trial t's model, int64[n, N] each, in order of loss."""
+        level = self.level[t]
+        good, both = self._ends[t, level]
+        codes = self._codes[t, level, :both].astype(np.int64)
+        block = np.searchsorted(self.blocks.first, np.arange(len(self.blocks.sizes)), side="right") - 1
+        strings = codes[:, block] // self.blocks.weight % self.blocks.sizes
+        return strings[:good], strings[good:]
+
+    def bandwidths(self, t: int) -> np.ndarray:
+        """float64[2, N]: bandwidths of the good and of the bad density of trial t's model."""
+        return self._fit(t)[0]
+
+    def densities(self, t: int, strings: np.ndarray) -> np.ndarray:
+        """float64[2, S]: the good and the bad density of trial t's model at strings int64[S, N]."""
+        bandwidth, other = self._fit(t)
+        strings = np.ascontiguousarray(strings, dtype=np.int64)
+        out = np.empty((2, len(strings)))
+        level = self.level[t]
+        tables = np.empty((len(self.blocks.first) - 1, self.blocks.most, len(strings)))
+        for which in range(2):
+            start = 0 if which == 0 else self._ends[t, level, 0]
+            codes = self._codes[t, level, start : self._ends[t, level, which]]
+            _density(codes, bandwidth[which], other[which], strings, *self.blocks[:3], tables, out[which])
+        return out
+
+    def _fit(self, t: int) -> tuple[np.ndarray, np.ndarray]:
+        bandwidth, other = np.empty((2, 2, len(self.blocks.sizes)))
+        _bandwidths(self._ends[t, self.level[t]], self._prefix[t, self.level[t]], self.blocks.sizes, self.min_bandwidth, bandwidth, other)
+        return bandwidth, other
+
+    def suggest(self, rows: np.ndarray, generators: Any, samples: int) -> tuple[np.ndarray, np.ndarray]:
+        """Draw one suggestion from the models of trials `rows` int[R].
+
+        S = `samples` candidates are drawn about good observations (each value kept with probability 1 - h_j, else replaced by a uniform one) and the
+        one with the smallest ratio max(g, 1e-32) / max(l, 1e-32) of the bad to the good density is taken. As in hpbandster, the first
+        candidate whose ratio is not finite while its good density is, ends the search and is taken.
+
+        Returns:
+            strings int64[R, N] and bool[R], False where no candidate had a usable ratio.
+        """
+        out = np.zeros((len(rows), len(self.blocks.sizes)), dtype=np.int64)
+        found = np.zeros(len(rows), dtype=np.bool_)
+        _suggest(
+            rows, generators, samples, *self.blocks[:3], self.blocks.most, self.min_bandwidth,
+            self._codes, self._ends, self._prefix, self.level, out, found,
+        )  # fmt: skip
+        return out, found
+
+
+@njit(cache=True)
+def _count(codes, first, weight, sizes, prefix, change):  # pragma: no cover - compiled
+    """Add `change` to the counts [N, C] of one observation's values."""
+    for b in range(len(first) - 1):
+        code = np.int64(codes[b])
+        for j in range(first[b], first[b + 1]):
+            prefix[j, code // weight[j] % sizes[j]] += change
+
+
+@njit(cache=True)
+def _observe(
+    rows, levels, strings, new_loss, first, weight, sizes, min_points, top_percent, count, codes, loss, ends, prefix, model
+):  # fmt: skip  # pragma: no cover - compiled
+    n = len(sizes)
+    target = np.empty(2, dtype=np.int64)
+    for r in range(len(rows)):
+        t, level = rows[r], levels[r]
+        if level < model[t]:
+            continue
+        place = count[t, level]
+        while place > 0 and loss[t, level, place - 1] > new_loss[r]:
+            loss[t, level, place] = loss[t, level, place - 1]
+            for b in range(codes.shape[3]):
+                codes[t, level, place, b] = codes[t, level, place - 1, b]
+            place -= 1
+        loss[t, level, place] = new_loss[r]
+        for b in range(codes.shape[3]):
+            code = 0
+            for j in range(first[b], first[b + 1]):
+                code += weight[j] * strings[r, j]
+            codes[t, level, place, b] = code
+        count[t, level] += 1
+        total = count[t, level]
+        target[0] = min(max(min_points, top_percent * total // 100), total)
+        target[1] = min(target[0] + max(min_points, (100 - top_percent) * total // 100), total)
+        for which in range(2):
+            end = ends[t, level, which]
+            if place < end:
+                _count(codes[t, level, place], first, weight, sizes, prefix[t, level, which], 1)
+                end += 1
+            while end > target[which]:
+                end -= 1
+                _count(codes[t, level, end], first, weight, sizes, prefix[t, level, which], -1)
+            while end < target[which]:
+                _count(codes[t, level, end], first, weight, sizes, prefix[t, level, which], 1)
+                end += 1
+            ends[t, level, which] = end
+        if target[0] > n and target[1] - target[0] > n:
+            model[t] = level
+
+
+@njit(cache=True)
+def _bandwidths(ends, prefix, sizes, min_bandwidth, bandwidth, other):  # pragma: no cover - compiled
+    """Fill `bandwidth` and `other` [2, N]: h_j, and h_j / (c_j - 1), the kernel of a value that differs."""
+    n = len(sizes)
+    for which in range(2):
+        total = ends[0] if which == 0 else ends[1] - ends[0]
+        shrink = np.float64(total) ** (-1.0 / (4 + n))
+        for j in range(n):
+            mean, seen = 0.0, 0
+            for c in range(sizes[j]):
+                held = prefix[which, j, c] - (prefix[0, j, c] if which == 1 else 0)
+                mean += c * held / total
+                seen += held > 0
+            variance = 0.0
+            for c in range(sizes[j]):
+                held = prefix[which, j, c] - (prefix[0, j, c] if which == 1 else 0)
+                variance += (c - mean) ** 2 * held / total
+            bandwidth[which, j] = max(1.06 * np.sqrt(variance) * shrink, min_bandwidth)
+            other[which, j] = bandwidth[which, j] / (seen - 1) if seen > 1 else np.inf
+
+
+@njit(cache=True)
+def _density(codes, bandwidth, other, strings, first, weight, sizes, tables, out):  # pragma: no cover - compiled
+    """Fill out[S] with the density over observations `codes` [n, B] at strings [S, N]; `tables` [B, codes, S] is work space."""
+    samples, blocks = strings.shape[0], len(first) - 1
+    for b in range(blocks):
+        for s in range(samples):
+            tables[b, 0, s] = 1.0
+        for j in range(first[b], first[b + 1]):
+            keep = 1.0 - bandwidth[j]
+            width = weight[j]
+            for value in range(sizes[j] - 1, -1, -1):
+                for code in range(width):
+                    for s in range(samples):
+                        tables[b, code + value * width, s] = tables[b, code, s] * (keep if strings[s, j] == value else other[j])
+    product = np.empty(samples)
+    for s in range(samples):
+        out[s] = 0.0
+    for i in range(codes.shape[0]):
+        table = tables[0, codes[i, 0]]
+        for s in range(samples):
+            product[s] = table[s]
+        for b in range(1, blocks):
+            table = tables[b, codes[i, b]]
+            for s in range(samples):
+                product[s] *= table[s]
+        for s in range(samples):
+            out[s] += product[s]
+    for s in range(samples):
+        out[s] /= codes.shape[0]
+
+
+@njit(cache=True)
+def _suggest(
+    rows, generators, samples, first, weight, sizes, most, min_bandwidth, codes, ends, prefix, model, out, found
+):  # fmt: skip  # pragma: no cover - compiled
+    n = len(sizes)
+    bandwidth, other = np.empty((2, n)), np.empty((2, n))
+    strings = np.empty((samples, n), dtype=np.int64)
+    tables = np.empty((len(first) - 1, most, samples))
+    density = np.empty((2, samples))
+    for r in range(len(rows)):
+        t = rows[r]
+        level = model[t]
+        generator = generators[t]
+        _bandwidths(ends[t, level], prefix[t, level], sizes, min_bandwidth, bandwidth, other)
+        good, both = ends[t, level, 0], ends[t, level, 1]
+        for s in range(samples):
+            i = min(np.int64(generator.random() * good), good - 1)
+            for b in range(len(first) - 1):
+                code = np.int64(codes[t, level, i, b])
+                for j in range(first[b], first[b + 1]):
+                    if generator.random() < 1.0 - bandwidth[0, j]:
+                        strings[s, j] = code // weight[j] % sizes[j]
+                    else:
+                        strings[s, j] = min(np.int64(generator.random() * sizes[j]), sizes[j] - 1)
+        _density(codes[t, level, :good], bandwidth[0], other[0], strings, first, weight, sizes, tables, density[0])
+        _density(codes[t, level, good:both], bandwidth[1], other[1], strings, first, weight, sizes, tables, density[1])
+        best, best_ratio = -1, np.inf
+        for s in range(samples):
+            # Written so that a NaN falls where Python's max(1e-32, g) / max(l, 1e-32) lets it fall.
+            above = density[1, s] if density[1, s] > FLOOR else FLOOR
+            below = FLOOR if density[0, s] < FLOOR else density[0, s]
+            ratio = above / below
+            if not np.isfinite(ratio) and np.isfinite(density[0, s]):
+                best = s
+                break
+            if ratio < best_ratio:
+                best, best_ratio = s, ratio
+        if best >= 0:
+            found[r] = True
+            for j in range(n):
+                out[r, j] = strings[best, j]
