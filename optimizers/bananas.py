@@ -194,9 +194,8 @@ class Bananas(Optimizer):
             part = slice(begin, begin + step)
             most = int(asked[part].max())
             questions = Sparse.of(self._dense(strings[part, :most]))
-            predictions = self.ensemble.fit_predict(
-                networks, trials[part], self._encodings, self._error, self._known, questions, asked[part], self._features
-            )
+            fitted = self.ensemble.fit(networks, trials[part], self._encodings, self._error, self._known, self._features)
+            predictions = self.ensemble.predict(fitted, questions, asked[part], self._features)
             _thompson(thompson, trials[part], predictions, asked[part], strings[part], sizes[part], out[part])
         return out, sizes
 

@@ -8,18 +8,19 @@ are bit for bit the same whichever trials are trained beside it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.config import ConfigError, check_choice, check_float, check_int
+from nas_bench_suite.config import check_choice, check_float, check_int
 from optimizers.parts import mlp
 
 BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-7  # BANANAS's second beta; Keras's epsilon
 
 
-class Sparse(NamedTuple):
+@dataclass(frozen=True)
+class Sparse:
     """Feature vectors [..., F] by their entries other than zero: index int32[..., K], value float32[..., K], count int64[...]."""
 
     index: np.ndarray
@@ -38,7 +39,7 @@ class Sparse(NamedTuple):
         count = np.count_nonzero(flat, axis=1)
         out = cls.empty((len(flat),), max(1, int(count.max(initial=0))))
         _compress(flat, out.index, out.value, out.count)
-        return cls(*(column.reshape(*dense.shape[:-1], *column.shape[1:]) for column in out))
+        return cls(*(column.reshape(*dense.shape[:-1], *column.shape[1:]) for column in (out.index, out.value, out.count)))
 
     def widened(self, most: int) -> Sparse:
         """The same vectors with room for at least `most` entries each."""
@@ -81,37 +82,31 @@ class Ensemble:
         check_float("optimizer.learning_rate", self.learning_rate, 0, open_low=True)
         check_choice("optimizer.loss", self.loss, mlp.LOSSES)
 
-    def fit_predict(
-        self,
-        generators: Any,
-        trials: np.ndarray,
-        examples: Sparse,
-        targets: np.ndarray,
-        known: np.ndarray,
-        questions: Sparse,
-        asked: np.ndarray,
-        features: int,
-    ) -> np.ndarray:
-        """Train every trial's networks from scratch and ask them.
+    def fit(self, generators: Any, trials: np.ndarray, examples: Sparse, targets: np.ndarray, known: np.ndarray, features: int) -> np.ndarray:
+        """Train every trial's networks from scratch.
 
         Args:
             generators: the typed list of the streams' generators.
-            trials: int64[R], which trials; row r of `questions` belongs to trials[r], as do row trials[r] of `examples` and `targets`.
-            examples: [T, >= n, K]; targets: float32[T, >= n]; known: int64[T], n of each trial.
-            questions: [R, >= C, K']; asked: int64[R], C of each.
+            trials: int64[R], which trials.
+            examples: [T, >= n, K]; targets: float32[T, >= n]; known: int64[T], n >= 1 of each trial.
             features: F.
 
         Returns:
-            float32[R, E, max C], the predictions; rows past a trial's C are zero.
+            float32[R, E, P], the networks.
         """
         if (known[trials] < 1).any():
-            raise ConfigError("an ensemble was to be trained without examples.")
-        out = np.zeros((len(trials), self.networks, int(asked.max(initial=0))), dtype=np.float32)
-        _fit_predict(
-            generators, trials, examples.index, examples.value, examples.count, targets, known,
-            questions.index, questions.value, questions.count, asked, features, self.width, self.layers, self.epochs, self.batch_size,
-            self.max_steps, self.loss == "mse", self.learning_rate, BETA1, BETA2, EPSILON, out,
+            raise ValueError("a network was to be trained without examples")
+        out = np.empty((len(trials), self.networks, mlp.num_parameters(features, self.width, self.layers)), dtype=np.float32)
+        _fit(
+            generators, trials, examples.index, examples.value, examples.count, targets, known, features, self.width, self.layers, self.epochs,
+            self.batch_size, self.max_steps, self.loss == "mse", self.learning_rate, BETA1, BETA2, EPSILON, out,
         )  # fmt: skip
+        return out
+
+    def predict(self, networks: np.ndarray, questions: Sparse, asked: np.ndarray, features: int) -> np.ndarray:
+        """Ask networks float32[R, E, P] about the first asked[r] of questions [R, >= C, K]: float32[R, E, max C], zero past those."""
+        out = np.zeros((*networks.shape[:2], int(asked.max(initial=0))), dtype=np.float32)
+        _predict(networks, questions.index, questions.value, questions.count, asked, features, self.width, self.layers, out)
         return out
 
 
@@ -145,23 +140,27 @@ def epochs_within(epochs, examples, batch, max_steps):  # pragma: no cover - com
 
 
 @njit(cache=True)
-def _fit_predict(
-    generators, trials, index, value, count, targets, known, q_index, q_value, q_count, asked, features, width, layers, epochs, batch,
-    max_steps, squared, rate, beta1, beta2, epsilon, out,
+def _fit(
+    generators, trials, index, value, count, targets, known, features, width, layers, epochs, batch, max_steps, squared, rate, beta1, beta2,
+    epsilon, out,
 ):  # fmt: skip  # pragma: no cover - compiled
-    units = (width + mlp.COLUMNS - 1) // mlp.COLUMNS * mlp.COLUMNS
-    params = np.empty((features + 1) * units + (layers - 1) * (width + 1) * units + units + mlp.LANES, np.float32)
-    moments = np.empty((2, len(params)), np.float32)
+    moments = np.empty((2, out.shape[2]), np.float32)
     for r in range(len(trials)):
         t = trials[r]
         n = known[t]
         orders = np.empty((epochs_within(epochs, n, batch, max_steps), n), np.int32)
         for e in range(out.shape[1]):
-            mlp.initialise(generators[t], params, features, width, layers)
+            mlp.initialise(generators[t], out[r, e], features, width, layers)
             moments[:] = 0
             draw_orders(generators[t], orders)
             mlp.train(
-                index[t], value[t], count[t], targets[t, :n], orders, params, moments, 0, features, width, layers, batch, squared, rate,
+                index[t], value[t], count[t], targets[t, :n], orders, out[r, e], moments, 0, features, width, layers, batch, squared, rate,
                 beta1, beta2, epsilon,
             )  # fmt: skip
-            mlp.predict(q_index[r], q_value[r], q_count[r], params, features, width, layers, out[r, e, : asked[r]])
+
+
+@njit(cache=True)
+def _predict(networks, index, value, count, asked, features, width, layers, out):  # pragma: no cover - compiled
+    for r in range(len(networks)):
+        for e in range(out.shape[1]):
+            mlp.predict(index[r], value[r], count[r], networks[r, e], features, width, layers, out[r, e, : asked[r]])

@@ -89,7 +89,7 @@ def _product(init, init0, init_row, left, left_row, left_inner, right, right0, r
     """out (rows x units) = init + left @ right, in tiles; writes up to the next multiple of ROWS rows."""
     for row in range(0, rows, ROWS):
         for column in range(0, units, COLUMNS):
-            _tile(
+            _tile(  # type: ignore[call-arg]
                 init, init0 + row * init_row + column, init_row,
                 left, row * left_row, left_row, left_inner,
                 right, right0 + column, units,
