@@ -38,7 +38,7 @@ def _slot(keys, t, key):  # pragma: no cover - compiled
 def _admit(
     cells, levels, wanted, rejected, costs, charge_invalid, free_repeats, num_runs, two_runs, generators,
     left, ending, streak, rows, counts, keys, places, cell_seen,
-    row_cell, row_level, row_run, row_test_run, row_status, row_spent, total,
+    row_cell, row_level, row_run, row_test_run, row_status, row_spent, total, stall,
     status, slot_row, open_trial, open_row,
 ):  # fmt: skip  # pragma: no cover - compiled
     """Fill `status` and `slot_row` for every slot, open rows, and list the rows to look up in open_trial/open_row. Returns their number."""
@@ -63,22 +63,22 @@ def _admit(
             level = levels[t, q]
             cell = cells[t, q]
             invalid = cell == -1
-            if invalid:
+            if invalid and not charge_invalid:
                 counts[t, 2] += 1
-                if not charge_invalid:
-                    status[t, q] = INVALID
-                    streak[t] += 1
-                    continue
+                status[t, q] = INVALID
+                streak[t] += 1
+                continue
             key = cell * fidelities + level
+            repeat = False
             if not invalid:
                 place = _slot(keys, t, key)
-                if keys[t, place] == key:
+                repeat = keys[t, place] == key
+                if repeat and free_repeats:
                     counts[t, 1] += 1
-                    if free_repeats:
-                        status[t, q] = OK
-                        slot_row[t, q] = places[t, place]
-                        streak[t] += 1
-                        continue
+                    status[t, q] = OK
+                    slot_row[t, q] = places[t, place]
+                    streak[t] += 1
+                    continue
             if costs[level] > left[t]:
                 ending[t] = SPENT if left[t] == 0 else NO_ROOM
                 continue
@@ -92,12 +92,15 @@ def _admit(
             row_spent[t, row] = total - left[t]
             row_run[t, row] = -1
             if invalid:
+                counts[t, 2] += 1
                 status[t, q] = INVALID
                 row_status[t, row] = INVALID
                 continue
             status[t, q] = OK
             row_status[t, row] = OK
-            if keys[t, place] != key:
+            if repeat:
+                counts[t, 1] += 1
+            else:
                 keys[t, place] = key
                 places[t, place] = row
                 place = _slot(cell_seen, t, cell)
@@ -115,7 +118,7 @@ def _admit(
             ending[t] = SPENT
         elif not any_wanted and rejected[t] == 0:
             ending[t] = EXHAUSTED
-        elif streak[t] >= STALL and ending[t] == RUNNING:
+        elif streak[t] >= stall and ending[t] == RUNNING:
             ending[t] = STALLED
     return opened
 
@@ -249,7 +252,7 @@ class Ledger:
         opened = _admit(
             cells, levels, wanted, rejected, self.costs, self.charge_invalid, self.free_repeats, self.num_runs, self.two_runs, self._generators,
             self.left, self.ending, self.streak, self.rows, self.counts, self._keys, self._places, self._cells,
-            c["cell"], c["level"], c["run"], c["test_run"], c["status"], c["spent"], self.total,
+            c["cell"], c["level"], c["run"], c["test_run"], c["status"], c["spent"], self.total, STALL,
             status, slot_row, open_trial, open_row,
         )  # fmt: skip
         return status, slot_row, open_trial[:opened], open_row[:opened]
