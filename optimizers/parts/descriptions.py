@@ -1,0 +1,145 @@
+"""What a Gaussian process over architectures measures distances on: strings described by rows of floats, and the distance of two rows.
+
+Notation: N variables; a description is float32[F]; K distances a pair (one for each structural weight; 1 where weights have no meaning).
+
+    otmann   the OTMANN distance of labelled graphs (`parts.otmann`)
+    degrees  sum of absolute differences of the sorted in-degrees, of the sorted out-degrees and of the number of vertices with each operation
+    hamming  the number of variables that differ; with counts: plus the differences in how often a family takes each of its values
+
+The last is for spaces whose strings do not spell out a graph. `degrees` is what the code of White et al. 2019 ("naszilla") calls `nasbot`; it
+reads the matrix as it is written, vertices off every path included, as that code does. On spaces with fixed edges that code adds Hamming
+distance and operation counts, which is `hamming` with counts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from nas_bench_suite.space import GraphSpace, SearchSpace
+from optimizers.parts import otmann
+
+OTMANN, ABSOLUTE = 0, 1
+
+
+class Descriptions:
+    """Describes the strings of a space.
+
+    Attributes:
+        kind: OTMANN, or ABSOLUTE for the sum of absolute differences of two rows.
+        name: "otmann", "degrees" or "hamming".
+        width: F.
+        lanes: K as stored.
+        inner: the most inner vertices of a graph (0 where there is none).
+        weights: float32[lanes], the structural weights, padded with zeros.
+    """
+
+    def __init__(self, space: SearchSpace, transport: bool, weights: np.ndarray | None = None, counts: bool = False) -> None:
+        """
+        Args:
+            space: the search space.
+            transport: OTMANN distances where the space allows them; else degrees.
+            weights: structural weights of the OTMANN distance, at most `otmann.LANES`.
+            counts: add counts of values where the distance is `hamming`.
+        """
+        self.space = space
+        vertices = _triangle(space)
+        labels = otmann.vertex_classes(space.variables[-1].choices) if vertices else None
+        self.inner = 0
+        self.weights = np.zeros(0, dtype=np.float32)
+        self.kind, self.lanes = ABSOLUTE, 1
+        if vertices and labels is not None and transport and vertices - 2 <= otmann.MAX_INNER:
+            self.name, self.kind, self.lanes, self.inner = "otmann", OTMANN, otmann.LANES, vertices - 2
+            self.width = otmann.width(self.inner)
+            self._classes, self._kinds = labels
+            self.weights = np.zeros(otmann.LANES, dtype=np.float32)
+            given = np.asarray(weights, dtype=np.float32)
+            self.weights[: len(given)] = given
+        elif vertices and not transport:
+            self.name = "degrees"
+            self.width = 2 * vertices + len(space.variables[-1].choices)
+        else:
+            self.name = "hamming"
+            self._offsets = np.concatenate([[0], np.cumsum(space.sizes)[:-1]])
+            self._counts = counts
+            family = space.families[1]
+            most = np.array([space.sizes[family == f].max() for f in range(len(space.families[0]))])
+            self._places = np.concatenate([[0], np.cumsum(most)[:-1]])[family]
+            self.width = int(space.sizes.sum()) + (int(most.sum()) if counts else 0)
+        self._vertices = vertices
+
+    @property
+    def distances(self) -> int:
+        """K, the number of distances that mean something."""
+        return int(self.lanes if self.kind == ABSOLUTE else np.count_nonzero(self.weights))
+
+    def describe(self, strings: np.ndarray) -> np.ndarray:
+        """Describe strings int64[..., N]: float32[..., F]."""
+        shape = strings.shape[:-1]
+        rows = np.ascontiguousarray(strings.reshape(-1, strings.shape[-1]))
+        out = np.zeros((len(rows), self.width), dtype=np.float32)
+        if self.name == "hamming":
+            # Half of the one-hot difference is 1 for a variable that differs.
+            np.put_along_axis(out, rows + self._offsets, np.float32(0.5), axis=1)
+            if self._counts:
+                start = int(self.space.sizes.sum())
+                for i in range(rows.shape[1]):
+                    np.add.at(out, (np.arange(len(rows)), start + self._places[i] + rows[:, i]), np.float32(1))
+        else:
+            matrices, labels = _matrices(rows, self._vertices)
+            if self.name == "otmann":
+                otmann.describe(matrices, labels, self._classes, self._kinds, out)
+            else:
+                size = self._vertices
+                out[:, :size] = np.sort(matrices.sum(axis=1), axis=1)
+                out[:, size : 2 * size] = np.sort(matrices.sum(axis=2), axis=1)
+                out[:, 2 * size :] = (labels[:, :, None] == np.arange(self.width - 2 * size)).sum(axis=1)
+        return out.reshape(*shape, self.width)
+
+    def masses(self, rows: np.ndarray) -> np.ndarray:
+        """float64[...]: mass of each description float32[..., F]; two masses add up to the largest distance there can be."""
+        if self.kind == OTMANN:
+            return rows[..., 0] + rows[..., 1] * otmann.POOLING_MASS + 2.0 * rows[..., 2]
+        return np.full(rows.shape[:-1], self.space.num_variables / 2)
+
+
+def _triangle(space: SearchSpace) -> int:
+    """V if strings are the upper triangle of a V x V adjacency matrix row by row, then the operations of the inner vertices; else 0."""
+    if not isinstance(space, GraphSpace):
+        return 0
+    sizes = space.sizes
+    for vertices in range(3, 16):
+        edges = vertices * (vertices - 1) // 2
+        if edges + vertices - 2 == len(sizes):
+            same = len({variable.choices for variable in space.variables[edges:]}) == 1
+            return vertices if same and (sizes[:edges] == 2).all() else 0
+    return 0
+
+
+def _matrices(rows: np.ndarray, vertices: int) -> tuple[np.ndarray, np.ndarray]:
+    """Adjacency matrices int8[M, V, V] and inner labels int8[M, V - 2] of strings int64[M, N]."""
+    tails, heads = np.triu_indices(vertices, k=1)
+    matrices = np.zeros((len(rows), vertices, vertices), dtype=np.int8)
+    matrices[:, tails, heads] = rows[:, : len(tails)]
+    return matrices, rows[:, len(tails) :].astype(np.int8)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _absolute(a, b):  # pragma: no cover - compiled
+    total = np.float32(0)
+    for i in range(len(a)):
+        total += abs(a[i] - b[i])
+    return total
+
+
+@njit(cache=True)
+def row_distances(kind, inner, weights, row, others, count, out):  # pragma: no cover - compiled
+    """out[j, :K] = the distances between `row` and others[j], for j < count."""
+    if kind == ABSOLUTE:
+        for j in range(count):
+            out[j, 0] = _absolute(row, others[j])
+        return
+    saving = np.empty(inner * inner * otmann.LANES, np.float32)
+    best = np.empty((1 << inner) * otmann.LANES, np.float32)
+    for j in range(count):
+        otmann.distance(row, others[j], inner, weights, saving, best, out[j])

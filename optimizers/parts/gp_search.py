@@ -1,0 +1,173 @@
+"""What searches guided by a Gaussian process share: the initial strings, the observations, and the points that the model is fitted to.
+
+Notation: T trials, N variables; A = `max_points`, the most points that a model holds; F floats describe a string (`parts.descriptions`).
+
+Every observation is kept (`strings`, `ids`, `accuracy`, `count`; a failed evaluation has accuracy -inf). The model sees the *active* ones: all
+of them as long as they are at most A; when there are more, the best third of A and the newest third stay, and new ones join them.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from numba import njit
+
+from nas_bench_suite.config import check_int
+from nas_bench_suite.optimizer import FAILED, NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
+from optimizers.parts.descriptions import Descriptions
+from optimizers.parts.uniform import UniformStrings
+
+SPARE = 50  # uniform strings looked through for a new cell where the acquisition knows none
+
+
+class GaussianSearch(Optimizer):
+    """Uniform strings first, no cell twice; then one string at a time, chosen by `_choose`.
+
+    Args:
+        initial: strings evaluated before the first model.
+        max_points: A.
+    """
+
+    trials_per_block: ClassVar[int] = 100
+
+    def __init__(self, *, initial: int, max_points: int) -> None:
+        self.initial = check_int("optimizer.initial", initial, 1)
+        self.max_points = check_int("optimizer.max_points", max_points, max(30, 3 * self.initial))
+
+    @abstractmethod
+    def _descriptions(self, task: Task) -> Descriptions:
+        """How strings are described and compared."""
+
+    @abstractmethod
+    def _choose(self, ready: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Strings int64[T, N] for the trials with ready bool[T], whether one was found bool[T], and how many were rejected int64[T]."""
+
+    @abstractmethod
+    def _update(self, trial: np.ndarray, first: np.ndarray) -> None:
+        """Active points first[i] .. size - 1 of each trial[i] are new (all of them are, if first[i] is 0)."""
+
+    def start(self, task: Task) -> None:
+        self._task = task
+        self._described = self._descriptions(task)
+        name = type(self).__name__.lower()
+        self._uniform = UniformStrings(task, f"{name}_initial", repeats=False)
+        self._spare = UniformStrings(task, f"{name}_spare", repeats=False)
+        self._generators = task.streams.typed(name)
+        trials, n = task.trials, task.space.num_variables
+        capacity = task.budget + self.initial
+        active = min(self.max_points, capacity)
+        self._told = np.zeros(trials, dtype=np.int64)
+        self._count = np.zeros(trials, dtype=np.int64)
+        self._strings = np.zeros((trials, capacity, n), dtype=np.int16)
+        self._ids = np.full((trials, capacity), -1, dtype=np.int64)
+        self._accuracy = np.full((trials, capacity), -np.inf)
+        self._size = np.zeros(trials, dtype=np.int64)
+        self._active = np.zeros((trials, active), dtype=np.int64)
+        self._y = np.zeros((trials, active))
+        self._rows = np.zeros((trials, active, self._described.width), dtype=np.float32)
+        self._masses = np.zeros((trials, active))
+
+    def ask(self, room: np.ndarray) -> Proposal:
+        live = np.asarray(room) > 0
+        cells = self._task.space.num_cells
+        if cells is not None:
+            live &= self._count < cells
+        to_fill = np.where(live, np.maximum(self.initial - self._told, 0), 0)
+        to_fill[live & (to_fill == 0) & (self._size == 0)] = 1  # nothing to fit a model to yet
+        initial = self._uniform.take(np.minimum(room, to_fill))
+        strings, rejected = initial.architectures, initial.rejected
+        if not strings.shape[1]:
+            strings = np.zeros((len(live), 1, strings.shape[2]), dtype=np.int64)
+        wanted = np.arange(strings.shape[1]) < initial.given[:, None]
+        ready = live & (to_fill == 0)
+        if ready.any():
+            chosen, found, refused = self._choose(ready)
+            rejected = rejected + refused
+            lacking = ready & ~found
+            if lacking.any():
+                rejected = rejected + self._look_elsewhere(lacking, chosen, found)
+            strings[ready, 0], wanted[ready, 0] = chosen[ready], found[ready]
+        return Proposal(strings, wanted, rejected=rejected)
+
+    def _look_elsewhere(self, lacking: np.ndarray, chosen: np.ndarray, found: np.ndarray) -> np.ndarray:
+        """Give lacking trials a uniform string of a new cell, or of any where none turns up; returns how many strings each rejected."""
+        taken = self._spare.take(np.where(lacking, SPARE, 0))
+        for t in np.flatnonzero(lacking & (taken.given > 0)):
+            spare = taken.architectures[t, : taken.given[t]]
+            new = ~np.isin(self._task.space.cell_id(spare), self._ids[t, : self._count[t]])
+            chosen[t] = spare[np.argmax(new)]
+            found[t] = True
+        return taken.rejected
+
+    def tell(self, proposal: Proposal, outcome: Outcome) -> None:
+        status = outcome.status
+        self._told += (status != NOT_RUN).sum(axis=1)
+        trial, slot = np.nonzero((status == OK) | (status == FAILED))
+        if not len(trial):
+            return
+        strings = np.asarray(proposal.architectures)[trial, slot]
+        accuracy = np.asarray(outcome.accuracy)[trial, slot]
+        good = (status[trial, slot] == OK) & np.isfinite(accuracy)
+        self._make_room(int((self._count + np.bincount(trial, minlength=len(self._count))).max()))
+        rows = self._described.describe(strings)
+        added = np.bincount(trial[good], minlength=len(self._count))
+        touched = np.flatnonzero(added)
+        first = self._size[touched]
+        for i in np.flatnonzero(first + added[touched] > self._active.shape[1]):
+            self._forget(touched[i])
+            first[i] = 0
+        ids = self._task.space.cell_id(strings)
+        _record(
+            trial, strings, ids, np.where(good, accuracy, -np.inf), good, rows, self._described.masses(rows).astype(np.float64),
+            self._count, self._strings, self._ids, self._accuracy, self._size, self._active, self._y, self._rows, self._masses,
+        )  # fmt: skip
+        if len(touched):
+            self._update(touched, first)
+
+    def _make_room(self, needed: int) -> None:
+        """Let `needed` observations a trial fit: free repeats and failures can be more than the budget."""
+        held = self._ids.shape[1]
+        if needed > held:
+            more = ((0, 0), (0, max(needed - held, held)))
+            self._strings = np.pad(self._strings, (*more, (0, 0)))
+            self._ids = np.pad(self._ids, more, constant_values=-1)
+            self._accuracy = np.pad(self._accuracy, more, constant_values=-np.inf)
+
+    def _forget(self, t: int) -> None:
+        """Cut trial t's active points down to the best third of A and the newest third."""
+        size, third = self._size[t], max(1, self._active.shape[1] // 3)
+        keep = np.zeros(size, dtype=np.bool_)
+        keep[np.argsort(-self._y[t, :size], kind="stable")[:third]] = True
+        keep[np.flatnonzero(~keep)[-third:]] = True
+        kept = np.flatnonzero(keep)
+        for held in (self._active, self._y, self._rows, self._masses):
+            held[t, : len(kept)] = held[t, kept]
+        self._size[t] = len(kept)
+
+    def best(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Each trial's best observations, strings int64[T, count, N] (earlier ones first among equals), and how many there are, int64[T]."""
+        order = np.argsort(-self._accuracy[:, : max(count, int(self._count.max()))], axis=1, kind="stable")[:, :count]
+        there = np.minimum((self._accuracy > -np.inf).sum(axis=1), order.shape[1])
+        return np.take_along_axis(self._strings, order[:, :, None], axis=1).astype(np.int64), there
+
+
+@njit(cache=True)
+def _record(
+    trial, new_strings, new_ids, new_accuracy, good, new_rows, new_masses, count, strings, ids, accuracy, size, active, y, rows, masses
+):  # fmt: skip  # pragma: no cover - compiled
+    for i in range(len(trial)):
+        t = trial[i]
+        c = count[t]
+        strings[t, c] = new_strings[i]
+        ids[t, c] = new_ids[i]
+        accuracy[t, c] = new_accuracy[i]
+        count[t] += 1
+        if good[i]:
+            a = size[t]
+            active[t, a] = c
+            y[t, a] = new_accuracy[i]
+            rows[t, a] = new_rows[i]
+            masses[t, a] = new_masses[i]
+            size[t] += 1
