@@ -104,3 +104,49 @@ def _first_time(trial: np.ndarray, value: np.ndarray) -> np.ndarray:
     out = np.zeros(len(value), dtype=bool)
     out[order] = new
     return out
+
+
+@dataclass(frozen=True)
+class Band:
+    """A mean over trials with its 95 % interval (Student's t): float[points] each. NaN where some trial has no incumbent yet."""
+
+    x: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def band(x: np.ndarray, values: np.ndarray) -> Band:
+    """The band of float[T, points]."""
+    from scipy.special import stdtrit
+
+    count = len(values)
+    mean = values.mean(axis=0)
+    half = np.zeros_like(mean)
+    if count > 1:
+        half = float(stdtrit(count - 1, 0.975)) * values.std(axis=0, ddof=1) / np.sqrt(count)
+    return Band(x, mean, mean - half, mean + half)
+
+
+def bands(curves: Curves, points: int = 400) -> dict[str, Band]:
+    """Bands of all curves of a run.
+
+    By query: `validation`, `test`, `unique`, `repeats`, at `points` query counts (all of them up to 150, then evenly spaced in the
+    logarithm). By simulated training time in hours: `time_test`, over the range that every trial covers. Values are read off step
+    curves, never interpolated.
+    """
+    budget = curves.test.shape[1]
+    grid = np.arange(1, budget + 1)
+    if budget > points:
+        grid = np.unique(np.concatenate([np.arange(1, 151), np.geomspace(151, budget, points - 150).round().astype(int)]))
+    out = {name: band(grid, getattr(curves, name)[:, grid - 1]) for name in ("validation", "test", "unique", "repeats")}
+    started = np.isfinite(curves.test).all(axis=0)
+    if started.any() and curves.hours[:, -1].min() > 0:
+        first = max(float(curves.hours[:, np.argmax(started)].max()), 1e-9)
+        last = float(curves.hours[:, -1].min())
+        if last > first:
+            hours = np.geomspace(first, last, 150)
+            hours[-1] = last
+            at = np.stack([np.searchsorted(row, hours, side="right") - 1 for row in curves.hours])
+            out["time_test"] = band(hours, np.take_along_axis(curves.test, np.maximum(at, 0), axis=1))
+    return out

@@ -1,0 +1,86 @@
+"""`python -m analysis tables | figures | report`: run what is missing, then build from the result files alone."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.selection import FULL_TRIALS, Study
+from nas_bench_suite.config import ConfigError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code: 0, 2 for wrong input or damaged files, 130 when interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__)
+    parser.add_argument("what", choices=("tables", "figures", "report"))
+    parser.add_argument("--output-dir", type=Path, default=Path("outputs"), help="where results lie and what is built goes (outputs)")
+    parser.add_argument("--trials", type=int, default=FULL_TRIALS, help="trials a row; fewer than 500 is a draft, and says so")
+    parser.add_argument("--benchmark", default="nasbench101_surrogate", help="label of the benchmark's config")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the study")
+    parser.add_argument("--no-run", action="store_true", help="build from what is there, run nothing")
+    options = parser.parse_args(arguments)
+    if options.trials < 2:
+        print(f"error: --trials={options.trials} is out of range; accepted: a whole number of at least 2.", file=sys.stderr)
+        return 2
+    try:
+        return _build(options)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on from the last finished block.", file=sys.stderr)
+        return 130
+
+
+def _build(options: argparse.Namespace) -> int:
+    from analysis import missing
+    from analysis.runs import scan
+
+    began = time.perf_counter()
+    if not options.no_run:
+        missing.run(options.output_dir, options.benchmark, options.trials, options.seed)
+    problems: list[str] = []
+    study = Study(scan(options.output_dir, problems.append), options.benchmark, options.trials, options.seed)
+    for sentence in problems:
+        print(f"error: {sentence}", file=sys.stderr)
+    build = {"tables": _tables, "figures": _figures, "report": _report}[options.what]
+    for sentence in build(study, options.output_dir):
+        print(f"note: {sentence}", file=sys.stderr)
+    draft = f" (draft, {study.trials} of {FULL_TRIALS} trials)" if study.draft else ""
+    print(f"{options.output_dir / options.what}{draft}: built in {time.perf_counter() - began:.0f} s.")
+    return 2 if problems else 0
+
+
+def _tables(study: Study, output_dir: Path) -> list[str]:
+    from analysis import tables
+    from analysis.table import is_panel
+
+    built = tables.build_all(study, output_dir)
+    notes = tables.write_all(built, output_dir / "tables")
+    for table in built:
+        present = sum(any("missing" not in column.show(row) for column in table.columns[2:3]) for row in table.rows if not is_panel(row))
+        print(f"{table.name}: {present} of {len(table.data)} rows")
+    return notes + [f"{table.name}: {note}" for table in built for note in table.notes if note.startswith("Missing")]
+
+
+def _figures(study: Study, output_dir: Path) -> list[str]:
+    from analysis.figures import draw_all
+    from analysis.material import Material
+
+    material = Material(study)
+    written, left_out = draw_all(material, output_dir / "figures")
+    print(f"{len(written)} figures, each as PNG and PDF")
+    return left_out + [f"{name}: {reason}" for name, reason in material.missing.items()]
+
+
+def _report(study: Study, output_dir: Path) -> list[str]:
+    from analysis.report import write_report
+
+    return write_report(study, output_dir)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

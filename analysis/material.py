@@ -1,0 +1,82 @@
+"""What figures and the report draw: the runs behind them with their errors and bands, each computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from analysis import curves, published
+from analysis.selection import Found, Study
+from analysis.style import style
+
+MAIN_150 = ("random", "remaade", "regularized_evolution", "tpe", "bohb", "alphax", "nasbot", "bananas", "local_search", "remaade_ranked")
+MAIN_3200 = (
+    "random", "remaade_medium", "regularized_evolution", "tpe", "bohb", "alphax", "nasbot", "bananas_medium", "local_search", "remaade_ranked",
+)  # fmt: skip
+ABLATION = ("random", "reinforce", "reinforce_made", "reinforce_nade", "reinforce_lstm", "remaade_ppo", "remaade")
+BY_BUDGET = {150: MAIN_150, 3200: MAIN_3200}
+
+
+@dataclass
+class Method:
+    """A method with a result: its label and final errors in percent by trial."""
+
+    label: str
+    found: Found
+    errors: pd.Series
+
+    @property
+    def name(self) -> str:
+        return style(self.label).name
+
+    @property
+    def optimizer_seconds(self) -> float:
+        """Seconds of the method itself, a trial."""
+        return float(self.found.column("optimizer_seconds").mean())
+
+
+@dataclass
+class Material:
+    """Results by role; `missing` collects what was asked for and is not there, by name."""
+
+    study: Study
+    missing: dict[str, str] = field(default_factory=dict)
+    _bands: dict[str, dict[str, curves.Band]] = field(default_factory=dict)
+
+    def methods(self, labels: tuple[str, ...], budget: int) -> list[Method]:
+        """The methods among `labels` that have results at `budget`."""
+        out = []
+        for label in labels:
+            settings = {"orderings": 4} if label == "remaade_medium" else None
+            found = self.study.find(label, budget, settings)
+            if found.info is None:
+                self.missing[f"{style(label).name} at {budget:,} queries"] = found.reason
+                continue
+            errors = found.errors
+            if len(errors):
+                out.append(Method(label, found, errors))
+            else:
+                self.missing[f"{style(label).name} at {budget:,} queries"] = "no trial has a test value"
+        return out
+
+    def orderings(self) -> list[tuple[object, Found]]:
+        """Table 6's runs: (S, found) for each S."""
+        return [(row.settings["orderings"], self.study.find(row.label, 3200, row.settings)) for row in published.TABLE6]
+
+    def bands(self, found: Found) -> dict[str, curves.Band]:
+        """The bands of a run, computed once."""
+        assert found.info is not None
+        key = str(found.info.run.folder)
+        if key not in self._bands:
+            self._bands[key] = curves.bands(curves.curves_of(found.info, found.trials))
+        return self._bands[key]
+
+
+def aligned(methods: list[Method]) -> dict[str, np.ndarray]:
+    """Final errors over the trials that all methods have, by label."""
+    shared = methods[0].errors.index
+    for method in methods[1:]:
+        shared = shared.intersection(method.errors.index)
+    return {method.label: method.errors.loc[shared].to_numpy() for method in methods}
