@@ -76,7 +76,7 @@ def run_job(config: Mapping[str, Any], label: str, benchmark_label: str, progres
     optimizer = make_optimizer(config["optimizer"])
     benchmark = make_benchmark(config["benchmark"])
     size = config["trials_per_block"]
-    size = min(type(optimizer).trials_per_block, trials) if size is None else check_int("trials_per_block", size, 1)
+    size = min(optimizer.trials_per_block, trials) if size is None else check_int("trials_per_block", size, 1)
     identity = {
         "benchmark": dict(config["benchmark"]),
         "benchmark_label": benchmark_label,
