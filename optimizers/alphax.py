@@ -1,0 +1,245 @@
+"""AlphaX: Monte-Carlo tree search over build actions, helped by a network (Wang, Zhao, Jinnai, Tian & Fonseca, AAAI 2020).
+
+Notation: T trials, N variables; `build_game` holds states and actions, `tree` the search tree and UCT. A new node's value is the accuracy of one
+random play-out from it, evaluated for real; once a network (the paper's meta-DNN) is trained, this is averaged, half and half, with the
+network's mean prediction for further play-outs that are not evaluated. A new terminal node's value is its own accuracy.
+
+Details are those of the authors' code: see docs/methods/alphax.md, which also says where this differs.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numba import njit
+
+from nas_bench_suite.config import check_float, check_int
+from nas_bench_suite.optimizer import OK, Optimizer, Outcome, Proposal, Task
+from optimizers.parts.build_game import game_of, play_out, write_string
+from optimizers.parts.ensemble import Ensemble, Sparse
+from optimizers.parts.tree import Trees
+from optimizers.parts.uniform import INVALID_IN_A_ROW
+
+PLAY_OUTS = 32  # drawn at a time; a constant, so that what a trial draws depends on itself alone
+FRUITLESS = 1000  # play-outs in a row that end invalid, after which a node is given the value NO_PLAY_OUT (the code)
+NO_PLAY_OUT = 0.1
+
+
+class AlphaX(Optimizer):
+    """AlphaX for T trials in lockstep, one evaluation each a round.
+
+    Args:
+        exploration: c in UCT = X + 2 c sqrt(2 ln n(node) / n(child)).
+        max_vertices: largest graph built, input and output included (None: as many as the space has). Graph spaces only.
+        max_edges: most edges built, before pruning (None: no limit). Graph spaces only.
+        simulations: play-outs whose predicted accuracies are averaged into a new node's value (0: no network).
+        retrain_every: the network is trained whenever the number of distinct cells evaluated is a multiple of this.
+        layers, width, epochs, batch_size, learning_rate: the network and its training (squared error, Adam): see `Ensemble`.
+    """
+
+    trials_per_block: ClassVar[int] = 100
+
+    def __init__(
+        self,
+        *,
+        exploration: float = 2.0,
+        max_vertices: int | None = None,
+        max_edges: int | None = 9,
+        simulations: int = 2,
+        retrain_every: int = 100,
+        layers: int = 4,
+        width: int = 48,
+        epochs: int = 100,
+        batch_size: int = 32,
+        learning_rate: float = 0.001,
+    ) -> None:
+        self.exploration = check_float("optimizer.exploration", exploration, 0)
+        self.max_vertices = None if max_vertices is None else check_int("optimizer.max_vertices", max_vertices, 2)
+        self.max_edges = None if max_edges is None else check_int("optimizer.max_edges", max_edges, 1)
+        self.simulations = check_int("optimizer.simulations", simulations, 0)
+        self.retrain_every = check_int("optimizer.retrain_every", retrain_every, 1)
+        self.network = Ensemble(1, layers, width, epochs, batch_size, 0, learning_rate, "mse")
+
+    def start(self, task: Task) -> None:
+        space, trials = task.space, task.trials
+        self._task = task
+        self._game = game_of(space, self.max_vertices, self.max_edges)
+        self.trees = Trees(self._game, trials)
+        self._node = np.zeros(trials, dtype=np.int64)  # the node that each trial's proposal is for
+        self._predicted = np.full(trials, np.nan)  # and the network's part of its value
+        first = space.encode(np.zeros((1, space.num_variables), dtype=np.int64))
+        self._features = first.shape[-1]
+        # The cells evaluated, each once, with the last accuracy read.
+        self._ids = np.full((trials, 64), -1, dtype=np.int64)
+        self._accuracy = np.zeros((trials, 64), dtype=np.float32)
+        self._encodings = Sparse.empty((trials, 64), 1)
+        self._known = np.zeros(trials, dtype=np.int64)
+        self._trainings = np.zeros(trials, dtype=np.int64)
+        self._networks: np.ndarray | None = None  # float32[T, 1, P], from the first training on
+
+    def ask(self, room: np.ndarray) -> Proposal:
+        task, n = self._task, self._task.space.num_variables
+        rows = np.flatnonzero(room > 0)
+        strings = np.zeros((task.trials, n), dtype=np.int64)
+        wanted = np.zeros((task.trials, 1), dtype=np.bool_)
+        rejected = np.zeros(task.trials, dtype=np.int64)
+        self._predicted[:] = np.nan
+        self._train(rows)
+        while len(rows):
+            nodes, _ = self.trees.descend(task.streams.typed("alphax_tree"), rows, self.exploration)
+            self._node[rows] = nodes
+            terminal = self.trees.states[rows, nodes, 1] == 1
+            stopped, going = rows[terminal], rows[~terminal]
+            strings[stopped] = self._strings(stopped)
+            found = np.ones(len(stopped), dtype=np.bool_)
+            if task.reject_invalid and len(stopped):
+                found = task.space.is_valid(strings[stopped])
+                rejected[stopped] += ~found
+                self.trees.settle(stopped[~found], self._node[stopped[~found]], np.zeros((~found).sum()))
+            played = self._play_out(going, strings, rejected)
+            without = going[~played]
+            self.trees.settle(without, self._node[without], np.full(len(without), NO_PLAY_OUT))
+            wanted[stopped[found]] = wanted[going[played]] = True
+            again = np.concatenate([stopped[~found], without])
+            rows = np.sort(again[rejected[again] < INVALID_IN_A_ROW])
+        return Proposal(strings[:, None], wanted, rejected=rejected)
+
+    def tell(self, proposal: Proposal, outcome: Outcome) -> None:
+        rows = np.flatnonzero(proposal.wanted[:, 0])
+        accuracy = np.where(outcome.status[rows, 0] == OK, outcome.accuracy[rows, 0], np.nan)
+        worth = np.where(np.isnan(accuracy), 0.0, accuracy)  # the code counts what is not in its table as 0
+        predicted = self._predicted[rows]
+        value = np.where(np.isnan(predicted) | (worth == 0), worth, (worth + predicted) / 2)
+        self.trees.settle(rows, self._node[rows], value)
+        good = ~np.isnan(accuracy)
+        if good.any() and self.simulations:
+            self._learn(rows[good], proposal.architectures[rows[good], 0], accuracy[good])
+
+    def _strings(self, trials: np.ndarray) -> np.ndarray:
+        """int64[R, N]: the terminal states that `trials` stand at, as strings."""
+        out = np.zeros((len(trials), self._task.space.num_variables), dtype=np.int64)
+        _write(self._game, self.trees.states[trials, self._node[trials]], out)
+        return out
+
+    def _play_out(self, trials: np.ndarray, strings: np.ndarray, rejected: np.ndarray) -> np.ndarray:
+        """Play out from the nodes of `trials`; write the first valid end to strings[t] and what further ones promise to `_predicted`.
+
+        Returns:
+            bool[R]: whether a valid end was found.
+        """
+        task = self._task
+        trained = self._trainings[trials] > 0
+        needed = np.where(trained, 1 + self.simulations, 1)
+        ends = np.zeros((len(trials), 1 + self.simulations, task.space.num_variables), dtype=np.int64)
+        have, fruitless = np.zeros(len(trials), dtype=np.int64), np.zeros(len(trials), dtype=np.int64)
+        rows = np.arange(len(trials))
+        states = self.trees.states[trials, self._node[trials]]
+        while len(rows):
+            drawn = np.empty((len(rows), PLAY_OUTS, ends.shape[-1]), dtype=np.int64)
+            _play(self._game, task.streams.typed("alphax_play_outs"), trials[rows], states[rows], drawn)
+            valid = task.space.is_valid(drawn) if task.reject_invalid else np.ones(drawn.shape[:2], dtype=np.bool_)
+            _gather(rows, trials, drawn, valid, needed, ends, have, fruitless, rejected)
+            rows = rows[(have[rows] < needed[rows]) & (fruitless[rows] < FRUITLESS)]
+        strings[trials] = ends[:, 0]
+        full = np.flatnonzero(trained & (have == needed))  # the code averages only where every play-out was found
+        if len(full) and self._networks is not None:
+            asked = np.full(len(full), self.simulations)
+            guesses = self.network.predict(
+                self._networks[trials[full]], Sparse.of(task.space.encode(ends[full, 1:])), asked, self._features
+            )[:, 0].astype(np.float64)
+            ids = task.space.cell_id(ends[full, 1:])
+            _correct(trials[full], ids, self._ids, self._accuracy, self._known, guesses)
+            self._predicted[trials[full]] = guesses.mean(axis=1)
+        return have > 0
+
+    def _learn(self, trials: np.ndarray, strings: np.ndarray, accuracy: np.ndarray) -> None:
+        """Keep each cell with its last accuracy."""
+        if (self._known[trials] == self._ids.shape[1]).any():
+            self._ids = np.concatenate([self._ids, np.full_like(self._ids, -1)], axis=1)
+            self._accuracy = np.concatenate([self._accuracy, np.zeros_like(self._accuracy)], axis=1)
+            columns = (self._encodings.index, self._encodings.value, self._encodings.count)
+            self._encodings = Sparse(*(np.concatenate([column, np.zeros_like(column)], axis=1) for column in columns))
+        new = Sparse.of(self._task.space.encode(strings))
+        self._encodings = self._encodings.widened(new.index.shape[-1])
+        place = _keep(trials, self._task.space.cell_id(strings), accuracy, self._ids, self._accuracy, self._known)
+        width = new.index.shape[-1]
+        self._encodings.index[trials, place, :width] = new.index
+        self._encodings.value[trials, place, :width] = new.value
+        self._encodings.count[trials, place] = new.count
+
+    def _train(self, trials: np.ndarray) -> None:
+        due = trials[self._known[trials] // self.retrain_every > self._trainings[trials]]
+        if not len(due) or not self.simulations:
+            return
+        fitted = self.network.fit(
+            self._task.streams.typed("alphax_network"), due, self._encodings, self._accuracy, self._known, self._features
+        )
+        if self._networks is None:
+            self._networks = np.zeros((self._task.trials, *fitted.shape[1:]), dtype=np.float32)
+        self._networks[due] = fitted
+        self._trainings[due] = self._known[due] // self.retrain_every
+
+
+@njit(cache=True)
+def _write(game, states, out):  # pragma: no cover - compiled
+    for r in range(len(states)):
+        write_string(game, states[r], out[r])
+
+
+@njit(cache=True)
+def _play(game, generators, trials, starts, out):  # pragma: no cover - compiled
+    """Fill out[r, :, N] with the ends of random play-outs from starts[r]."""
+    state = starts[0].copy()
+    actions = np.empty(game.operations + len(game.tails) + 1 if game.cell else game.sizes.max(), np.int64)
+    for r in range(len(trials)):
+        for c in range(out.shape[1]):
+            play_out(game, generators[trials[r]], starts[r], state, actions)
+            write_string(game, state, out[r, c])
+
+
+@njit(cache=True)
+def _gather(rows, trials, drawn, valid, needed, ends, have, fruitless, rejected):  # pragma: no cover - compiled
+    """Move valid ends of rows[i] to its row of `ends` until it has what it needs, or too many in a row are invalid."""
+    for i in range(len(rows)):
+        r = rows[i]
+        for c in range(drawn.shape[1]):
+            if have[r] == needed[r] or fruitless[r] == FRUITLESS:
+                break
+            if not valid[i, c]:
+                fruitless[r] += 1
+                rejected[trials[r]] += have[r] == 0
+                continue
+            fruitless[r] = 0
+            ends[r, have[r]] = drawn[i, c]
+            have[r] += 1
+
+
+@njit(cache=True)
+def _correct(trials, cells, ids, accuracy, known, guesses):  # pragma: no cover - compiled
+    """Replace guesses [R, C] for cells that a trial has evaluated by their accuracies."""
+    for r in range(len(trials)):
+        t = trials[r]
+        for c in range(cells.shape[1]):
+            for p in range(known[t]):
+                if ids[t, p] == cells[r, c]:
+                    guesses[r, c] = accuracy[t, p]
+
+
+@njit(cache=True)
+def _keep(trials, cells, values, ids, accuracy, known):  # pragma: no cover - compiled
+    """Write each cell's accuracy to its trial's place for it, a new one if need be; return the places."""
+    out = np.empty(len(trials), np.int64)
+    for r in range(len(trials)):
+        t = trials[r]
+        place = known[t]
+        for p in range(known[t]):
+            if ids[t, p] == cells[r]:
+                place = p
+                break
+        if place == known[t]:
+            ids[t, place] = cells[r]
+            known[t] += 1
+        accuracy[t, place] = values[r]
+        out[r] = place
+    return out
