@@ -3,6 +3,7 @@
 from nas_bench_suite._version import __version__
 from nas_bench_suite.benchmark import Benchmark, Evaluation, load_benchmark
 from nas_bench_suite.config import ConfigError
+from nas_bench_suite.objective import Objective
 from nas_bench_suite.optimizer import FAILED, INVALID, NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
 from nas_bench_suite.protocol import Protocol
 from nas_bench_suite.search import SearchRecord, search
@@ -18,6 +19,7 @@ __all__ = [
     "ConfigError",
     "Evaluation",
     "GraphSpace",
+    "Objective",
     "Optimizer",
     "Outcome",
     "Proposal",

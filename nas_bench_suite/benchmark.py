@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +50,18 @@ class Benchmark(ABC):
             fidelity: the training budget, one of `fidelities`: a scalar or int[...]; the full one if left out.
             architectures: int[..., N], the strings asked for, which benchmarks that compute rather than look up may need.
         """
+
+    def query_each(
+        self,
+        cell_ids: np.ndarray,
+        run: np.ndarray | int | str,
+        fidelity: np.ndarray | int | None = None,
+        architectures: np.ndarray | None = None,
+    ) -> Iterator[tuple[int, tuple[float, float, float]]]:
+        """The same for int64[n], one evaluation at a time as they finish: (index, (validation, test, seconds)), in any order."""
+        found = self.query(cell_ids, run, fidelity, architectures)
+        for i, values in enumerate(zip(*found)):
+            yield i, (float(values[0]), float(values[1]), float(values[2]))
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:

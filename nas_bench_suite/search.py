@@ -7,14 +7,16 @@ protocol says, and tells the validation accuracies back. T trials run in lockste
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark
-from nas_bench_suite.config import ConfigError, check_int
+from nas_bench_suite.config import check_int
+from nas_bench_suite.journal import Journal
 from nas_bench_suite.ledger import ENDINGS, RUNNING, Ledger
 from nas_bench_suite.optimizer import INVALID, Optimizer, Outcome, Proposal, Task
 from nas_bench_suite.protocol import Protocol
@@ -22,6 +24,7 @@ from nas_bench_suite.streams import Streams
 
 MAX_ROUNDS_WITHOUT_CHANGE = 100_000  # asks in a row that neither charge nor reject anything: a method that does this would loop for ever
 
+Values = tuple[np.ndarray, np.ndarray, np.ndarray]  # validation, test, seconds
 Progress = Callable[[int, int], None]  # (queries charged so far over all trials, queries in all)
 
 
@@ -72,14 +75,12 @@ def search(
         progress: called with (queries charged so far, queries in all) after every tell.
 
     Raises:
-        ConfigError: for numbers out of range.
+        ConfigError: for numbers out of range, and for a journal that is damaged or belongs to another search.
     """
     began = time.perf_counter()
     protocol = protocol or Protocol()
     budget = check_int("budget", budget, 1)
     trials = check_int("trials", trials, 1)
-    if journal is not None:
-        raise ConfigError("journal is not available yet; leave it out.")
     streams = Streams(check_int("seed", seed, 0), trials, check_int("first_trial", first_trial, 0))
     costs = protocol.costs(benchmark.fidelities)
     ledger = Ledger(
@@ -103,6 +104,29 @@ def search(
         reject_invalid=protocol.invalid == "free",
         device=device,
     )
+    identity = {
+        "optimizer": type(optimizer).__qualname__,
+        "benchmark": benchmark.name,
+        "space": benchmark.space.name,
+        "protocol": asdict(protocol),
+        **{"budget": budget, "trials": trials, "first_trial": first_trial, "seed": seed},
+    }
+    with Journal(journal, identity) if journal is not None else nullcontext() as book:
+        optimizer_seconds = _loop(optimizer, benchmark, protocol, task, ledger, book, progress)
+    return _record(ledger, benchmark, protocol, first_trial, optimizer_seconds / trials, began)
+
+
+def _loop(
+    optimizer: Optimizer,
+    benchmark: Benchmark,
+    protocol: Protocol,
+    task: Task,
+    ledger: Ledger,
+    journal: Journal | None,
+    progress: Progress | None,
+) -> float:
+    """Ask, evaluate and tell until every trial has ended. Returns the seconds spent in the optimizer."""
+    trials = task.trials
     thinking = time.perf_counter()
     optimizer.start(task)
     optimizer_seconds = time.perf_counter() - thinking
@@ -114,7 +138,7 @@ def search(
         optimizer_seconds += time.perf_counter() - thinking
         cells, levels, rejected = _read(proposal, benchmark, trials)
         status, slot_row, trial, row = ledger.admit(cells, levels, proposal.wanted, rejected)
-        values = _look_up(benchmark, protocol, ledger, trial, row, proposal, slot_row)
+        values = _look_up(benchmark, protocol, ledger, task.first_trial, journal, trial, row, proposal, slot_row)
         accuracy = ledger.settle((trial, row), values, status, slot_row)
         thinking = time.perf_counter()
         optimizer.tell(proposal, Outcome(accuracy, status))
@@ -125,7 +149,7 @@ def search(
             raise RuntimeError(f"{type(optimizer).__name__} asked {idle} times in a row for nothing that could be charged.")
         if progress is not None:
             progress(trials * ledger.total - remaining, trials * ledger.total)
-    return _record(ledger, benchmark, protocol, first_trial, optimizer_seconds / trials, began)
+    return optimizer_seconds
 
 
 def _read(proposal: Proposal, benchmark: Benchmark, trials: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -150,24 +174,78 @@ def _read(proposal: Proposal, benchmark: Benchmark, trials: int) -> tuple[np.nda
 
 
 def _look_up(
-    benchmark: Benchmark, protocol: Protocol, ledger: Ledger, trial: np.ndarray, row: np.ndarray, proposal: Proposal, slot_row: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Validation, test and seconds of the opened rows, as the protocol reads them."""
+    benchmark: Benchmark,
+    protocol: Protocol,
+    ledger: Ledger,
+    first_trial: int,
+    journal: Journal | None,
+    trial: np.ndarray,
+    row: np.ndarray,
+    proposal: Proposal,
+    slot_row: np.ndarray,
+) -> Values:
+    """Validation, test and seconds of the opened rows, as the protocol reads them: from the journal where it holds them."""
     if not len(trial):
         return (np.empty(0),) * 3
     columns = ledger.columns
     cells = columns["cell"][trial, row]
     fidelity = np.asarray(benchmark.fidelities)[columns["level"][trial, row]]
-    # Opened rows are listed in slot order, so the slots that opened them are those whose row is new.
-    slots = _opening_slots(slot_row, trial, row)
-    architectures = proposal.architectures[trial, slots]
+    architectures = proposal.architectures[trial, _opening_slots(slot_row, trial, row)]
+    run, test_run = columns["run"][trial, row], columns["test_run"][trial, row]
+    if journal is None:
+        return _evaluate(benchmark, protocol, cells, run, test_run, fidelity, architectures)
+    values = (np.full(len(trial), np.nan), np.full(len(trial), np.nan), np.full(len(trial), np.nan))
+    keys = [(first_trial + int(t), int(r) + 1, architectures[i], int(fidelity[i]), int(run[i])) for i, (t, r) in enumerate(zip(trial, row))]
+    known = [journal.find(*key) for key in keys]
+    open_slots = np.array([i for i, found in enumerate(known) if found is None], dtype=np.int64)
+    for i, found in enumerate(known):
+        if found is not None:
+            for array, value in zip(values, found):
+                array[i] = value
+    s = open_slots
+    for i, new in _one_by_one(benchmark, protocol, cells[s], run[s], test_run[s], fidelity[s], architectures[s]):
+        journal.add(*keys[s[i]], values=new)
+        for array, value in zip(values, new):
+            array[s[i]] = value
+    return values
+
+
+def _evaluate(
+    benchmark: Benchmark,
+    protocol: Protocol,
+    cells: np.ndarray,
+    run: np.ndarray,
+    test_run: np.ndarray,
+    fidelity: np.ndarray,
+    architectures: np.ndarray,
+) -> Values:
+    """Look n cells up, as the protocol reads them."""
     if protocol.run == "mean":
         return benchmark.query(cells, "mean", fidelity, architectures)
-    found = benchmark.query(cells, columns["run"][trial, row], fidelity, architectures)
-    if protocol.run == "single_same":
+    found = benchmark.query(cells, run, fidelity, architectures)
+    if protocol.run == "single_same" or benchmark.num_runs == 1:
         return found
-    other = benchmark.query(cells, columns["test_run"][trial, row], fidelity, architectures)
+    other = benchmark.query(cells, test_run, fidelity, architectures)
     return found.validation, other.test, found.seconds
+
+
+def _one_by_one(
+    benchmark: Benchmark,
+    protocol: Protocol,
+    cells: np.ndarray,
+    run: np.ndarray,
+    test_run: np.ndarray,
+    fidelity: np.ndarray,
+    architectures: np.ndarray,
+) -> Iterator[tuple[int, tuple[float, float, float]]]:
+    """The same, each evaluation as it finishes."""
+    if not len(cells):
+        return
+    if protocol.run == "single_independent" and benchmark.num_runs > 1:
+        found = _evaluate(benchmark, protocol, cells, run, test_run, fidelity, architectures)
+        yield from enumerate(zip(*(map(float, column) for column in found)))  # type: ignore[misc]
+        return
+    yield from benchmark.query_each(cells, "mean" if protocol.run == "mean" else run, fidelity, architectures)
 
 
 def _opening_slots(slot_row: np.ndarray, trial: np.ndarray, row: np.ndarray) -> np.ndarray:
