@@ -204,7 +204,7 @@ def _look_up(
                 array[i] = value
     s = open_slots
     for i, new in _one_by_one(benchmark, protocol, cells[s], run[s], test_run[s], fidelity[s], architectures[s]):
-        journal.add(*keys[s[i]], new)
+        journal.add(*keys[int(s[i])], new)
         for array, value in zip(values, new):
             array[s[i]] = value
     return values
