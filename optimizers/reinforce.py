@@ -22,7 +22,7 @@ from optimizers.parts import policy_gradient as pg
 from optimizers.parts.policies import POLICIES, make_policy, policy_class
 
 ATTENTIONS = ("additive", "dot_product")
-_OVERSAMPLE = 1.6  # strings drawn at first for each wanted one: 0.73 of uniform NASBench-101 strings are valid
+_OVERSAMPLE = 1.6  # strings tried at first for each wanted one (0.73 of uniform NASBench-101 strings are valid); changes no search
 _MOST_AT_ONCE = 1024  # strings drawn a trial and round
 
 
@@ -59,6 +59,7 @@ class Reinforce(Optimizer):
         reward_scale: factor of the advantage.
         invalid_reward: f of a string that has no accuracy: invalid where those are charged, or failed.
         max_rejections: invalid strings after which a batch is handed in as it is. A collapsed policy may find no valid string at all.
+        precision: of the policy's numbers: float32, float64.
 
     Raises:
         ConfigError: for a value out of range.
@@ -86,6 +87,7 @@ class Reinforce(Optimizer):
         reward_scale: float = 1.0,
         invalid_reward: float = 0.0,
         max_rejections: int = 10_000,
+        precision: str = "float32",
     ) -> None:
         self.policy_name = check_choice("optimizer.policy", policy, POLICIES)
         self.policy_options = {
@@ -93,6 +95,7 @@ class Reinforce(Optimizer):
             "blocks": check_int("optimizer.blocks", blocks, 1, 16),
             "attention": check_choice("optimizer.attention", attention, ATTENTIONS),
             "embedding_sd": check_float("optimizer.embedding_sd", embedding_sd, 0),
+            "dtype": getattr(torch, check_choice("optimizer.precision", precision, ("float32", "float64"))),
         }
         self.learning_rate = check_float("optimizer.learning_rate", learning_rate, 0)
         self.batch_size = check_int("optimizer.batch_size", batch_size, 1, 100_000)
@@ -119,8 +122,10 @@ class Reinforce(Optimizer):
         torch.set_num_threads(1)  # one thread a process: results do not depend on the machine's cores, and processes do not fight
         self.task = task
         self.policy = make_policy(self.policy_name, task.space, device=task.device, **self.policy_options)
-        initial = np.stack([self.policy.initial(generator) for generator in task.streams.generators("policy initial")])
-        self.theta = torch.as_tensor(initial, dtype=self.policy.dtype, device=self.policy.device)
+        theta = torch.empty(task.trials, self.policy.num_parameters, dtype=self.policy.dtype)
+        for t, generator in enumerate(task.streams.generators("policy initial")):
+            theta[t] = torch.from_numpy(self.policy.initial(generator))
+        self.theta = theta.to(self.policy.device)
         self.adam = pg.Adam(self.theta, self.learning_rate)
         self.baseline = pg.Baseline(task.trials, self.baseline_decay)
         self.orders = pg.Orders(task.streams, task.space.num_variables, self.orderings, self.order)
@@ -136,7 +141,10 @@ class Reinforce(Optimizer):
         return Proposal(drawn.strings, wanted, rejected=drawn.rejected)
 
     def _draw_batch(self, active: np.ndarray) -> _Drawn:
-        """B strings for each active trial, drawn until they are valid. A trial's rounds and their sizes depend on that trial alone."""
+        """B strings for each active trial, drawn until they are valid.
+
+        A trial's stream, cut into rows of uniforms, gives one string a row; rows past the one that filled the batch are put back.
+        """
         trials, batch, variables = self.task.trials, self.batch_size, self.task.space.num_variables
         strings = np.zeros((trials, batch, variables), dtype=np.int64)
         has_orders = self.orderings != 1 or self.order != "natural"
@@ -145,7 +153,7 @@ class Reinforce(Optimizer):
             np.zeros(trials, dtype=np.int64),
         )  # fmt: skip
         rows, size = active, (int(np.ceil(_OVERSAMPLE * batch)) if self.task.reject_invalid else batch)
-        following = max(8, batch // 2)
+        following = max(8, batch // 2)  # later rounds: few trials lack few strings, unless their policies hardly find valid ones
         while len(rows):
             for start in range(0, len(rows), self._at_once):
                 self._draw(rows[start : start + self._at_once], min(size, max(_MOST_AT_ONCE, batch)), drawn)
@@ -165,15 +173,21 @@ class Reinforce(Optimizer):
             None if orders is None else torch.as_tensor(orders, device=device),
         ).cpu().numpy()  # fmt: skip
         valid = task.space.is_valid(strings) if task.reject_invalid else np.ones(strings.shape[:2], dtype=bool)
-        lacking = (self.batch_size - drawn.count[rows])[:, None]
-        rank = np.cumsum(valid, axis=1)  # the valid strings up to and with each
-        row, column = np.nonzero(valid & (rank <= lacking))
-        slot = drawn.count[rows][row] + rank[row, column] - 1
+        count, rejected = drawn.count[rows][:, None], drawn.rejected[rows][:, None]
+        accepted, refused = np.cumsum(valid, axis=1), np.cumsum(~valid, axis=1)
+        # A string counts if the batch was neither full nor given up before it; these are the first ones of each row.
+        counts = (count + accepted - valid < self.batch_size) & (rejected + refused - ~valid < self.max_rejections)
+        row, column = np.nonzero(valid & counts)
+        slot = drawn.count[rows][row] + accepted[row, column] - 1
         drawn.strings[rows[row], slot] = strings[row, column]
         if drawn.orders is not None and orders is not None:
             drawn.orders[rows[row], slot] = orders[row, column]
-        drawn.count[rows] += np.minimum(rank[:, -1], lacking[:, 0])
-        drawn.rejected[rows] += (~valid & (rank < lacking)).sum(axis=1)
+        drawn.count[rows] += (valid & counts).sum(axis=1)
+        drawn.rejected[rows] += (~valid & counts).sum(axis=1)
+        generators = task.streams.generators("policy")
+        for t, unused in zip(rows, size - counts.sum(axis=1)):
+            if unused:
+                generators[t].bit_generator.advance(-int(unused) * uniforms.shape[2])  # type: ignore[attr-defined]
 
     # -- line 9 ------------------------------------------------------------------------------------------------------------------------
 

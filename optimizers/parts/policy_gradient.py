@@ -139,9 +139,8 @@ class Orders:
             return np.argsort(uniforms, axis=-1)
         if self.table is None:
             return None
-        trials, strings = uniforms.shape[:2]
         if self.count == 1:
-            return np.repeat(self.table[rows], strings, axis=1)
+            return np.repeat(self.table[rows], uniforms.shape[1], axis=1)
         which = np.minimum((uniforms[..., 0] * self.table.shape[1]).astype(np.int64), self.table.shape[1] - 1)
         return self.table[rows[:, None], which]
 
@@ -150,7 +149,7 @@ def _distinct_orders(generator: np.random.Generator, num_variables: int, count: 
     """int64[count, N]: different orders, each uniform (fewer than `count` exist only for tiny N; then orders repeat)."""
     found: dict[tuple[int, ...], np.ndarray] = {}
     tries = 0
-    orders = []
+    orders: list[np.ndarray] = []
     while len(orders) < count:
         order = generator.permutation(num_variables)
         tries += 1

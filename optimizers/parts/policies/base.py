@@ -1,8 +1,8 @@
 """What every policy shares: the layout of a space, parameters of T trials, the step loop, the density layer.
 
 Notation: T trials, C strings a trial, N variables, d the width. Variable i has D_i choices; D is the largest. Choices belong to families
-(edges, ops), and a family's values have embeddings in common: G values in all. A *key* is a pair (variable, choice): K = sum_i D_i of them, variable
-by variable. theta float[T, P] holds the parameters of all trials, one row a trial: trials never mix.
+(edges, ops), and a family's values have embeddings in common: G values in all. A *key* is a pair (variable, choice): K = sum_i D_i of them,
+variable by variable. theta float[T, P] holds the parameters of all trials, one row a trial: trials never mix.
 
 A policy is P(a; theta) = prod_t P(a_{z_t} | a_{z_1}, ..., a_{z_{t-1}}; theta) (paper, eqs 2 and 10) for an order z of the variables. It is
 written as steps: `begin`, then for t = 1 .. N `logits` of the next variable and `observe` of the value it got. `sample` and `log_prob` are
@@ -120,8 +120,10 @@ class Policy(ABC):
         self.sizes, self.key_offset, self.value_offset = index(layout.sizes), index(layout.key_offset), index(layout.value_offset)
         self.key_variable, self.key_value = index(layout.key_variable), index(layout.key_value)
         choices = torch.arange(int(layout.sizes.max()), device=self.device)
+        # The keys of each variable side by side, [N, D]; a variable with fewer choices repeats its last key there.
         self._is_choice = choices < self.sizes[:, None]  # bool[N, D]
-        self._padded_keys = torch.minimum(self.key_offset[:, None] + choices, self.key_offset[:, None] + self.sizes[:, None] - 1)  # int64[N, D]
+        self._padded_keys = self.key_offset[:, None] + torch.minimum(choices, self.sizes[:, None] - 1)
+        self._places = torch.nonzero(self._is_choice.reshape(-1)).squeeze(1)  # int64[K], where the keys lie in [N * D]
 
     # -- parameters --------------------------------------------------------------------------------------------------------------------
 
@@ -242,10 +244,25 @@ class Policy(ABC):
         if isinstance(variable, int):
             keys = slice(int(self.layout.key_offset[variable]), int(self.layout.key_offset[variable] + self.layout.sizes[variable]))
             return torch.baddbmm(bias[:, None, keys], context, weight[:, keys].transpose(1, 2))
-        weight = rows(weight[:, self._padded_keys.reshape(-1)].reshape(len(weight), len(self.sizes), -1), variable)
-        bias = rows(bias[:, self._padded_keys.reshape(-1)].reshape(len(bias), len(self.sizes), -1), variable)
+        weight = rows(self.by_variable(weight).flatten(2), variable)
+        bias = rows(self.by_variable(bias).flatten(2), variable)
         scores = (weight.reshape(*variable.shape, -1, self.width) * context[:, :, None]).sum(dim=-1) + bias
         return scores.masked_fill(~self._is_choice[variable], -torch.inf)
+
+    def of_keys(self, scores: Tensor, variable: Variable) -> Tensor:
+        """Logits [T, C, choices] of `variable` out of scores [T, C, K] of all keys."""
+        if isinstance(variable, int):
+            first = int(self.layout.key_offset[variable])
+            return scores[..., first : first + int(self.layout.sizes[variable])]
+        return scores.gather(2, self._padded_keys[variable]).masked_fill(~self._is_choice[variable], -torch.inf)
+
+    def by_variable(self, of_keys: Tensor) -> Tensor:
+        """[T, K, d] as [T, N, D, d]."""
+        return of_keys[:, self._padded_keys.reshape(-1)].reshape(len(of_keys), *self._padded_keys.shape, -1)
+
+    def by_key(self, of_variables: Tensor) -> Tensor:
+        """[T, N, D, ...] as [T, K, ...]."""
+        return of_variables.flatten(1, 2)[:, self._places]
 
     def key(self, variable: Variable, choice: Tensor) -> Tensor:
         """int64[T, C]: the index of the key (variable, choice)."""
