@@ -2,8 +2,8 @@
 
 Notation: T trials, N variables, R rungs (training budgets), R' rows (trials that draw now).
 
-Hyperband (`optimizers.parts.hyperband`) decides at which training budget the next architecture is evaluated and which architectures are promoted;
-the model (`optimizers.parts.kde`) of the highest budget with enough observations suggests the fresh ones, a fraction of them being uniform.
+Hyperband (`optimizers.parts.hyperband`) decides at which training budget the next architecture is evaluated and which ones are promoted; the
+model (`optimizers.parts.kde`) of the highest budget with enough observations suggests the fresh ones, a fraction of them being uniform.
 Settings are those of NASBench-101's published BOHB baseline; the suggestion's distribution given a history is that of hpbandster's generator.
 """
 
@@ -27,8 +27,8 @@ class BOHB(Optimizer):
     """BOHB, all trials in lockstep, one evaluation at a time.
 
     Where a benchmark offers a single training budget, or with `low_fidelities=False`, every bracket is a single full evaluation and what is left
-    is a search by kernel density estimates: no Hyperband. Where a query costs one whatever its budget (`protocol.cost: query`), each low-fidelity
-    look-up costs one too, and only about one in eight queries (of four rungs) is a full one that can become the incumbent.
+    is a search by kernel density estimates: no Hyperband. Where a query costs one whatever its training budget (`protocol.cost: query`), each
+    low-fidelity look-up costs one too, and of four rungs' queries only one in eight is a full one that can become the incumbent.
 
     Args:
         eta: ratio of a bracket's neighbouring training budgets, and of the numbers of architectures at them.
@@ -36,13 +36,13 @@ class BOHB(Optimizer):
         top_n_percent: whole percentage of the observations that counts as good.
         num_samples: candidates of which the one with the best ratio of densities is taken.
         random_fraction: fraction of fresh architectures that are drawn uniformly once there is a model.
-        bandwidth_factor: widens continuous variables' bandwidths when candidates are drawn (hpbandster); categorical ones know no widening, so it
-            changes nothing here and is kept to be read beside hpbandster's settings.
+        bandwidth_factor: widens continuous variables' bandwidths when candidates are drawn (hpbandster); categorical ones know no widening, so
+            it changes nothing here and is kept to be read beside hpbandster's settings.
         min_bandwidth: floor of the bandwidths.
         low_fidelities: False uses the full training budget only.
-        invalid: what becomes of invalid strings where methods may reject them. `redraw`: a draw, uniform or from the model, is repeated until valid
-            and never observed otherwise. `tell`: they are proposed, cost nothing and are observed with an infinite loss, as hpbandster does
-            with crashed runs; they take their place in the bracket. Where invalid strings are charged: `tell`.
+        invalid: what becomes of invalid strings where methods may reject them. `redraw`: a draw, uniform or from the model, is repeated until
+            valid, and only then observed. `tell`: they are proposed, cost nothing and are observed with an infinite loss, as hpbandster
+            does with crashed runs; they take their place in the bracket. Where invalid strings are charged: `tell`.
 
     Raises:
         ConfigError: for a value out of range.

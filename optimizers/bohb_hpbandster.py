@@ -52,9 +52,7 @@ class BOHBHpbandster(Optimizer):
         self.low_fidelities = check_bool("optimizer.low_fidelities", low_fidelities)
         self.invalid = check_choice("optimizer.invalid", invalid, INVALID_DRAWS)
         self.settings: dict[str, Any] = {
-            "min_points_in_model": None
-            if min_points_in_model is None
-            else check_int("optimizer.min_points_in_model", min_points_in_model, 1),
+            "min_points_in_model": None if min_points_in_model is None else check_int("optimizer.min_points_in_model", min_points_in_model, 1),
             "top_n_percent": check_int("optimizer.top_n_percent", top_n_percent, 1, 99),
             "num_samples": check_int("optimizer.num_samples", num_samples, 1),
             "random_fraction": check_float("optimizer.random_fraction", random_fraction, 0, 1),
@@ -117,7 +115,7 @@ class BOHBHpbandster(Optimizer):
         self._fidelity = self._fidelities[self._brackets.rungs[rung]]
         wanted = room > 0
         rejected = np.zeros(len(room), dtype=np.int64)
-        for t in np.flatnonzero(wanted & fresh):
+        for t in np.flatnonzero(wanted & fresh).tolist():
             architectures[t], kind = self.suggest(t, self._fidelity[t])
             while self._redraw and wanted[t] and not self._space.is_valid(architectures[t]):
                 rejected[t] += 1
@@ -132,6 +130,6 @@ class BOHBHpbandster(Optimizer):
         rows = np.flatnonzero(status != NOT_RUN)
         loss = np.where(status[rows] == OK, -outcome.accuracy[rows, 0], np.inf)
         strings = proposal.architectures[rows, 0]
-        for t, string, value in zip(rows, strings, loss):
+        for t, string, value in zip(rows.tolist(), strings, loss):
             self.observe(t, self._fidelity[t], string, value)
         self._brackets.record(rows, strings, loss)

@@ -83,7 +83,7 @@ class TPEHyperopt(Optimizer):
         architectures = np.zeros((len(room), 1, self._space.num_variables), dtype=np.int64)
         wanted = np.zeros((len(room), 1), dtype=bool)
         rejected = np.zeros(len(room), dtype=np.int64)
-        for t in np.flatnonzero(room > 0):
+        for t in np.flatnonzero(room > 0).tolist():
             while not wanted[t, 0] and rejected[t] < INVALID_IN_A_ROW:
                 architectures[t, 0] = self.suggest(t)
                 wanted[t, 0] = not self._redraw or bool(self._space.is_valid(architectures[t, 0]))
@@ -91,5 +91,5 @@ class TPEHyperopt(Optimizer):
         return Proposal(architectures, wanted, rejected=rejected)
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
-        for t in np.flatnonzero(outcome.status[:, 0] != NOT_RUN):
+        for t in np.flatnonzero(outcome.status[:, 0] != NOT_RUN).tolist():
             self.observe(t, -outcome.accuracy[t, 0] if outcome.status[t, 0] == OK else None)

@@ -1,7 +1,7 @@
 """Libraries that draw from numpy's global generator, kept from each other and from the program.
 
-A `GlobalStream` owns a state of numpy's legacy generator. Inside `with stream:` the global generator is in that state and goes on from where this
-stream left it; afterwards, also after an exception, it is as it was before.
+A `GlobalStream` owns a state of numpy's legacy generator. Inside `with stream:` the global generator goes on from where this stream left it;
+afterwards, also after an exception, it is as it was before.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class GlobalStream:
     """A stream of numpy's global generator, seeded with `seed` (0 .. 2**32 - 1)."""
 
     def __init__(self, seed: int) -> None:
-        self._state = np.random.RandomState(seed).get_state()  # noqa: NPY002 - the libraries behind it use the legacy generator
+        self._state = np.random.RandomState(seed).get_state()
         self._outer: list = []
 
     def __enter__(self) -> GlobalStream:
