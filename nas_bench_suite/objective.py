@@ -6,15 +6,14 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from pickle import PicklingError
 from typing import Any
 
 import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark, Evaluation
-from nas_bench_suite.config import check_int
+from nas_bench_suite.config import ConfigError, check_int
 from nas_bench_suite.space import SearchSpace
-
-Function = Callable[[np.ndarray], "float | tuple[float, float]"]
 
 
 class Objective(Benchmark):
@@ -76,7 +75,13 @@ class Objective(Benchmark):
             return
         from joblib import Parallel, delayed
 
-        yield from Parallel(n_jobs=self._workers, return_as="generator_unordered")(delayed(_evaluate)(*call) for call in calls)
+        try:
+            yield from Parallel(n_jobs=self._workers, return_as="generator_unordered")(delayed(_evaluate)(*call) for call in calls)
+        except PicklingError:
+            name = getattr(self._function, "__name__", "the function")
+            raise ConfigError(
+                f"{name} cannot be sent to worker processes; accepted: a function of an importable module, or workers=1."
+            ) from None
 
     def facts(self) -> dict[str, Any]:
         return {
