@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.config import check_float, check_int
+from nas_bench_suite.config import check_bool, check_float, check_int
 from nas_bench_suite.optimizer import OK, Optimizer, Outcome, Proposal, Task
 from optimizers.parts.build_game import game_of, play_out, write_string
 from optimizers.parts.ensemble import Ensemble, Sparse
@@ -24,6 +24,7 @@ from optimizers.parts.uniform import INVALID_IN_A_ROW
 PLAY_OUTS = 32  # drawn at a time; a constant, so that what a trial draws depends on itself alone
 FRUITLESS = 1000  # play-outs in a row that end invalid, after which a node is given the value NO_PLAY_OUT (the code)
 NO_PLAY_OUT = 0.1
+REUSES = 1000  # known cells in a row that cost nothing (`reuse`), before one is evaluated once more
 
 
 class AlphaX(Optimizer):
@@ -33,9 +34,10 @@ class AlphaX(Optimizer):
         exploration: c in UCT = X + 2 c sqrt(2 ln n(node) / n(child)).
         max_vertices: largest graph built, input and output included (None: as many as the space has). Graph spaces only.
         max_edges: most edges built, before pruning (None: no limit). Graph spaces only.
+        reuse: a cell that was evaluated is not evaluated again: its node gets the accuracy that is known, at no cost.
         simulations: play-outs whose predicted accuracies are averaged into a new node's value (0: no network).
         retrain_every: the network is trained whenever the number of distinct cells evaluated is a multiple of this.
-        layers, width, epochs, batch_size, learning_rate: the network and its training (squared error, Adam): see `Ensemble`.
+        layers, width, epochs, batch_size, max_steps, learning_rate: the network and its training (squared error, Adam): see `Ensemble`.
     """
 
     trials_per_block: ClassVar[int] = 100
@@ -46,20 +48,23 @@ class AlphaX(Optimizer):
         exploration: float = 2.0,
         max_vertices: int | None = None,
         max_edges: int | None = 9,
+        reuse: bool = True,
         simulations: int = 2,
         retrain_every: int = 100,
         layers: int = 4,
-        width: int = 48,
+        width: int = 24,
         epochs: int = 100,
         batch_size: int = 32,
+        max_steps: int = 500,
         learning_rate: float = 0.001,
     ) -> None:
         self.exploration = check_float("optimizer.exploration", exploration, 0)
         self.max_vertices = None if max_vertices is None else check_int("optimizer.max_vertices", max_vertices, 2)
         self.max_edges = None if max_edges is None else check_int("optimizer.max_edges", max_edges, 1)
+        self.reuse = check_bool("optimizer.reuse", reuse)
         self.simulations = check_int("optimizer.simulations", simulations, 0)
         self.retrain_every = check_int("optimizer.retrain_every", retrain_every, 1)
-        self.network = Ensemble(1, layers, width, epochs, batch_size, 0, learning_rate, "mse")
+        self.network = Ensemble(1, layers, width, epochs, batch_size, max_steps, learning_rate, "mse")
 
     def start(self, task: Task) -> None:
         space, trials = task.space, task.trials
@@ -85,8 +90,9 @@ class AlphaX(Optimizer):
         wanted = np.zeros((task.trials, 1), dtype=np.bool_)
         rejected = np.zeros(task.trials, dtype=np.int64)
         self._predicted[:] = np.nan
-        self._train(rows)
+        reuses = np.zeros(task.trials, dtype=np.int64)
         while len(rows):
+            self._train(rows)
             nodes, _ = self.trees.descend(task.streams.typed("alphax_tree"), rows, self.exploration)
             self._node[rows] = nodes
             terminal = self.trees.states[rows, nodes, 1] == 1
@@ -100,21 +106,40 @@ class AlphaX(Optimizer):
             played = self._play_out(going, strings, rejected)
             without = going[~played]
             self.trees.settle(without, self._node[without], np.full(len(without), NO_PLAY_OUT))
-            wanted[stopped[found]] = wanted[going[played]] = True
             again = np.concatenate([stopped[~found], without])
+            ready = np.concatenate([stopped[found], going[played]])
+            if self.reuse and len(ready):
+                known = self._known_accuracy(ready, strings[ready])
+                reuses[ready] += 1
+                free = ~np.isnan(known) & (reuses[ready] <= REUSES)
+                self._settle(ready[free], known[free])
+                again = np.concatenate([again, ready[free]])
+                ready = ready[~free]
+            wanted[ready] = True
             rows = np.sort(again[rejected[again] < INVALID_IN_A_ROW])
         return Proposal(strings[:, None], wanted, rejected=rejected)
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         rows = np.flatnonzero(proposal.wanted[:, 0])
         accuracy = np.where(outcome.status[rows, 0] == OK, outcome.accuracy[rows, 0], np.nan)
-        worth = np.where(np.isnan(accuracy), 0.0, accuracy)  # the code counts what is not in its table as 0
-        predicted = self._predicted[rows]
-        value = np.where(np.isnan(predicted) | (worth == 0), worth, (worth + predicted) / 2)
-        self.trees.settle(rows, self._node[rows], value)
+        self._settle(rows, accuracy)
         good = ~np.isnan(accuracy)
-        if good.any() and self.simulations:
+        if good.any():
             self._learn(rows[good], proposal.architectures[rows[good], 0], accuracy[good])
+
+    def _settle(self, trials: np.ndarray, accuracy: np.ndarray) -> None:
+        """Give the nodes that `trials` stand at their values, from accuracies float64[R] (NaN: there is none, which the code counts as 0)."""
+        worth = np.where(np.isnan(accuracy), 0.0, accuracy)
+        predicted = self._predicted[trials]
+        value = np.where(np.isnan(predicted) | (worth == 0), worth, (worth + predicted) / 2)
+        self.trees.settle(trials, self._node[trials], value)
+        self._predicted[trials] = np.nan
+
+    def _known_accuracy(self, trials: np.ndarray, strings: np.ndarray) -> np.ndarray:
+        """float64[R]: the accuracy of each trial's string where its cell was evaluated, else NaN."""
+        out = np.full((len(trials), 1), np.nan)
+        _correct(trials, self._task.space.cell_id(strings)[:, None], self._ids, self._accuracy, self._known, out)
+        return out[:, 0]
 
     def _strings(self, trials: np.ndarray) -> np.ndarray:
         """int64[R, N]: the terminal states that `trials` stand at, as strings."""
