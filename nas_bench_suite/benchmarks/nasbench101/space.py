@@ -10,6 +10,8 @@ cells, the same under both rules.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numba import njit
 
@@ -171,7 +173,7 @@ class NASBench101Space(GraphSpace):
             ConfigError: for an id outside 0 .. num_cells - 1.
         """
         ids = self._checked(cell_id)
-        masks, codes = _masks(self._cells)
+        masks, codes = _masks()
         flat = ids.reshape(-1)
         out = np.empty((len(flat), NUM_VARIABLES), dtype=np.int64)
         _unpack_all(masks[flat], codes[flat], out)
@@ -306,8 +308,10 @@ def _bits(row: np.ndarray) -> int:
     return int((row[:EDGES].astype(np.int64) << np.arange(EDGES)).sum())
 
 
-def _masks(tables: _cells.Cells) -> tuple[np.ndarray, np.ndarray]:
+@lru_cache(maxsize=1)
+def _masks() -> tuple[np.ndarray, np.ndarray]:
     """Mask and code of every cell's representative among seven vertices: int64[n] each."""
+    tables = _cells.cells()
     masks = np.zeros(len(tables.vertices), dtype=np.int64)
     for n in range(2, VERTICES + 1):
         rows = np.flatnonzero(tables.vertices == n)
