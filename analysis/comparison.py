@@ -18,7 +18,9 @@ from analysis.verdicts import Verdict
 
 OURS = "Ours: no published counterpart in this table"
 LIBRARIES = "Library wrappers (outside the default)"
-OWN_STEP = "Each policy at the step size of its own sweep (ours)"
+OWN_STEP = "Each policy at the step size of its own sweep (ours); reference: ReMAADE w/o PPO in this panel"
+OWN = ", own step size"
+OWN_REFERENCE = "ReMAADE w/o PPO" + OWN
 OTHER = "Other policies at the same step size (ours)"
 
 TITLES = {
@@ -58,7 +60,7 @@ def rows_of(table: int) -> list[Row]:
         add(LIBRARIES, published.WRAPPERS)
     if table == 4:
         add(OTHER, published.OTHER_POLICIES)
-        add(OWN_STEP, published.TUNED, ", own step size")
+        add(OWN_STEP, published.TUNED, OWN)
     return rows
 
 
@@ -72,12 +74,8 @@ def comparisons_of(table: int, rows: Sequence[Row]) -> list[Claim]:
         elif row.panel == LIBRARIES:
             out += [Claim(row.name, "compare", reference, ""), Claim(row.name, "compare", row.name.split(" (")[0], "")]
     if table == 4:
-        out += [
-            Claim(claim.row + ", own step size", claim.kind if claim.kind == "no better" else "compare", claim.other + ", own step size", "")
-            for claim in claims
-            if "Random" not in claim.other
-        ]
-        out.append(Claim("ReMAADE w/o PPO, own step size", "compare", "Random Search", ""))
+        out += [Claim(row.name, "compare", OWN_REFERENCE, "") for row in rows if row.panel == OWN_STEP and row.name != OWN_REFERENCE]
+        out.append(Claim("REINFORCE with MADE" + OWN, "no better", "Plain vanilla REINFORCE" + OWN, ""))
     return out
 
 
@@ -96,7 +94,7 @@ def build(table: int, study: Study) -> Table:
         if row.panel != panel:
             panel = row.panel
             raw.append({"panel": panel})
-        raw.append(_row(table, row, found[row.name], reference, judged, letters))
+        raw.append(_row(table, row, found[row.name], OWN_REFERENCE if row.panel == OWN_STEP else reference, judged, letters))
     notes = _claim_notes(judged, len(claims), reference, letters) + missing_notes(
         {row.name: found[row.name] for row in rows}, f"python run.py -m +experiment=table{table} trials={study.trials}"
     )
@@ -117,6 +115,7 @@ def build(table: int, study: Study) -> Table:
         keys=KEYS,
         notes=notes,
         draft=study.draft,
+        verdicts=judged[: len(claims)],
     )
 
 
@@ -165,7 +164,8 @@ def _row(table: int, row: Row, found: Found, reference: str, judged: Sequence[Ve
     words = [
         verdict.word + (f" ({letters[id(verdict)]})" if id(verdict) in letters else "")
         for verdict in judged
-        if _owner(verdict.claim, reference) == row.name and (verdict.word != verdicts.MISSING or id(verdict) in letters)
+        if _owner(verdict.claim, reference) == row.name
+        and (id(verdict) in letters or (verdict.word != verdicts.MISSING and verdict.claim.kind == "compare"))
     ]
     out["verdict"] = "; ".join(words) or ("reference" if row.name == reference else "—")
     return out
@@ -204,18 +204,18 @@ def sentence(verdict: Verdict) -> str:
     if c is not None:
         text += (
             f", difference {number(c.difference, '+.3f')} [{number(c.interval.low, '+.3f')}, {number(c.interval.high, '+.3f')}], "
-            f"p = {p_text(verdict.p)}, effect {number(c.effect, '+.2f')}, P(better) {c.probability:.2f}, {c.n} shared trials"
+            f"p {p_text(verdict.p, '= ')}, effect {number(c.effect, '+.2f')}, P(better) {c.probability:.2f}, {c.n} shared trials"
         )
     if verdict.detail:
         text += f" ({verdict.detail})"
     return text + "."
 
 
-def p_text(p: float) -> str:
+def p_text(p: float, equals: str = "") -> str:
     """A p value, not more exact than is meaningful."""
     if p != p:
         return "—"
-    return "< 0.0001" if p < 1e-4 else f"{p:.4f}" if p < 0.01 else f"{p:.2f}"
+    return "< 0.0001" if p < 1e-4 else equals + (f"{p:.4f}" if p < 0.01 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}")
 
 
 def _claim_notes(judged: Sequence[Verdict], claims: int, reference: str, letters: dict[int, str]) -> list[str]:
@@ -225,7 +225,8 @@ def _claim_notes(judged: Sequence[Verdict], claims: int, reference: str, letters
         by_text.setdefault(verdict.claim.text, []).append(letters[id(verdict)])
     notes = ["Claims of the paper. " + "; ".join(f"({', '.join(group)}) {text}" for text, group in by_text.items()) + "."]
     for verdict in judged:
-        if reference not in (verdict.claim.row, verdict.claim.other) and verdict.word != verdicts.MISSING:
+        named = (verdict.claim.row, verdict.claim.other)
+        if reference not in named and OWN_REFERENCE not in named and verdict.word != verdicts.MISSING:
             letter = f"({letters[id(verdict)]}) " if id(verdict) in letters else "Ours: "
             notes.append(letter + sentence(verdict))
     return notes

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RC = {
+RC: Any = {
     "font.size": 8,
     "axes.titlesize": 9,
     "axes.labelsize": 8,
@@ -77,15 +78,18 @@ def _figures(material: Material) -> Iterator[tuple[str, Callable[[], Figure | No
     for budget, labels in BY_BUDGET.items():
         methods = material.methods(labels, budget)
         for kind in ("test", "validation"):
-            yield f"curves_{kind}_{budget}", lambda m=methods, k=kind: curves(material, m, k)
-        yield f"final_errors_{budget}", lambda m=methods: final_errors(material, m)
-        yield f"win_rates_{budget}", lambda m=methods: win_rates(material, m)
-        yield f"unique_cells_{budget}", lambda m=methods: unique_cells(material, m)
-        yield f"seconds_{budget}", lambda m=methods: seconds(material, m)
-        yield f"training_time_{budget}", lambda m=methods: training_time(material, m)
-    yield "curves_ablation_150", lambda: curves(material, material.methods(ABLATION, 150), "test")
-    yield "orderings", lambda: orderings(material)
-    yield "paper_against_ours", lambda: paper_against_ours(material)
+            yield f"curves_{kind}_{budget}", partial(curves, material, methods, kind)
+        for name, make in (
+            ("final_errors", final_errors),
+            ("win_rates", win_rates),
+            ("unique_cells", unique_cells),
+            ("seconds", seconds),
+            ("training_time", training_time),
+        ):
+            yield f"{name}_{budget}", partial(make, material, methods)
+    yield "curves_ablation_150", partial(curves, material, material.methods(ABLATION, 150), "test")
+    yield "orderings", partial(orderings, material)
+    yield "paper_against_ours", partial(paper_against_ours, material)
 
 
 def curves(material: Material, methods: list[Method], kind: str) -> Figure | None:
@@ -102,6 +106,8 @@ def curves(material: Material, methods: list[Method], kind: str) -> Figure | Non
         axis.set_xscale(scale)
         axis.set_xlabel(f"queries ({scale} scale)")
         axis.set_xlim(1 if scale == "log" else 0, budget)
+        if scale == "log":
+            _plain_log(axis)
     axes[0].set_ylabel("test error of the incumbent, %" if kind == "test" else "validation error of the incumbent, %")
     # The first few queries are far above everything that follows: the axis starts where a twentieth of the budget is spent.
     found = [material.bands(method.found)[kind] for method in methods]
@@ -130,6 +136,7 @@ def training_time(material: Material, methods: list[Method]) -> Figure | None:
     bottom = min(float(np.nanmin(b.low)) for _, b in drawn)
     axis.set_ylim(bottom - 0.05 * (top - bottom), top + 0.02)
     axis.set_xlim(start / 2, max(float(b.x[-1]) for _, b in drawn))
+    _plain_log(axis)
     return _finish(figure, material, [method for method, _ in drawn])
 
 
@@ -175,8 +182,8 @@ def win_rates(material: Material, methods: list[Method]) -> Figure | None:
 
     ranked = sorted(methods, key=lambda method: float(method.errors.mean()))
     matrix = statistics.win_rate_matrix(aligned(ranked))
-    size = 0.42 * len(ranked) + 2.0
-    figure, axis = plt.subplots(figsize=(size + 0.6, size))
+    size = 0.36 * len(ranked)
+    figure, axis = plt.subplots(figsize=(size + 3.0, size + 1.2))
     image = axis.imshow(matrix, cmap="RdBu", vmin=0, vmax=1)
     names = [method.name for method in ranked]
     axis.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
@@ -188,7 +195,7 @@ def win_rates(material: Material, methods: list[Method]) -> Figure | None:
             if i != j:
                 dark = abs(matrix[i, j] - 0.5) > 0.33
                 axis.text(j, i, f"{100 * matrix[i, j]:.0f}", ha="center", va="center", fontsize=7, color="white" if dark else "black")
-    bar = figure.colorbar(image, ax=axis, shrink=0.7)
+    bar = figure.colorbar(image, ax=axis, shrink=0.8)
     bar.set_label("share of trials in which the row has\nthe lower test error than the column")
     bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     return _finish(figure, material, ranked, legend=False)
@@ -226,6 +233,7 @@ def seconds(material: Material, methods: list[Method]) -> Figure | None:
             color=s.color, marker=s.marker, markersize=6, capsize=2, linestyle="none", label=method.name,
         )  # fmt: skip
     axis.set_xscale("log")
+    _plain_log(axis)
     axis.set_xlabel("seconds of the optimizer itself, a trial (log scale)")
     axis.set_ylabel("final test error, %: mean and 95 % interval")
     return _finish(figure, material, methods, handles=axis.get_legend_handles_labels())
@@ -316,6 +324,17 @@ def _line(axis: Axes, label: str, b: Any) -> None:
     axis.fill_between(b.x[shown], b.low[shown], b.high[shown], color=s.color, alpha=0.15, linewidth=0, step="post" if step else None)
 
 
+def _plain_log(axis: Axes) -> None:
+    """Plain numbers at 1, 2 and 5 of each decade: 0.5, 1, 2, 5, 10."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axis.get_xlim()
+    few = np.log10(high / max(low, 1e-12)) > 2.2
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+
+
 def _marks(points: int) -> Any:
     return (0, max(points // 8, 1))
 
@@ -341,7 +360,8 @@ def _finish(
     names = commits([info for info in infos if info is not None])
     words = f"{study.benchmark}{kind}, {study.trials} trials, seed {study.seed}, commit {', '.join(names)}"
     words = ("DRAFT: " if study.draft else "") + words + (f"; {note}" if note else "")
-    columns = 4 if figure.get_figwidth() > 6 else 3
+    widest = max(map(len, handles[1]), default=0) if handles else 0
+    columns = max(1, int(figure.get_figwidth() / (0.55 + 0.058 * widest)))
     rows = -(-len(handles[1]) // columns) if handles else 0
     footer = 0.2 + 0.17 * rows
     height = figure.get_figheight() + footer

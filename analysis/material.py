@@ -63,7 +63,7 @@ class Material:
 
     def orderings(self) -> list[tuple[object, Found]]:
         """Table 6's runs: (S, found) for each S."""
-        return [(row.settings["orderings"], self.study.find(row.label, 3200, row.settings)) for row in published.TABLE6]
+        return [(row.name.removeprefix("S = "), self.study.find(row.label, 3200, row.settings)) for row in published.TABLE6]
 
     def bands(self, found: Found) -> dict[str, curves.Band]:
         """The bands of a run, computed once."""

@@ -118,7 +118,7 @@ TABLE5 = (
 
 ORDERINGS = (1, 2, 4, 6, 8, 16, "N!")
 TABLE6 = tuple(
-    Row(f"S = {s}", "remaade_medium", Value(mean, sd), settings={"orderings": s})
+    Row(f"S = {s}", "remaade_medium", Value(mean, sd), settings={"orderings": "all" if s == "N!" else s})
     for s, mean, sd in zip(ORDERINGS, (5.95, 5.94, 5.91, 5.92, 5.93, 5.92, 5.92), (0.18, 0.19, 0.19, 0.19, 0.19, 0.19, 0.19))
 )
 

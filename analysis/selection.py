@@ -85,9 +85,8 @@ class Study:
         ]
         wanted_settings = dict(defaults("optimizer", label)) | dict(settings or {})
         wanted_options = dict(defaults("benchmark", self.benchmark)) | dict(options or {})
-        wanted_rules = dict(PROTOCOL) | dict(protocol or {})
-        if "cost" not in (protocol or {}):
-            wanted_rules.pop("cost")  # a multi-fidelity method may charge epochs by its own config; the row says so
+        # A multi-fidelity method may charge epochs by its own config; captions say so.
+        wanted_rules = PROTOCOL | dict(own_rules(label)) | dict(protocol or {})
         fitting = [
             info
             for info in same
@@ -103,8 +102,8 @@ class Study:
         if not whole:
             best = max(int((info.trial_ids < self.trials).sum()) for info in fitting)
             return Found(None, self.trials, f"incomplete, {best} of {self.trials} trials")
-        # A default cost first, then the largest blocks; the key decides what is left, so that the choice is always the same.
-        whole.sort(key=lambda info: (info.config["protocol"].get("cost") != PROTOCOL["cost"], -int(info.config["trials_per_block"]), info.key))
+        # The largest blocks first; the key decides what is left, so that the choice is always the same.
+        whole.sort(key=lambda info: (-int(info.config["trials_per_block"]), info.key))
         return Found(whole[0], self.trials)
 
 
@@ -133,6 +132,19 @@ def defaults(group: str, name: str) -> Mapping[str, Any]:
     Raises:
         ConfigError: if the file cannot be read.
     """
+    content = _content(group, name)
+    if isinstance(content.get(group), dict):  # a global package keeps the section under its own name
+        content = content[group]
+    return {str(key): value for key, value in content.items() if key not in ("defaults", "_target_") and "${" not in str(value)}
+
+
+def own_rules(label: str) -> Mapping[str, Any]:
+    """Rules of the protocol that a method's own config sets (BOHB: `cost: epochs`)."""
+    rules = _content("optimizer", label).get("protocol")
+    return rules if isinstance(rules, dict) else {}
+
+
+def _content(group: str, name: str) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     path = CONF / group / f"{name}.yaml"
@@ -142,5 +154,4 @@ def defaults(group: str, name: str) -> Mapping[str, Any]:
         content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except Exception as error:
         raise ConfigError(f"{path} cannot be read ({str(error).splitlines()[0]}).") from None
-    content = content.get(group, content)  # a global package keeps the section under its own name
-    return {str(key): value for key, value in content.items() if key not in ("defaults", "_target_") and "${" not in str(value)}
+    return content if isinstance(content, dict) else {}

@@ -71,6 +71,7 @@ class Table:
         keys: raw keys that the CSV holds, in order.
         notes: paragraphs below the table.
         draft: whether fewer trials than the paper's stand behind it.
+        verdicts: the paper's claims as judged (`analysis.verdicts.Verdict`), where there are any.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Table:
     keys: Sequence[str]
     notes: list[str] = field(default_factory=list)
     draft: bool = False
+    verdicts: list[Any] = field(default_factory=list)
 
     @property
     def full_caption(self) -> str:
