@@ -24,7 +24,7 @@ from optimizers.parts.uniform import INVALID_IN_A_ROW
 PLAY_OUTS = 32  # drawn at a time; a constant, so that what a trial draws depends on itself alone
 FRUITLESS = 1000  # play-outs in a row that end invalid, after which a node is given the value NO_PLAY_OUT (the code)
 NO_PLAY_OUT = 0.1
-REUSES = 1000  # known cells in a row that cost nothing (`reuse`), before one is evaluated once more
+REUSES = 1000  # known cells in a row that cost nothing (`reuse`), after which the space counts as exhausted
 
 
 class AlphaX(Optimizer):
@@ -34,7 +34,8 @@ class AlphaX(Optimizer):
         exploration: c in UCT = X + 2 c sqrt(2 ln n(node) / n(child)).
         max_vertices: largest graph built, input and output included (None: as many as the space has). Graph spaces only.
         max_edges: most edges built, before pruning (None: no limit). Graph spaces only.
-        reuse: a cell that was evaluated is not evaluated again: its node gets the accuracy that is known, at no cost.
+        reuse: a cell that was evaluated is not evaluated again: its node gets the accuracy that is known, at no cost. A trial that meets
+            REUSES known cells and not one new is exhausted.
         simulations: play-outs whose predicted accuracies are averaged into a new node's value (0: no network).
         retrain_every: the network is trained whenever the number of distinct cells evaluated is a multiple of this.
         layers, width, epochs, batch_size, max_steps, learning_rate: the network and its training (squared error, Adam): see `Ensemble`.
@@ -111,10 +112,10 @@ class AlphaX(Optimizer):
             if self.reuse and len(ready):
                 known = self._known_accuracy(ready, strings[ready])
                 reuses[ready] += 1
-                free = ~np.isnan(known) & (reuses[ready] <= REUSES)
-                self._settle(ready[free], known[free])
-                again = np.concatenate([again, ready[free]])
-                ready = ready[~free]
+                met = ~np.isnan(known)
+                self._settle(ready[met], known[met])
+                again = np.concatenate([again, ready[met & (reuses[ready] < REUSES)]])
+                ready = ready[~met]
             wanted[ready] = True
             rows = np.sort(again[rejected[again] < INVALID_IN_A_ROW])
         return Proposal(strings[:, None], wanted, rejected=rejected)

@@ -14,12 +14,13 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.config import check_float, check_int
+from nas_bench_suite.config import check_choice, check_float, check_int
 from nas_bench_suite.optimizer import FAILED, NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
 from optimizers.parts.ensemble import Ensemble, Sparse
 from optimizers.parts.mutation import change_probabilities, check_changes, mutate
 from optimizers.parts.uniform import INVALID_IN_A_ROW, UniformStrings
 
+ENCODINGS = ("path", "one_hot", "adjacency")
 ROWS_AT_A_TIME = 20_000  # encodings made in one go: bounds the memory of the dense ones
 
 
@@ -67,7 +68,7 @@ class Bananas(Optimizer):
         self.candidates = check_int("optimizer.candidates", candidates, self.k)
         self.mutants = check_int("optimizer.mutants", mutants, 1)
         self.changes = check_changes(changes)
-        self.encoding = str(encoding)
+        self.encoding = check_choice("optimizer.encoding", encoding, ENCODINGS)
         self.path_cutoff = None if path_cutoff is None else check_int("optimizer.path_cutoff", path_cutoff, 1)
         self.ensemble = Ensemble(networks, layers, width, epochs, batch_size, max_steps, learning_rate, loss)
 
