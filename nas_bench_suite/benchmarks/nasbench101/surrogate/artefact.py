@@ -1,0 +1,180 @@
+"""The surrogate's files: what they hold, how they are packed, read and checked.
+
+Notation and shapes
+    n            number of cells (423,624), in the order of the enumeration; each file names the enumeration's checksum
+    grid         accuracies of single runs are whole numbers of 1/9984 (39 batches of 256 images)
+    predictions  uint16[n, 2]: best of three runs, mean of three runs, in 1/65536; the smooth prediction, no residual, no noise
+    early        uint16[n, 3]: the smooth prediction at 4, 12 and 36 epochs, in 1/65536
+    seconds      uint16[n]: training seconds at 108 epochs, in eighths
+    runs         uint16[n, 3, 2]: frozen runs, (validation, test), on the grid
+    early_runs   uint16[n, 3 fidelities, 3 runs]: frozen validation at 4, 12 and 36 epochs, on the grid
+
+Runs are packed as differences (from the smooth prediction; test from validation), zigzag coded and split into low and high
+bytes, which deflate reduces to about their entropy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nas_bench_suite.config import ConfigError
+
+GRID = 9984
+FINE = 65536
+SECOND = 8
+FORMAT = 1
+FOLDER = Path(__file__).resolve().parent / "artefact"
+PREDICTIONS, RUNS, EARLY_RUNS = "predictions.npz", "runs_108.npz", "runs_4_12_36.npz"
+
+
+def _pack(differences: np.ndarray) -> dict[str, np.ndarray]:
+    """Zigzag code int32 differences and split them into two byte planes, one column after the other."""
+    zigzag = np.where(differences >= 0, 2 * differences, -2 * differences - 1).reshape(len(differences), -1).T
+    if zigzag.max() >= FINE:
+        raise ValueError("a run differs from its prediction by more than the format can hold")
+    return {"low": (zigzag & 255).astype(np.uint8), "high": (zigzag >> 8).astype(np.uint8)}
+
+
+def _unpack(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Differences int32[n, columns] from two byte planes."""
+    zigzag = low.astype(np.int32) | (high.astype(np.int32) << 8)
+    return np.where(zigzag & 1, -((zigzag + 1) >> 1), zigzag >> 1).T
+
+
+def _on_grid(fine: np.ndarray) -> np.ndarray:
+    """Fine-grained predictions as int32 counts of 1/9984."""
+    return (fine.astype(np.int32) * GRID + FINE // 2) // FINE
+
+
+def _write(path: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+    """Write an archive with fixed time stamps (equal content, equal bytes), whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".npz", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            entries = {**arrays, "meta": np.frombuffer(json.dumps(meta, sort_keys=True).encode(), dtype=np.uint8)}
+            for name, array in entries.items():
+                info = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
+                info.compress_type = zipfile.ZIP_DEFLATED
+                with archive.open(info, "w") as entry:
+                    np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def write(
+    folder: Path,
+    *,
+    predictions: np.ndarray,
+    early: np.ndarray,
+    seconds: np.ndarray,
+    runs: np.ndarray,
+    early_runs: np.ndarray,
+    meta: dict[str, Any],
+) -> None:
+    """Write the three files. Arrays as in the module's notation, but predictions as float accuracies and seconds as floats.
+
+    Args:
+        meta: JSON-able facts about the fit; must hold ``enumeration``, the checksum of the order of the cells.
+    """
+    meta = {**meta, "format": FORMAT, "cells": len(predictions)}
+    fine = np.clip(np.rint(predictions * FINE), 0, FINE - 1).astype(np.uint16)
+    fine_early = np.clip(np.rint(early * FINE), 0, FINE - 1).astype(np.uint16)
+    counts = runs.astype(np.int32)
+    centre = _on_grid(fine[:, 1])
+    differences = np.stack([counts[:, :, 0] - centre[:, None], counts[:, :, 1] - counts[:, :, 0]], axis=1)
+    early_differences = early_runs.astype(np.int32) - _on_grid(fine_early)[:, :, None]
+    whole_seconds = np.clip(np.rint(seconds * SECOND), 0, FINE - 1).astype(np.uint16)
+    # The runs refer to the predictions: every file carries a mark of this writing, so that files of two fits never mix.
+    mark = hashlib.sha256(fine.tobytes() + fine_early.tobytes() + counts.tobytes()).hexdigest()[:16]
+    meta["fit"] = mark
+    columns = {f"early_{index}": fine_early[:, index] for index in range(fine_early.shape[1])}
+    _write(
+        folder / PREDICTIONS,
+        {"best_of_3": fine[:, 0], "mean": fine[:, 1], **columns, "seconds": whole_seconds},
+        meta,
+    )
+    _write(folder / RUNS, _pack(differences), {key: meta[key] for key in ("enumeration", "format", "cells", "fit")})
+    _write(
+        folder / EARLY_RUNS, _pack(early_differences), {key: meta[key] for key in ("enumeration", "format", "cells", "fit")}
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        meta = json.loads(arrays.pop("meta").tobytes())
+    except FileNotFoundError:
+        raise ConfigError(f"the surrogate's file {path} is missing; reinstall the package, or fit it with `make surrogate`.") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"the surrogate's file {path} is damaged ({error}); reinstall the package.") from None
+    if meta.get("format") != FORMAT:
+        raise ConfigError(f"the surrogate's file {path} has format {meta.get('format')}; this version reads format {FORMAT}.")
+    return arrays, meta
+
+
+class Artefact:
+    """The three files of a folder; each is read when first needed.
+
+    Args:
+        folder: where they lie.
+        enumeration: checksum of the order of the cells that the caller will use ids of.
+    Raises:
+        ConfigError: if a file is missing or damaged, or was made for another order of the cells or another fit.
+    """
+
+    def __init__(self, folder: Path, enumeration: str) -> None:
+        self.folder = folder
+        arrays, self.meta = _read(folder / PREDICTIONS)
+        if self.meta["enumeration"] != enumeration:
+            raise ConfigError(
+                f"the surrogate in {folder} belongs to another enumeration of the cells ({self.meta['enumeration']}, not "
+                f"{enumeration}); fit it again with `make surrogate`."
+            )
+        self.predictions = np.stack([arrays["best_of_3"], arrays["mean"]], axis=1)
+        self.early = np.stack([arrays[f"early_{index}"] for index in range(3)], axis=1)
+        self.seconds = arrays["seconds"]
+        self._runs: np.ndarray | None = None
+        self._early_runs: np.ndarray | None = None
+
+    def _same_fit(self, name: str) -> dict[str, np.ndarray]:
+        arrays, meta = _read(self.folder / name)
+        if meta["fit"] != self.meta["fit"]:
+            raise ConfigError(f"the surrogate's files in {self.folder} come from different fits; reinstall the package.")
+        return arrays
+
+    @property
+    def runs(self) -> np.ndarray:
+        """uint16[n, 3, 2]: frozen runs at 108 epochs, (validation, test), on the grid."""
+        if self._runs is None:
+            differences = _unpack(**self._same_fit(RUNS)).reshape(-1, 2, 3)
+            validation = differences[:, 0] + _on_grid(self.predictions[:, 1])[:, None]
+            self._runs = np.stack([validation, validation + differences[:, 1]], axis=2).astype(np.uint16)
+        return self._runs
+
+    @property
+    def early_runs(self) -> np.ndarray:
+        """uint16[n, 3, 3]: frozen validation at (4, 12, 36) epochs, three runs each, on the grid."""
+        if self._early_runs is None:
+            differences = _unpack(**self._same_fit(EARLY_RUNS)).reshape(-1, 3, 3)
+            self._early_runs = (differences + _on_grid(self.early)[:, :, None]).astype(np.uint16)
+        return self._early_runs
+
+    def checksum(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the three files."""
+        digest = hashlib.sha256()
+        for name in (PREDICTIONS, RUNS, EARLY_RUNS):
+            digest.update((self.folder / name).read_bytes())
+        return digest.hexdigest()[:16]
