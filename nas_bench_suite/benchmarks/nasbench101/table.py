@@ -1,0 +1,130 @@
+"""The official NASBench-101 table as a benchmark: `load_benchmark("nasbench101")`.
+
+Notation: B budgets, n cells that the table holds (all 423,624 unless it is partial); a *row* is a cell's place in the table's arrays.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nas_bench_suite.benchmark import Benchmark, Evaluation
+from nas_bench_suite.benchmarks.nasbench101 import tablefile
+from nas_bench_suite.benchmarks.nasbench101.records import DOUBLE, SINGLE
+from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space, enumeration_checksum
+from nas_bench_suite.config import ConfigError
+
+RUNS = 3
+_END, _VALIDATION, _TEST = 1, 1, 2
+
+
+class NASBench101(Benchmark):
+    """Three runs of every cell at every budget of the imported file.
+
+    Args:
+        path: the compact file that `python -m nas_bench_suite.benchmarks.nasbench101 import` wrote; left out: the one in
+            `$NAS_BENCH_SUITE_DATA` or the cache folder.
+        edge_limit: see `NASBench101Space`.
+
+    Raises:
+        ConfigError: if there is no table (with how to get it), or it is damaged.
+    """
+
+    name = "nasbench101"
+    num_runs = RUNS
+
+    def __init__(self, path: str | Path | None = None, edge_limit: str = "pruned") -> None:
+        self.space: NASBench101Space = NASBench101Space(edge_limit)
+        self.path = Path(path).expanduser() if path is not None else tablefile.default_path()
+        self.header, self.arrays = tablefile.read(self.path)
+        if self.header["enumeration"] != enumeration_checksum():
+            raise ConfigError(f"{self.path} numbers the cells in another way than this version. Import the official file again.")
+        self.fidelities = tuple(self.header["budgets"])
+        cells = self.arrays["cells"]
+        self.partial = len(cells) < self.space.num_cells
+        self.grid = SINGLE if self.header["precision"] == "single" else DOUBLE
+        self._rows = None
+        if self.partial:
+            self._rows = np.full(self.space.num_cells, -1, dtype=np.int32)
+            self._rows[cells] = np.arange(len(cells), dtype=np.int32)
+
+    def rows(self, cell_ids: np.ndarray | int) -> np.ndarray:
+        """int64[...]: the rows of cells int64[...].
+
+        Raises:
+            ConfigError: for an id that is out of range or that a partial table lacks.
+        """
+        ids = np.asarray(cell_ids)
+        wrong = (ids < 0) | (ids >= self.space.num_cells)
+        if wrong.any():
+            raise ConfigError(f"cell id {ids[wrong].flat[0]} is out of range; accepted: whole numbers from 0 to {self.space.num_cells - 1}.")
+        if self._rows is None:
+            return ids
+        rows = self._rows[ids].astype(np.int64)
+        if (rows < 0).any():
+            cell = int(ids[rows < 0].flat[0])
+            raise ConfigError(
+                f"cell {cell} ({self.space.official_hash(cell)}) is missing from {self.path}, which is partial: it holds "
+                f"{len(self.arrays['cells']):,} of {self.space.num_cells:,} cells."
+            )
+        return rows
+
+    def query(
+        self,
+        cell_ids: np.ndarray,
+        run: np.ndarray | int | str,
+        fidelity: np.ndarray | int | None = None,
+        architectures: np.ndarray | None = None,
+    ) -> Evaluation:
+        """Look cells up; see `Benchmark.query`. "mean" averages accuracies and seconds over the three runs."""
+        rows = self.rows(cell_ids)
+        budget = self._budgets(fidelity)
+        accuracies, seconds = self.arrays["accuracies"], self.arrays["seconds"]
+        if isinstance(run, str):
+            if run != "mean":
+                raise ConfigError(f"run={run} is not known; accepted: 0, 1, 2 (or an array of them), 'mean'.")
+            rows, budget = np.broadcast_arrays(rows, budget)
+            values = self.grid[accuracies[budget, rows, :, _END, 1:]].mean(axis=-2)
+            return Evaluation(values[..., 0], values[..., 1], seconds[budget, rows, :, _END].mean(axis=-1, dtype=np.float64))
+        runs = np.asarray(run)
+        if runs.dtype.kind not in "iu" or ((runs < 0) | (runs >= RUNS)).any():
+            raise ConfigError(f"run={run} is out of range; accepted: 0, 1, 2 (or an array of them), 'mean'.")
+        rows, budget, runs = np.broadcast_arrays(rows, budget, runs)
+        return Evaluation(
+            self.grid[accuracies[budget, rows, runs, _END, _VALIDATION]],
+            self.grid[accuracies[budget, rows, runs, _END, _TEST]],
+            seconds[budget, rows, runs, _END].astype(np.float64),
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What the table is; `best_mean_test` and `best_single_test` are of the cells that it holds. `partial` says that it lacks cells."""
+        held, total = len(self.arrays["cells"]), self.space.num_cells
+        lacking = f", PARTIAL: {held:,} of {total:,} cells" if self.partial else ""
+        return {
+            "name": self.name,
+            "description": f"NASBench-101, the official table (CIFAR-10), {'/'.join(map(str, self.fidelities))} epochs{lacking}",
+            "source": f"Ying et al. 2019, imported from {self.header['source']['name']}",
+            "checksum": self.header["checksum"],
+            "surrogate": False,
+            "partial": self.partial,
+            "cells": held,
+            "best_mean_test": self.header["found"]["best_mean_test"],
+            "best_single_test": self.header["found"]["best_single_test"],
+            "best_mean_validation": self.header["found"]["best_mean_validation"],
+        }
+
+    def _budgets(self, fidelity: np.ndarray | int | None) -> np.ndarray:
+        if fidelity is None:
+            return np.asarray(len(self.fidelities) - 1)
+        known = np.asarray(self.fidelities)
+        wanted = np.asarray(fidelity)
+        places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+        if (known[places] != wanted).any():
+            wrong = np.asarray(wanted)[known[places] != wanted].flat[0]
+            raise ConfigError(
+                f"fidelity={wrong} is not in {self.path}; accepted: {', '.join(map(str, self.fidelities))}"
+                + (" (nasbench_full.tfrecord holds 4, 12, 36 and 108 epochs)." if len(known) < 4 else ".")
+            )
+        return places
