@@ -72,7 +72,13 @@ class Benchmark(ABC):
 # name -> "module:class"; modules are imported when asked for, since some take seconds.
 BENCHMARKS: dict[str, str] = {
     "planted": "nas_bench_suite.benchmarks.planted:Planted",
+    "nasbench101": "nas_bench_suite.benchmarks.nasbench101.table:NASBench101",
     "nasbench101_surrogate": "nas_bench_suite.benchmarks.nasbench101.surrogate:NASBench101Surrogate",
+    "tabular": "nas_bench_suite.benchmarks.tabular:tabular",
+    "nasbench201": "nas_bench_suite.benchmarks.nasbench201:nasbench201",
+    "nas_bench_graph": "nas_bench_suite.benchmarks.converters:nas_bench_graph",
+    "hpo_fcnet": "nas_bench_suite.benchmarks.converters:hpo_fcnet",
+    "hpo_nn": "nas_bench_suite.benchmarks.converters:hpo_nn",
 }
 
 
