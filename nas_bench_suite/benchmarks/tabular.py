@@ -1,0 +1,234 @@
+"""Bring your own table: a benchmark from a CSV or Parquet file (docs/tabular.md).
+
+Notation: N variables, S = product of their numbers of choices, C cells, F fidelities, K runs. The *code* of a string is its index among all
+S, mixed radix, the first variable most significant. Ids are dense: in order of code, or of the file's `cell` column where it has one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba import njit
+
+from nas_bench_suite.benchmark import Benchmark, Evaluation
+from nas_bench_suite.benchmarks.table import Table, parse_frame, read_frame
+from nas_bench_suite.config import ConfigError, check_bool, check_choice
+from nas_bench_suite.space import SearchSpace, Variable
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+MISSING = ("error", "invalid")
+_DIRECT = 1 << 26  # up to this many strings, ids lie in an array with one entry a string
+_RAREST = 1000  # at least one string in so many must be in the table, or uniform strings cannot be drawn by rejection
+
+
+class TabularSpace(SearchSpace):
+    """The strings of a table; a string that the table lacks is invalid.
+
+    Args:
+        name: of the space.
+        variables: N variables.
+        codes: int64[C'], codes of the strings in the table, ascending.
+        cells: int64[C'], the cell of each, dense; None if each is a cell of its own.
+    """
+
+    def __init__(self, name: str, variables: Sequence[Variable], codes: np.ndarray, cells: np.ndarray | None = None) -> None:
+        self.name = name
+        self.variables = tuple(variables)
+        total = int(np.prod(self.sizes, dtype=np.float64)) if np.prod(self.sizes, dtype=np.float64) < 2**62 else 2**62
+        self._complete = len(codes) == total and cells is None
+        self._codes = codes
+        ids = np.arange(len(codes)) if cells is None else cells
+        self._ids = ids
+        first = np.full(int(ids.max()) + 1, np.iinfo(np.int64).max)
+        np.minimum.at(first, ids, codes)
+        self._representatives = first
+        self._direct: np.ndarray | None = None
+        if not self._complete and total <= _DIRECT:
+            self._direct = np.full(total, -1, dtype=np.int32)
+            self._direct[codes] = ids
+
+    @property
+    def num_cells(self) -> int:
+        return len(self._representatives)
+
+    def is_valid(self, architectures: np.ndarray) -> np.ndarray:
+        return self.cell_id(architectures) != -1
+
+    def cell_id(self, architectures: np.ndarray) -> np.ndarray:
+        codes = string_codes(architectures, self.sizes)
+        if self._complete:
+            return codes
+        if self._direct is not None:
+            return np.where(codes >= 0, self._direct[codes], -1).astype(np.int64)
+        place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
+        return np.where(self._codes[place] == codes, self._ids[place], -1)
+
+    def architecture(self, cell_id: np.ndarray | int) -> np.ndarray:
+        codes = self._representatives[cell_id]
+        out = np.empty((*np.shape(codes), self.num_variables), dtype=np.int64)
+        for i in range(self.num_variables - 1, -1, -1):
+            codes, out[..., i] = np.divmod(codes, self.sizes[i])
+        return out
+
+
+def string_codes(architectures: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """int64[...]: codes of strings int[..., N]; -1 where a value is out of range."""
+    rows = np.ascontiguousarray(architectures, dtype=np.int64)
+    out = np.empty(rows.shape[:-1], dtype=np.int64)
+    _codes(rows.reshape(-1, rows.shape[-1]), sizes, out.reshape(-1))
+    return out
+
+
+@njit(cache=True)
+def _codes(rows, sizes, out):  # pragma: no cover - compiled
+    for r in range(len(rows)):
+        code = np.int64(0)
+        for i in range(len(sizes)):
+            value = rows[r, i]
+            if value < 0 or value >= sizes[i]:
+                code = np.int64(-1)
+                break
+            code = code * sizes[i] + value
+        out[r] = code
+
+
+class ArrayBenchmark(Benchmark):
+    """A benchmark whose values lie in arrays indexed by cell.
+
+    Args:
+        name, space: of the benchmark.
+        fidelities: F numbers, ascending.
+        validation, test: float64[C, F, K]; seconds: float64[C, F].
+        facts: what `facts` returns, less name, cells and floors.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        space: SearchSpace,
+        fidelities: Sequence[int],
+        validation: np.ndarray,
+        test: np.ndarray,
+        seconds: np.ndarray,
+        facts: dict[str, Any],
+    ) -> None:
+        self.name, self.space, self.fidelities = name, space, tuple(fidelities)
+        self.num_runs = validation.shape[2]
+        self._validation, self._test, self._seconds = validation, test, seconds
+        self._mean_validation, self._mean_test = validation.mean(axis=2), test.mean(axis=2)
+        self._facts = facts
+
+    def query(
+        self,
+        cell_ids: np.ndarray,
+        run: np.ndarray | int | str,
+        fidelity: np.ndarray | int | None = None,
+        architectures: np.ndarray | None = None,
+    ) -> Evaluation:
+        level = len(self.fidelities) - 1 if fidelity is None or len(self.fidelities) == 1 else np.searchsorted(self.fidelities, fidelity)
+        seconds = self._seconds[cell_ids, level]
+        if isinstance(run, str):
+            return Evaluation(self._mean_validation[cell_ids, level], self._mean_test[cell_ids, level], seconds)
+        return Evaluation(self._validation[cell_ids, level, run], self._test[cell_ids, level, run], seconds)
+
+    def facts(self) -> dict[str, Any]:
+        floors = {}
+        if np.isfinite(self._mean_test[:, -1]).any():
+            floors = {"best_mean_test": float(np.nanmax(self._mean_test[:, -1])), "best_single_test": float(np.nanmax(self._test[:, -1]))}
+        return {"name": self.name, "cells": self._validation.shape[0], "surrogate": False} | self._facts | floors
+
+
+def tabular(path: str | None = None, percent: bool = False, missing: str = "error", ignore: Sequence[str] | None = None) -> ArrayBenchmark:
+    """The benchmark in a file.
+
+    Args:
+        path: a CSV (possibly compressed) or Parquet file: one column a variable, validation and test columns, optionally seconds, lower
+            fidelities and `cell` (see `nas_bench_suite.benchmarks.table`).
+        percent: accuracies are in percent rather than fractions.
+        missing: `error`: every combination of values must be there; `invalid`: those that are not are invalid strings.
+        ignore: columns to leave out.
+
+    Raises:
+        ConfigError: for whatever is wrong with the options or the file.
+    """
+    check_bool("benchmark.percent", percent)
+    check_choice("benchmark.missing", missing, MISSING)
+    frame = read_frame(path, "tabular")
+    where = f"benchmark.path={path}"
+    table = parse_frame(frame, where, percent=percent, ignore=list(ignore or ()))
+    assert path is not None
+    return from_table(
+        table,
+        "tabular",
+        where,
+        missing,
+        {"description": f"table {Path(path).name}", "source": Path(path).name, "checksum": file_checksum(path)},
+    )
+
+
+def from_frame(frame: DataFrame, name: str, facts: dict[str, Any], *, percent: bool = False, missing: str = "error") -> ArrayBenchmark:
+    """The same from a data frame in memory (a test column may be absent); `facts` needs description, source and checksum.
+
+    Raises:
+        ConfigError: for whatever is wrong with the frame.
+    """
+    table = parse_frame(frame, f"the table of {name}", percent=percent, need_test=False)
+    return from_table(table, name, f"the table of {name}", missing, facts)
+
+
+def from_table(table: Table, name: str, where: str, missing: str, facts: dict[str, Any]) -> ArrayBenchmark:
+    """Order a checked table by code and make it a benchmark. Raises `ConfigError` if combinations are missing where none may be."""
+    sizes = np.array([len(variable.choices) for variable in table.variables], dtype=np.int64)
+    total = float(np.prod(sizes, dtype=np.float64))
+    rows = len(table.strings)
+    if rows < total and missing == "error":
+        raise ConfigError(_missing_sentence(table, sizes, total, where))
+    if total > _RAREST * rows:
+        raise ConfigError(
+            f"{where} holds {rows:,} of {total:,.0f} combinations, too few to draw uniform strings from by rejection; "
+            f"accepted: at least one in {_RAREST:,}. {_sizes_sentence(table)}"
+        )
+    codes = string_codes(table.strings, sizes)
+    order = np.argsort(codes, kind="stable")
+    cells = None
+    first = order  # the rows that hold each cell's values
+    if table.cells is not None:
+        _, place, cells = np.unique(table.cells[order], return_index=True, return_inverse=True)
+        first = order[place]
+    space = TabularSpace(name, table.variables, codes[order], cells)
+    return ArrayBenchmark(name, space, table.fidelities, table.validation[first], table.test[first], table.seconds[first], facts)
+
+
+def _sizes_sentence(table: Table) -> str:
+    listed = ", ".join(f"{variable.name} ({len(variable.choices)})" for variable in table.variables)
+    return f"Columns read as variables, with their numbers of values: {listed}; leave out those that are none with benchmark.ignore."
+
+
+def _missing_sentence(table: Table, sizes: np.ndarray, total: float, where: str) -> str:
+    lacking = total - len(table.strings)
+    example = ""
+    if total <= _DIRECT:
+        present = np.zeros(int(total), dtype=np.bool_)
+        present[string_codes(table.strings, sizes)] = True
+        code = int(np.argmin(present))
+        values = []
+        for variable in reversed(table.variables):
+            code, value = divmod(code, len(variable.choices))
+            values.append(f"{variable.name}={variable.choices[value]}")
+        example = f" (the first: {', '.join(reversed(values))})"
+    return (
+        f"{where} lacks {lacking:,.0f} of {total:,.0f} combinations{example}; accepted: all of them, or benchmark.missing=invalid, "
+        f"which makes them invalid architectures. {_sizes_sentence(table)}"
+    )
+
+
+def file_checksum(path: str | Path) -> str:
+    """SHA-256 of a file."""
+    with open(Path(path).expanduser(), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

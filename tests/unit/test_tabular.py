@@ -1,0 +1,224 @@
+"""Tables: what is read from one, and the sentence that each kind of wrong table gets."""
+
+from __future__ import annotations
+
+import re
+import time
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nas_bench_suite import ConfigError, Streams, load_benchmark
+from nas_bench_suite.search import search
+from optimizers.random_search import RandomSearch
+
+ROOT = Path(__file__).parents[2]
+DEPTHS, WIDTHS, ACTIVATIONS = (1, 2, 10), (16, 32), ("relu", "tanh")
+
+
+def frame() -> pd.DataFrame:
+    table = pd.DataFrame(list(product(DEPTHS, WIDTHS, ACTIVATIONS)), columns=["depth", "width", "activation"])
+    table["validation"] = np.linspace(0.5, 0.9, len(table))
+    table["test"] = table["validation"] - 0.01
+    return table
+
+
+def save(table: pd.DataFrame, folder: Path, name: str = "table.csv") -> str:
+    path = folder / name
+    table.to_parquet(path) if name.endswith(".parquet") else table.to_csv(path, index=False)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.csv.gz", "table.parquet"])
+def test_every_row_is_found_again(tmp_path: Path, name: str) -> None:
+    table = frame().sample(frac=1, random_state=3)  # the order of rows means nothing
+    benchmark = load_benchmark("tabular", path=save(table, tmp_path, name))
+    space = benchmark.space
+    assert [variable.choices for variable in space.variables] == [("1", "2", "10"), ("16", "32"), ("relu", "tanh")]  # 10 sorts after 2
+    assert space.num_cells == 12 and benchmark.num_runs == 1 and benchmark.fidelities == (1,)
+    for _, row in table.iterrows():
+        string = np.array([variable.choices.index(str(row[variable.name])) for variable in space.variables])
+        found = benchmark.query(space.cell_id(string), 0)
+        assert (found.validation, found.test, found.seconds) == (row["validation"], row["test"], 0)
+    np.testing.assert_array_equal(space.cell_id(space.architecture(np.arange(12))), np.arange(12))
+    assert benchmark.facts()["best_mean_test"] == pytest.approx(0.89)
+
+
+def test_runs_fidelities_seconds_percent_and_ignored_columns(tmp_path: Path) -> None:
+    table = frame()[["depth", "width", "activation"]]
+    rng = np.random.default_rng(0)
+    for fidelity in (50, 5):
+        for run in range(3):
+            table[f"validation_{run}@{fidelity}"] = rng.uniform(1, 99, len(table)).round(2)
+    table["test@50"], table["seconds@50"], table["seconds@5"], table["params"] = 70.5, 10.0, 1.0, rng.random(len(table))
+    benchmark = load_benchmark("tabular", path=save(table, tmp_path), percent=True, ignore=["params"])
+    assert benchmark.fidelities == (5, 50) and benchmark.num_runs == 3
+    ids = np.arange(12)
+    for fidelity in (5, 50):
+        runs = [benchmark.query(ids, run, fidelity).validation for run in range(3)]
+        np.testing.assert_allclose(runs, table[[f"validation_{run}@{fidelity}" for run in range(3)]].to_numpy().T / 100)
+        np.testing.assert_allclose(benchmark.query(ids, "mean", fidelity).validation, np.mean(runs, axis=0))
+    assert (benchmark.query(ids, 1).test == 0.705).all() and np.isnan(benchmark.query(ids, 1, 5).test).all()
+    assert (benchmark.query(ids, 1, np.full(12, 5)).seconds == 1).all() and (benchmark.query(ids, 1).seconds == 10).all()
+
+
+def test_combinations_that_are_missing_become_invalid_if_so_told(tmp_path: Path) -> None:
+    table = frame()
+    path = save(table.drop(index=[0, 5]), tmp_path)
+    space = load_benchmark("tabular", path=path, missing="invalid").space
+    everything = np.array(list(product(range(3), range(2), range(2))))
+    np.testing.assert_array_equal(np.flatnonzero(~space.is_valid(everything)), [0, 5])
+    assert space.is_valid(space.sample(Streams(0, 5), 40)).all() and space.num_cells == 10
+    assert not space.is_valid(np.array([[0, 2, 0], [0, 0, -1]])).any()
+
+
+def test_rows_of_one_cell_are_one_architecture(tmp_path: Path) -> None:
+    table = frame()
+    table["cell"] = [f"c{row % 6}" for row in range(12)]
+    table["validation"] = table["test"] = [0.1 * (row % 6) for row in range(12)]
+    benchmark = load_benchmark("tabular", path=save(table, tmp_path))
+    everything = np.array(list(product(range(3), range(2), range(2))))
+    ids = benchmark.space.cell_id(everything)
+    assert benchmark.space.num_cells == 6 and (ids[:6] == ids[6:]).all() and len(set(ids[:6])) == 6
+    np.testing.assert_allclose(benchmark.query(ids, 0).validation, table["validation"])
+    np.testing.assert_array_equal(benchmark.space.cell_id(benchmark.space.architecture(np.arange(6))), np.arange(6))
+
+
+def test_families_go_by_choices_and_names(tmp_path: Path) -> None:
+    table = pd.DataFrame(list(product("ab", "ab", "ab", "abc")), columns=["op_1", "op_2", "edge0", "op_3"])
+    table["validation"] = table["test"] = 0.5
+    space = load_benchmark("tabular", path=save(table, tmp_path)).space
+    assert [variable.family for variable in space.variables] == ["op_1", "op_1", "edge", "op_2"]
+
+
+def drop(column: str):
+    return lambda table: table.drop(columns=column)
+
+
+def put(row: int, column: str, value: object):
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        table[column] = table[column].astype(object)
+        table.loc[row, column] = value
+        return table
+
+    return change
+
+
+WRONG = {
+    "missing combinations": (
+        lambda t: t.drop(index=[4]),
+        r"lacks 1 of 12 combinations \(the first: depth=2, width=16, activation=relu\).*missing=invalid",
+    ),
+    "duplicate rows": (
+        lambda t: pd.concat([t, t.iloc[[2]]]),
+        r"line 4 and line 14 are the same architecture \(depth=1, width=32, activation=relu\)",
+    ),
+    "not a number": (put(3, "validation", "n/a"), r"column 'validation', line 5: 'n/a' is not a finite number"),
+    "infinite": (put(3, "test", np.inf), r"column 'test', line 5: 'inf' is not a finite number"),
+    "blank accuracy": (put(3, "test", None), r"column 'test', line 5: no value"),
+    "blank choice": (put(6, "width", None), r"column 'width', line 8: no value"),
+    "percent": (lambda t: t.assign(test=t["test"] * 100), r"column 'test', line 2: 49 is out of range.*percent=true"),
+    "negative": (put(0, "validation", -0.5), r"column 'validation', line 2: -0.5 is out of range"),
+    "negative seconds": (lambda t: t.assign(seconds=-1), r"column 'seconds', line 2: -1 is out of range"),
+    "a column of one value": (lambda t: t.assign(optimizer="sgd"), r"column 'optimizer' has one value only \(sgd\).*ignore=\[optimizer\]"),
+    "a measurement": (lambda t: t.assign(params=np.arange(12)), r"lacks 132 of 144 combinations.*params \(12\).*benchmark.ignore"),
+    "no validation": (drop("validation"), r"no column 'validation'"),
+    "misspelt": (lambda t: t.rename(columns={"validation": "validaton"}), r"no column 'validation' \(did you mean 'validaton'\?\)"),
+    "no test": (drop("test"), r"no column 'test'"),
+    "no variable": (lambda t: t[["validation", "test"]], r"hence no variable"),
+    "no rows": (lambda t: t.iloc[:0], r"holds no rows"),
+    "gap in runs": (lambda t: t.rename(columns={"validation": "validation_0"}).assign(validation_2=0.5), r"no column 'validation_1'"),
+    "other number of test runs": (
+        lambda t: t.drop(columns=["validation", "test"]).assign(**{f"validation_{run}": 0.5 for run in range(3)}, test_0=0.5, test_1=0.5),
+        r"3 validation runs and 2 test runs",
+    ),
+    "half of the fidelities": (lambda t: t.assign(**{"validation@4": 0.5}), r"'validation' has no fidelity where others have one"),
+    "odd fidelity": (lambda t: t.assign(**{"validation@low": 0.5}), r"column 'validation@low': 'low' is no fidelity"),
+    "no full test": (
+        lambda t: t.rename(columns={"validation": "validation@9", "test": "test@3"}).assign(**{"validation@3": 0.5}),
+        r"no test column for the full fidelity 9",
+    ),
+    "cells that disagree": (lambda t: t.assign(cell="x"), r"line 2 and line 3 are the same cell \('x'\) with different validation"),
+    "two columns of a name": (lambda t: pd.concat([t, t["width"]], axis=1), r"two columns of the name 'width'"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_tables_get_one_sentence(tmp_path: Path, case: str) -> None:
+    change, sentence = WRONG[case]
+    with pytest.raises(ConfigError, match=sentence) as caught:
+        load_benchmark("tabular", path=save(change(frame()), tmp_path))
+    assert "\n" not in str(caught.value) and "table.csv" in str(caught.value)
+
+
+def test_wrong_files_get_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "b.csv.gz").write_text("this is not gzip")
+    (tmp_path / "c.parquet").write_text("nor is this Parquet")
+    (tmp_path / "d.csv").write_text("")
+    (tmp_path / "e.csv").write_bytes(b"\xff\xfe\x00broken\n\x80\x81")
+    for path, sentence in {
+        None: "needs benchmark.path",
+        tmp_path / "nowhere.csv": "does not exist",
+        tmp_path: "is a folder",
+        tmp_path / "a.txt": "unknown ending",
+        tmp_path / "b.csv.gz": "cannot be read",
+        tmp_path / "c.parquet": "cannot be read",
+        tmp_path / "d.csv": "cannot be read",
+        tmp_path / "e.csv": "cannot be read",
+    }.items():
+        with pytest.raises(ConfigError, match=sentence) as caught:
+            load_benchmark("tabular", path=None if path is None else str(path))
+        assert "\n" not in str(caught.value)
+    good = save(frame(), tmp_path)
+    for options, sentence in (
+        ({"ignore": ["depht"]}, r"'depht', which is no column.*did you mean 'depth'"),
+        ({"missing": "skip"}, "accepted: error, invalid"),
+        ({"percent": "yes"}, "accepted: true, false"),
+        ({"file": "x"}, "accepted: path"),
+    ):
+        with pytest.raises(ConfigError, match=sentence):
+            load_benchmark("tabular", path=good, **options)
+
+
+def test_too_sparse_a_table_is_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.integers(0, 4, (50, 30)), columns=[f"v{i}" for i in range(30)]).assign(validation=0.5, test=0.5)
+    with pytest.raises(ConfigError, match="too few to draw uniform strings"):
+        load_benchmark("tabular", path=save(table, tmp_path), missing="invalid")
+
+
+def test_a_million_rows_load_in_seconds_and_are_looked_up_fast(tmp_path: Path) -> None:
+    strings = np.array(np.unravel_index(np.arange(10**6), [10] * 6)).T
+    table = pd.DataFrame(strings, columns=[f"v{i}" for i in range(6)])
+    table["validation"] = np.random.default_rng(0).random(10**6).round(4)
+    table["test"] = table["validation"]
+    path = save(table, tmp_path)
+    began = time.process_time()
+    benchmark = load_benchmark("tabular", path=path)
+    assert time.process_time() - began < 10
+    rows = strings[np.random.default_rng(1).integers(0, 10**6, 100_000)]
+    benchmark.space.cell_id(rows[:10])
+    began = time.process_time()
+    ids = benchmark.space.cell_id(rows)
+    found = benchmark.query(ids, np.zeros(len(ids), dtype=np.int64))
+    assert (time.process_time() - began) / len(rows) < 1e-6
+    np.testing.assert_array_equal(found.validation, table["validation"].to_numpy()[ids])
+
+
+def test_the_transnas_conversion_of_the_page(tmp_path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = shared_data / "transnas101" / "transnas101.csv.gz"
+    if not source.is_file():
+        pytest.skip(f"no {source}")
+    page = (ROOT / "docs" / "tabular.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code.replace('"transnas101.csv.gz"', repr(str(source))), "tabular.md", "exec"), {})
+    benchmark = load_benchmark("tabular", path="transnas_class_scene.csv")
+    assert benchmark.space.num_cells == 4096 and benchmark.facts()["best_mean_test"] == pytest.approx(0.64176949)
+    assert len(set(variable.family for variable in benchmark.space.variables)) == 1
+    record = search(RandomSearch(), benchmark, budget=20, trials=5, seed=0)
+    assert (record.ledger["ended"] == "budget").all()
