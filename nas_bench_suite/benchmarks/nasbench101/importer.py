@@ -214,7 +214,7 @@ class _bar:
         if self.bar is None:
             from tqdm import tqdm
 
-            self.bar = tqdm(total=total, unit="B", unit_scale=True, desc="import", file=sys.stderr, leave=False)
+            self.bar = tqdm(total=total, unit="B", unit_scale=True, desc="import", file=sys.stderr, leave=False, disable=None)
         self.bar.update(min(count, total - self.bar.n))
 
     def __exit__(self, *_: object) -> None:

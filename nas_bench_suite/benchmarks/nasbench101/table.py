@@ -99,9 +99,13 @@ class NASBench101(Benchmark):
         )
 
     def facts(self) -> dict[str, Any]:
-        """What the table is; `best_mean_test` and `best_single_test` are of the cells that it holds. `partial` says that it lacks cells."""
+        """What the table is; `best_mean_test` and `best_single_test` are of the cells that it holds. `partial` says that it lacks cells, and
+        `failed` which published facts do not hold (see `facts.PUBLISHED`); the description repeats both."""
         held, total = len(self.arrays["cells"]), self.space.num_cells
+        failed = [entry["fact"] for entry in self.header["checked"] if not entry["holds"]]
         lacking = f", PARTIAL: {held:,} of {total:,} cells" if self.partial else ""
+        if failed and not self.partial:
+            lacking = f", {len(failed)} published facts FAIL: this is not the official table"
         return {
             "name": self.name,
             "description": f"NASBench-101, the official table (CIFAR-10), {'/'.join(map(str, self.fidelities))} epochs{lacking}",
@@ -109,6 +113,7 @@ class NASBench101(Benchmark):
             "checksum": self.header["checksum"],
             "surrogate": False,
             "partial": self.partial,
+            "failed": failed,
             "cells": held,
             "best_mean_test": self.header["found"]["best_mean_test"],
             "best_single_test": self.header["found"]["best_single_test"],
