@@ -446,3 +446,45 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     (tmp_path / "blocked").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
         import_file(path, tmp_path / "blocked" / "some.table", partial=True)
+
+
+def test_facts_of_real_cells(tmp_path, shared_data):
+    """Real cells' parameters follow from their matrices; made-up parameters, which do not, are reported."""
+    space, payloads, real = NASBench101Space(), [], {}
+    with open(shared_data / "nasbench101" / "three_runs_of_30_cells.csv") as file:
+        for line in csv.DictReader(file):
+            real[line["hash"]] = int(line["params"])
+    rng = np.random.default_rng(0)
+    for wrong in (0, 5):
+        payloads.clear()
+        for name, parameters in real.items():
+            matrix, ops = space.graph(space.architecture(space.from_official_hash(name)))
+            for _ in range(3):
+                values = [(float(rng.integers(1, 999)), *records.SINGLE[rng.integers(0, 9985, 3)]) for _ in range(2)]
+                payloads.append(plain.payload(name, 108, matrix, ops, parameters + wrong, *values))
+        header = import_file(write(tmp_path / "some.tfrecord", payloads), tmp_path / "some.table", partial=True)
+        checks = {entry["fact"]: entry for entry in header["checked"]}
+        entry = checks["cells whose trainable parameters follow from the matrix"]
+        if wrong:
+            assert not entry["holds"] and entry["found"] == 0
+        else:
+            # 3, 5 or 6 vertices that feed the output share its channels unevenly, by their order in the recorded matrix
+            assert entry["found"] >= 25
+        assert not checks["distinct cells"]["holds"]
+
+
+def test_official_parameters_of_25000_cells(shared_data):
+    import gzip
+
+    from nas_bench_suite.benchmarks.nasbench101.facts import parameters_of
+
+    space, ids, forms, codes, parameters = NASBench101Space(), [], [], [], []
+    with gzip.open(shared_data / "nasbench101" / "observed_25000_cells.csv.gz", "rt") as file:
+        for line in csv.DictReader(file):
+            _, form, code = records._graph(line["adjacency"], line["ops"])
+            ids.append(line["hash"])
+            forms.append(form)
+            codes.append(code)
+            parameters.append(int(line["trainable_parameters"]))
+    arrays = {"cells": space.from_official_hash(ids), "forms": np.array(forms, dtype=np.int32), "codes": np.array(codes, dtype=np.uint8)}
+    np.testing.assert_array_equal(parameters_of(arrays), parameters)

@@ -7,6 +7,7 @@ follows from its matrix; records count from 1.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import time
 from pathlib import Path
@@ -156,9 +157,10 @@ def import_file(
 
 def _read(source: Path, partial: bool, progress: bool) -> tuple[tuple[int, ...], dict[str, np.ndarray], dict[str, Any]]:
     gathered = Accumulator()
+    digest = hashlib.sha256()
     size = 0
     with _bar(progress) as bar:
-        for block in tfrecord.read_blocks(source):
+        for block in tfrecord.read_blocks(source, digest=digest):
             size = block.file_bytes
             bar(len(block.data), size)
             parsed, right, why = records.parse_block(block.data, block.starts, block.stops)
@@ -169,13 +171,14 @@ def _read(source: Path, partial: bool, progress: bool) -> tuple[tuple[int, ...],
                 raise ConfigError(f"{source} is wrong at {block.where(right)}: {why}.")
     budgets, arrays = gathered.finish(source, partial)
     precision = gathered.precision or "single"
-    found, checked = found_and_checked(arrays, budgets, records.SINGLE if precision == "single" else records.DOUBLE)
+    grid = records.SINGLE if precision == "single" else records.DOUBLE
+    found, checked = found_and_checked(arrays, budgets, grid, digest.hexdigest())
     header = {
         "budgets": list(budgets),
         "partial": len(arrays["cells"]) < NUM_CELLS,
         "precision": precision,
         "enumeration": enumeration_checksum(),
-        "source": {"name": source.name, "bytes": size, "records": gathered.records},
+        "source": {"name": source.name, "bytes": size, "records": gathered.records, "sha256": digest.hexdigest()},
         "found": found,
         "checked": checked,
     }

@@ -24,14 +24,16 @@ def describe(header: dict[str, Any], path: Path) -> str:
         lines.insert(1, "  PARTIAL: it lacks cells; a query of one of these is an error")
     for entry in header["checked"]:
         mark = "holds" if entry["holds"] else "FAILS"
-        lines.append(f"  {mark}      {entry['fact']}: {_number(entry['found'])} (published: {_number(entry['expected'])})")
+        lines.append(f"  {mark}      {entry['fact']}: {_number(entry['found'])} (expected: {_number(entry['expected'])})")
     held = len(header["checked"]) - len(failed)
     verdict = ": this is not the official table" if failed and not header["partial"] else ""
     lines.append(f"  {held} of {len(header['checked'])} facts hold{verdict}")
     return "\n".join(lines)
 
 
-def _number(value: float) -> str:
+def _number(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
     return f"{value:,}" if isinstance(value, int) else f"{value:.10g}"
 
 

@@ -36,7 +36,7 @@ NAME = "nasbench101.table"
 _ALIGNMENT = 64
 _PIECE = 1 << 22
 HOW = (
-    "download nasbench_only108.tfrecord (499 MB) or nasbench_full.tfrecord (1.95 GB) from https://github.com/google-research/nasbench and run "
+    "download nasbench_only108.tfrecord (499 MB) or nasbench_full.tfrecord (1.95 GB) from https://storage.googleapis.com/nasbench/ and run "
     "'python -m nas_bench_suite.benchmarks.nasbench101 import FILE'; benchmark=nasbench101_surrogate needs no download"
 )
 
@@ -53,7 +53,7 @@ def checksum(arrays: dict[str, np.ndarray]) -> str:
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        flat = memoryview(np.ascontiguousarray(array)).cast("B")
+        flat = np.ascontiguousarray(array).data.cast("B")
         for start in range(0, len(flat), _PIECE):
             digest.update(flat[start : start + _PIECE])
     return digest.hexdigest()[:16]
@@ -69,7 +69,7 @@ def write(path: Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> 
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     offset = 0
     for name, array in arrays.items():
-        described[name] = {"type": array.dtype.str, "shape": list(array.shape), "offset": offset, "crc32c": _crc(memoryview(array).cast("B"))}
+        described[name] = {"type": array.dtype.str, "shape": list(array.shape), "offset": offset, "crc32c": _crc(array.data.cast("B"))}
         offset += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
     text = json.dumps({**header, "arrays": described}, allow_nan=False).encode()
     text += b" " * (-(32 + len(text)) % _ALIGNMENT)
@@ -81,7 +81,7 @@ def write(path: Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> 
             file.write(MAGIC + b"".join(word.to_bytes(4, "little") for word in (VERSION, len(text), google_crc32c.value(text), 0)))
             file.write(text)
             for array in arrays.values():
-                file.write(memoryview(array).cast("B"))
+                file.write(array.data.cast("B"))
                 file.write(bytes(-array.nbytes % _ALIGNMENT))
             file.flush()
             os.fchmod(file.fileno(), 0o644)

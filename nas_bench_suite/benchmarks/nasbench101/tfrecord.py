@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import google_crc32c
 import numpy as np
@@ -79,8 +79,8 @@ def open_file(path: Path):
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
-def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
-    """Read a file block by block, every length and checksum checked.
+def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES, digest: Any = None) -> Iterator[Block]:
+    """Read a file block by block, every length and checksum checked. `digest` (of hashlib), if given, is updated with all bytes.
 
     Raises:
         ConfigError: with path, record and offset, for a checksum that does not fit, a file that ends within a record, and what is no
@@ -95,6 +95,8 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
                 fresh = file.read(block_bytes)
             except OSError as error:
                 raise ConfigError(f"{path} cannot be read beyond byte {offset + len(rest)}: {error.strerror or error}.") from None
+            if digest is not None:
+                digest.update(fresh)
             raw = rest + fresh if rest else fresh
             if not raw:
                 return
