@@ -92,7 +92,10 @@ def run_job(config: Mapping[str, Any], label: str, benchmark_label: str, progres
     provenance = _provenance(optimizer, benchmark, device)
     blocks = [run.block(first, size) for first in range(first_trial // size * size, first_trial + trials, size)]
     todo, warnings = _unfinished(blocks, provenance["source_hash"])
-    result = JobResult(label, benchmark_label, budget, str(run.folder), surrogate=bool(benchmark.facts().get("surrogate")), warnings=warnings)
+    facts = benchmark.facts()
+    if facts.get("notice"):
+        warnings.append(facts["notice"])
+    result = JobResult(label, benchmark_label, budget, str(run.folder), surrogate=bool(facts.get("surrogate")), warnings=warnings)
     result.computed = len(todo)
     if todo:
         _write_config(run, identity)
@@ -185,7 +188,7 @@ def _provenance(optimizer: Optimizer, benchmark: Benchmark, device: str) -> dict
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _VERSIONS},
         **git_commit(_CORE.parent),
         "source_hash": f"{source_hash(sources)}-{str(facts.get('checksum', ''))[:16]}",
-        "benchmark": {key: facts.get(key) for key in ("name", "description", "source", "checksum", "surrogate")},
+        "benchmark": {key: facts.get(key) for key in ("name", "description", "source", "checksum", "surrogate", "notice")},
         "host": socket.gethostname(),
         "platform": f"{platform.machine()} {platform.system()}",
         "device": device,
