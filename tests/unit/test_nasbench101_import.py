@@ -345,6 +345,7 @@ def test_a_partial_table_knows_what_it_lacks(tmp_path):
     import_file(write(tmp_path / "some.tfrecord", made_up()), tmp_path / "some.table", partial=True)
     table = load_benchmark("nasbench101", path=str(tmp_path / "some.table"), edge_limit="raw")
     assert table.partial and table.facts()["partial"] and "PARTIAL: 9 of 423,624 cells" in table.facts()["description"]
+    assert "is PARTIAL: it holds 9 of 423,624 cells" in table.facts()["notice"]
     with pytest.raises(ConfigError, match=r"cell 4 \([0-9a-f]{32}\) is missing from .*some.table, which is partial: it holds 9"):
         table.query(np.array([0, 4]), 0)
     for wrong in (-1, 423_624):

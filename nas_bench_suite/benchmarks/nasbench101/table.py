@@ -100,12 +100,17 @@ class NASBench101(Benchmark):
 
     def facts(self) -> dict[str, Any]:
         """What the table is; `best_mean_test` and `best_single_test` are of the cells that it holds. `partial` says that it lacks cells, and
-        `failed` which published facts do not hold (see `facts.PUBLISHED`); the description repeats both."""
+        `failed` which published facts do not hold (see `facts.PUBLISHED`); the description repeats both, and `notice`, where there is one, is
+        the sentence that a listing must carry."""
         held, total = len(self.arrays["cells"]), self.space.num_cells
         failed = [entry["fact"] for entry in self.header["checked"] if not entry["holds"]]
-        lacking = f", PARTIAL: {held:,} of {total:,} cells" if self.partial else ""
-        if failed and not self.partial:
+        lacking = notice = ""
+        if self.partial:
+            lacking = f", PARTIAL: {held:,} of {total:,} cells"
+            notice = f"The NASBench-101 table at {self.path} is PARTIAL: it holds {held:,} of {total:,} cells."
+        elif failed:
             lacking = f", {len(failed)} published facts FAIL: this is not the official table"
+            notice = f"The table at {self.path} is not the official one: {len(failed)} published facts FAIL ({', '.join(failed)})."
         return {
             "name": self.name,
             "description": f"NASBench-101, the official table (CIFAR-10), {'/'.join(map(str, self.fidelities))} epochs{lacking}",
@@ -114,6 +119,7 @@ class NASBench101(Benchmark):
             "surrogate": False,
             "partial": self.partial,
             "failed": failed,
+            "notice": notice,
             "cells": held,
             "best_mean_test": self.header["found"]["best_mean_test"],
             "best_single_test": self.header["found"]["best_single_test"],
