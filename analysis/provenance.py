@@ -23,12 +23,14 @@ def caption(study: Study, used: Sequence[RunInfo]) -> str:
 
 
 def benchmark_words(benchmark: str, used: Sequence[RunInfo]) -> str:
-    """The benchmark; every caption of a surrogate says that it is one."""
+    """The benchmark; every caption of a surrogate says that it is one, and a partial or unofficial table's notice stands in it."""
     surrogate = any(info.surrogate for info in used) or benchmark.endswith("_surrogate")
     kind = ", a surrogate: accuracies are modelled, not trained" if surrogate else ""
     found = {str((manifest.get("benchmark") or {}).get("checksum") or "")[:8] for info in used for manifest in info.manifests}
     checksums = sorted(found - {""})
-    return f"Benchmark: {benchmark}{kind}" + (f" (data {', '.join(checksums)})" if checksums else "") + "."
+    notices = sorted({str((manifest.get("benchmark") or {}).get("notice") or "") for info in used for manifest in info.manifests} - {""})
+    words = f"Benchmark: {benchmark}{kind}" + (f" (data {', '.join(checksums)})" if checksums else "") + "."
+    return " ".join((words, *notices))
 
 
 def protocol_words(study: Study, used: Sequence[RunInfo]) -> str:

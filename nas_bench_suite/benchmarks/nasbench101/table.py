@@ -107,10 +107,10 @@ class NASBench101(Benchmark):
         lacking = notice = ""
         if self.partial:
             lacking = f", PARTIAL: {held:,} of {total:,} cells"
-            notice = f"The NASBench-101 table at {self.path} is PARTIAL: it holds {held:,} of {total:,} cells."
+            notice = f"The NASBench-101 table is PARTIAL: it holds {held:,} of {total:,} cells."
         elif failed:
             lacking = f", {len(failed)} published facts FAIL: this is not the official table"
-            notice = f"The table at {self.path} is not the official one: {len(failed)} published facts FAIL ({', '.join(failed)})."
+            notice = f"This is not the official NASBench-101 table: {len(failed)} published facts FAIL ({', '.join(failed)})."
         return {
             "name": self.name,
             "description": f"NASBench-101, the official table (CIFAR-10), {'/'.join(map(str, self.fidelities))} epochs{lacking}",
