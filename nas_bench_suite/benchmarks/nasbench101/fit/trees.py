@@ -79,4 +79,4 @@ def fit_propensity(flat: np.ndarray, event: np.ndarray, seed: int):  # type: ign
         force_row_wise=True,
         verbose=-1,
     ).fit(flat, event)
-    return lambda rows: model.predict_proba(rows)[:, 1]
+    return lambda rows: np.asarray(model.predict_proba(rows))[:, 1]

@@ -81,7 +81,8 @@ class NASBench101Surrogate(Benchmark):
                 runs = run if isinstance(run, str) else np.broadcast_to(run, cell_ids.shape)[here]
                 early = self._early(cell_ids[here], runs, level)
                 validation[here] = early
-                test[here] = np.rint((early - np.interp(early, *zip(*EARLY_GAP[level], strict=True))) * GRID) / GRID
+                at, gap = np.array(EARLY_GAP[level]).T
+                test[here] = np.rint((early - np.interp(early, at, gap)) * GRID) / GRID
                 seconds[here] *= TIME_SHARE[epochs]
         return Evaluation(validation, test, seconds)
 
