@@ -24,7 +24,7 @@ from optimizers.parts.uniform import INVALID_IN_A_ROW
 PLAY_OUTS = 32  # drawn at a time; a constant, so that what a trial draws depends on itself alone
 FRUITLESS = 1000  # play-outs in a row that end invalid, after which a node is given the value NO_PLAY_OUT (the code)
 NO_PLAY_OUT = 0.1
-REUSES = 1000  # known cells in a row that cost nothing (`reuse`), after which the space counts as exhausted
+REUSES = 1000  # known cells in a row that cost nothing (`reuse`), after which the space counts as exhausted; a node without news counts 100
 
 
 class AlphaX(Optimizer):
@@ -91,11 +91,11 @@ class AlphaX(Optimizer):
         wanted = np.zeros((task.trials, 1), dtype=np.bool_)
         rejected = np.zeros(task.trials, dtype=np.int64)
         self._predicted[:] = np.nan
-        reuses = np.zeros(task.trials, dtype=np.int64)
+        reuses, fresh = np.zeros(task.trials, dtype=np.int64), np.zeros(task.trials, dtype=np.bool_)
         while len(rows):
             self._train(rows)
-            nodes, _ = self.trees.descend(task.streams.typed("alphax_tree"), rows, self.exploration)
-            self._node[rows] = nodes
+            nodes, new = self.trees.descend(task.streams.typed("alphax_tree"), rows, self.exploration)
+            self._node[rows], fresh[rows] = nodes, new
             terminal = self.trees.states[rows, nodes, 1] == 1
             stopped, going = rows[terminal], rows[~terminal]
             strings[stopped] = self._strings(stopped)
@@ -111,7 +111,7 @@ class AlphaX(Optimizer):
             ready = np.concatenate([stopped[found], going[played]])
             if self.reuse and len(ready):
                 known = self._known_accuracy(ready, strings[ready])
-                reuses[ready] += 1
+                reuses[ready] += np.where(fresh[ready], 1, 100)
                 met = ~np.isnan(known)
                 self._settle(ready[met], known[met])
                 again = np.concatenate([again, ready[met & (reuses[ready] < REUSES)]])
