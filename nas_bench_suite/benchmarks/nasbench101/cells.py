@@ -166,7 +166,7 @@ def _canonical(form, k, orders, best):
         if bits < 0:
             continue
         if bits < least:
-            least = bits
+            least = np.int64(bits)
             count = 0
         if bits == least:
             best[count] = row

@@ -71,7 +71,7 @@ def _adjacency(data, at, stop):
         n += 1
     if n > 7 or n * n != at - first:
         return -1, 0, 0
-    form = 0
+    form = np.int64(0)
     bit = 0
     for u in range(n):
         for v in range(n):
@@ -126,7 +126,7 @@ def _decode(data, at, stop, base64, room):
     if at < 0:
         return -1, 0
     size = 0
-    held = 0
+    held = np.int64(0)
     count = 0
     padding = 0
     while at < stop and data[at] != 34:
@@ -148,7 +148,7 @@ def _decode(data, at, stop, base64, room):
             room[size + 1] = (held >> 8) & 255
             room[size + 2] = held & 255
             size += 3
-            held = 0
+            held = np.int64(0)
     tail = count & 3
     if at >= stop or padding > 2 or (tail + padding) & 3 or (padding and not tail):
         return -1, 0
