@@ -57,7 +57,7 @@ class AlphaX(Optimizer):
         epochs: int = 100,
         batch_size: int = 32,
         max_steps: int = 500,
-        learning_rate: float = 0.001,
+        learning_rate: float = 0.01,
     ) -> None:
         self.exploration = check_float("optimizer.exploration", exploration, 0)
         self.max_vertices = None if max_vertices is None else check_int("optimizer.max_vertices", max_vertices, 2)
