@@ -79,21 +79,14 @@ def best_tree_weight(predictions: list[np.ndarray], chosen: list[Member], observ
     return float(weights[int(np.argmin(errors))])
 
 
-def early_spread(predicted: np.ndarray, observed: Observed, held: np.ndarray) -> calibrate.EarlySpread:
-    """SD of hold-out residuals at 4, 12 and 36 epochs by predicted accuracy, in eight groups."""
-    knots = []
+def early_noise(predicted: np.ndarray, observed: Observed, held: np.ndarray) -> list[calibrate.EarlyNoise]:
+    """How single runs at 4, 12 and 36 epochs lie about predictions float64[m, 5] of held cells; collapses at 36 are drawn apart."""
+    measured = []
     for level in range(3):
-        truth, smooth = observed.accuracies[held, level], predicted[:, level]
+        truth = observed.accuracies[held, level]
         kept = truth > COLLAPSED_36 if level == 2 else truth >= 0
-        truth, smooth = truth[kept], smooth[kept]
-        groups = np.array_split(np.argsort(smooth), 8)
-        spread = []
-        for residual in ((truth - smooth)[group] for group in groups):
-            scale = 1.4826 * np.median(np.abs(residual))
-            # Collapses are drawn apart: what lies beyond three scaled median deviations counts as if it lay there.
-            spread.append(float(np.std(np.clip(residual, -3 * scale, 3 * scale))))
-        knots.append(tuple((float(smooth[group].mean()), s) for group, s in zip(groups, spread, strict=True)))
-    return calibrate.EarlySpread(tuple(knots))
+        measured.append(calibrate.EarlyNoise.measure(predicted[kept, level], truth[kept]))
+    return measured
 
 
 def collapse_risk(observed: Observed, space: NASBench101Space, seed: int) -> np.ndarray:
@@ -115,7 +108,7 @@ def collapse_risk(observed: Observed, space: NASBench101Space, seed: int) -> np.
 
 def build(
     values: np.ndarray,
-    spread: calibrate.EarlySpread,
+    measured: list[calibrate.EarlyNoise],
     observed: Observed,
     space: NASBench101Space,
     folder: Path,
@@ -127,7 +120,7 @@ def build(
 
     Args:
         values: float64[n, 5], transformed predictions of all cells.
-        spread: of the early residuals; folder: where the artefact goes; meta: facts to keep with it.
+        measured: the early residuals; folder: where the artefact goes; meta: facts to keep with it.
     """
     noise = noise or calibrate.NoiseModel()
     smooth = natural(values)
@@ -147,12 +140,15 @@ def build(
     residual = np.random.default_rng([seed, 1]).standard_normal(space.num_cells)
     runs = calibrate.frozen_runs(mean, residual, collapsed, noise, seed, pinned, small.validation[:, 3], small.test[:, 3])
     early_runs = calibrate.frozen_early_runs(
-        smooth[:, :3], residual, spread, early_collapsed, noise, seed, pinned, small.validation[:, :3]
+        smooth[:, :3], residual, measured, early_collapsed, noise, seed, pinned, small.validation[:, :3]
+    )
+    early = smooth[:, :3] + np.stack(
+        [np.interp(smooth[:, level], part.centres, part.bias) for level, part in enumerate(measured)], axis=1
     )
     artefact.write(
         folder,
         predictions=np.stack([best, mean], axis=1),
-        early=smooth[:, :3],
+        early=early,
         seconds=smooth[:, 4],
         runs=runs,
         early_runs=early_runs,
@@ -243,7 +239,7 @@ def fit(options: argparse.Namespace) -> None:
         "hold_out_cells": len(held),
         "members": {member.name: {**vars(member.settings), "seed": member.seed} for member in chosen},
     }
-    build(combine(second, chosen, weight), early_spread(predicted, observed, held), observed, space, options.folder, NOISE_SEED, meta)
+    build(combine(second, chosen, weight), early_noise(predicted, observed, held), observed, space, options.folder, NOISE_SEED, meta)
     print(f"artefact in {options.folder}, {(time.perf_counter() - started) / 60:.1f} min in all", flush=True)
 
 

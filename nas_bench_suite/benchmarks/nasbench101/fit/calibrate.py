@@ -14,7 +14,7 @@ cell and a part of the run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -64,11 +64,43 @@ class NoiseModel:
     early_cell_share: float = 0.35  # the cell's part of the variance about the smooth prediction at 4, 12, 36 epochs
 
 
-@dataclass(frozen=True)
-class EarlySpread:
-    """SD of a single run about the smooth prediction at 4, 12, 36 epochs: knots (prediction, SD) from hold-out cells."""
+SCORES = (-2.6, -2.0, -1.65, -1.28, -0.67, 0.0, 0.67, 1.28, 1.65, 2.0, 2.6)
 
-    knots: tuple[tuple[tuple[float, float], ...], ...] = field(default=())
+
+@dataclass(frozen=True)
+class EarlyNoise:
+    """How a single run at one early budget lies about the smooth prediction, by groups of hold-out cells.
+
+    centres: float64[g], mean prediction of each group, ascending; bias: float64[g], its mean residual; quantiles: float64[g, q], of its
+    residuals at the normal scores ``SCORES`` (spread and skewness change along the scale: right-skewed near chance, left-skewed near
+    the best).
+    """
+
+    centres: np.ndarray
+    bias: np.ndarray
+    quantiles: np.ndarray
+
+    @classmethod
+    def measure(cls, predicted: np.ndarray, observed: np.ndarray, groups: int = 8) -> EarlyNoise:
+        """From predictions and observed values, float64[m] each."""
+        from scipy.special import ndtr
+
+        parts = np.array_split(np.argsort(predicted), groups)
+        residuals = [(observed - predicted)[part] for part in parts]
+        return cls(
+            np.array([predicted[part].mean() for part in parts]),
+            np.array([residual.mean() for residual in residuals]),
+            np.array([np.quantile(residual, ndtr(np.array(SCORES))) for residual in residuals]),
+        )
+
+    def residual(self, smooth: np.ndarray, score: np.ndarray) -> np.ndarray:
+        """Residuals float64[n, r] at predictions float64[n] and normal scores float64[n, r]; linear between groups and scores."""
+        place = np.interp(smooth, self.centres, np.arange(len(self.centres)))
+        lower = np.minimum(place.astype(int), len(self.centres) - 2)
+        weight = (place - lower)[:, None]
+        table = np.stack([np.interp(score, SCORES, quantiles) for quantiles in self.quantiles])
+        rows = np.arange(len(smooth))
+        return (1 - weight) * table[lower, rows] + weight * table[lower + 1, rows]
 
 
 def curve(knots: tuple[tuple[float, float], ...], at: np.ndarray) -> np.ndarray:
@@ -181,7 +213,7 @@ def frozen_runs(
 def frozen_early_runs(
     early: np.ndarray,
     residual: np.ndarray,
-    spread: EarlySpread,
+    measured: list[EarlyNoise],
     collapsed: np.ndarray,
     noise: NoiseModel,
     seed: int,
@@ -191,8 +223,8 @@ def frozen_early_runs(
     """Draw the frozen validation runs at 4, 12 and 36 epochs.
 
     Args:
-        early: float64[n, 3], smooth predictions; residual: float64[n], the cell's e at 108 epochs, which the cell's part at 36 epochs
-            follows in part; spread: from hold-out cells; collapsed: bool[n, 3, 3], (fidelity, run).
+        early: float64[n, 3], raw smooth predictions; residual: float64[n], the cell's e at 108 epochs, which the cell's part at 36 epochs
+            follows in part; measured: one for each budget; collapsed: bool[n, 3, 3], (fidelity, run).
         pinned, pinned_validation: as in ``frozen_runs``, float64[m, 3].
     Returns:
         int32[n, 3, 3], (fidelity, run) in 1/9984.
@@ -201,18 +233,13 @@ def frozen_early_runs(
     count, levels = early.shape
     runs = np.empty((count, levels, 3))
     for level in range(levels):
-        smooth = early[:, level]
-        sd = curve(spread.knots[level], smooth)
         cell = rng.standard_normal(count)
         if level == levels - 1:
             cell = noise.late_correlation * residual + np.sqrt(1 - noise.late_correlation**2) * cell
-        cell = np.sqrt(noise.early_cell_share) * cell[:, None]
-        cell[pinned] = 0.0
-        run = np.sqrt(1 - noise.early_cell_share) * rng.standard_normal((count, 3))
-        centre = smooth.copy()
-        centre[pinned] = pinned_validation[:, level]
-        runs[:, level] = centre[:, None] + sd[:, None] * (cell + run)
-    runs = np.where(collapsed, noise.chance, np.maximum(runs, 0.0951 - 0.02 * rng.random(runs.shape)))
+        score = np.sqrt(noise.early_cell_share) * cell[:, None]
+        score = score + np.sqrt(1 - noise.early_cell_share) * rng.standard_normal((count, 3))
+        runs[:, level] = early[:, level, None] + measured[level].residual(early[:, level], score)
+    runs = np.where(collapsed, noise.chance, np.clip(runs, 0.04, 1))
     grid = np.rint(runs * GRID).astype(np.int64)
     for level in range(levels):
         grid[pinned, level] = _pin(grid[pinned, level], pinned_validation[:, level] * GRID)

@@ -119,7 +119,7 @@ def global_features(adjacency: np.ndarray, ops: np.ndarray) -> np.ndarray:
 
 def _labelled_paths(adjacency: np.ndarray, ops: np.ndarray) -> list[np.ndarray]:
     """Paths from input to output by their sequence of operations, for 0 to 3 inner vertices: 1 + 3 + 9 + 27 counts."""
-    reach = {(): np.zeros(ops.shape)}
+    reach: dict[tuple[int, ...], np.ndarray] = {(): np.zeros(ops.shape)}
     reach[()][:, 0] = 1.0
     edges = adjacency.astype(float)
     counts = []
