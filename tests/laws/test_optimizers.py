@@ -163,13 +163,18 @@ class Tiny(Planted):
         self.space = Space()  # type: ignore[assignment]
 
 
+# AlphaX explores so much (docs/methods/alphax.md) that its lead over random search, real but a third of a trial's standard deviation, takes
+# more trials to see.
+TRIALS_TO_BEAT_RANDOM = {"alphax": 600}
+
+
 def test_beats_random_search(method: Method) -> None:
-    """Law 7: the mean of 30 trials lies two standard errors above the exact expectation of random search's incumbent."""
+    """Law 7: the mean of 30 trials (or what `TRIALS_TO_BEAT_RANDOM` says) lies two standard errors above the exact expectation of random search's incumbent."""
     if method.label == "random":
         pytest.skip("random search is what the others are compared with")
     benchmark = load_benchmark("planted")
     protocol = Protocol(run="mean", cost=method.protocol.cost)
-    ours = method.search(benchmark, budget=150, trials=30, protocol=protocol)
+    ours = method.search(benchmark, budget=150, trials=TRIALS_TO_BEAT_RANDOM.get(method.label, 30), protocol=protocol)
     values, cdf = benchmark.random_search_cdf(150, run="mean")  # type: ignore[attr-defined]
     expected = float((values * np.diff(cdf, prepend=0)).sum())
     reached = benchmark.query(ours.ledger["incumbent_cell_id"], "mean").validation
