@@ -4,8 +4,8 @@ Notation: T trials, N variables, P places in the population. A population is a q
 good or bad. `population` int64[T, P, N] and `fitness` float64[T, P] are rings; `members` int64[T] counts all members ever, so trial t's
 next member goes to place members[t] mod P.
 
-All trials share three numpy calls an ask (choose and mutate; validity; the few that must be mutated again), and a kernel goes through the
-trials one by one, each with its own generator.
+All trials share a few calls an ask, and a kernel goes through the trials one by one, each with its own generator. A mutant that is invalid is
+drawn again; to keep the rounds few, a trial then draws `AGAIN` mutants at a time, takes the first valid one and forgets the others.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from nas_bench_suite.space import SearchSpace
 from optimizers.parts.uniform import INVALID_IN_A_ROW, UniformStrings
 
 MUTATIONS = ("one", "each")
+AGAIN = 8
 
 
 class RegularizedEvolution(Optimizer):
@@ -71,7 +72,8 @@ class RegularizedEvolution(Optimizer):
         self._rates = np.zeros(0) if self.mutation == "one" else mutation_rates(task.space, self.rates)
         self._generators = task.streams.typed("regularized_evolution")
         self._uniform = UniformStrings(task, "regularized_evolution_initial")
-        self._population = np.zeros((trials, self.population, n), dtype=np.int64)
+        # The narrowest integers that hold the choices: populations of many trials then stay in the processor's cache.
+        self._population = np.zeros((trials, self.population, n), dtype=np.min_scalar_type(-int(self._sizes.max())))
         self._fitness = np.full((trials, self.population), -np.inf)
         self._members = np.zeros(trials, dtype=np.int64)
         self._parents = np.zeros(trials, dtype=np.int64)
@@ -101,20 +103,28 @@ class RegularizedEvolution(Optimizer):
         wanted = np.zeros((trials, 1), dtype=np.bool_)
         wanted[rows] = True
         rejected = np.zeros(trials, dtype=np.int64)
-        choose = self.sample
-        while len(rows):
-            _mutate(
-                self._generators, rows, self._population, self._fitness, self._members, choose, self._parents, self._sizes, self._rates, out
-            )
-            if not self._task.reject_invalid:
-                break
-            choose = 0  # the parent stays
-            rows = rows[~self._task.space.is_valid(out[rows])]
-            rejected[rows] += 1
-            if len(rows) and rejected[rows[0]] >= INVALID_IN_A_ROW:
-                wanted[rows] = False
-                break
+        first = self._draw(rows, 1, self.sample)[:, 0]
+        out[rows] = first
+        if self._task.reject_invalid:
+            rows = rows[~self._task.space.is_valid(first)]
+            rejected[rows] = 1
+            while len(rows):
+                mutants = self._draw(rows, AGAIN, 0)
+                valid = self._task.space.is_valid(mutants)
+                chosen, found = valid.argmax(axis=1), valid.any(axis=1)
+                out[rows] = mutants[np.arange(len(rows)), chosen]
+                rejected[rows] += np.where(found, chosen, AGAIN)
+                rows = rows[~found]
+                if len(rows) and rejected[rows[0]] >= INVALID_IN_A_ROW:
+                    wanted[rows] = False
+                    break
         return Proposal(out[:, None], wanted, rejected=rejected)
+
+    def _draw(self, rows: np.ndarray, count: int, sample: int) -> np.ndarray:
+        """int64[R, count, N]: mutants for the trials `rows`, of the winner of a tournament of `sample`, or of the last winner if that is 0."""
+        out = np.empty((len(rows), count, self._population.shape[2]), dtype=np.int64)
+        _mutate(self._generators, rows, self._population, self._fitness, self._members, sample, self._parents, self._sizes, self._rates, out)
+        return out
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         charged = not self._task.reject_invalid
@@ -139,35 +149,39 @@ def mutation_rates(space: SearchSpace, rates: Mapping[str, float]) -> np.ndarray
 
 @njit(cache=True)
 def _mutate(generators, rows, population, fitness, members, sample, parents, sizes, rates, out):  # pragma: no cover - compiled
-    """Write a mutant for each trial of `rows` to out[t]. A tournament of `sample` members chooses the parent first; 0 keeps the last one.
+    """Write mutants to out[r, count, N] for each trial rows[r]. A tournament of `sample` members chooses the parent; 0 keeps the last one.
 
     A member is drawn by its age (0 = oldest); of equals the first drawn wins. `rates` is empty for one variable changed, else float64[N].
     """
     places, n = population.shape[1], population.shape[2]
-    for t in rows:
+    for r in range(len(rows)):
+        t = rows[r]
         generator = generators[t]
         if sample > 0:
             alive = min(members[t], places)
-            oldest = members[t] - alive
-            best = (oldest + int(generator.random() * alive)) % places
+            oldest = members[t] % places if alive == places else 0
+            best = oldest + int(generator.random() * alive)
+            best -= places * (best >= places)
             for _ in range(sample - 1):
-                rival = (oldest + int(generator.random() * alive)) % places
+                rival = oldest + int(generator.random() * alive)
+                rival -= places * (rival >= places)
                 if fitness[t, rival] > fitness[t, best]:
                     best = rival
             parents[t] = best
-        for i in range(n):
-            out[t, i] = population[t, parents[t], i]
-        if len(rates):
+        for c in range(out.shape[1]):
             for i in range(n):
-                if generator.random() < rates[i] and sizes[i] > 1:
-                    value = int(generator.random() * (sizes[i] - 1))
-                    out[t, i] = value + (value >= out[t, i])
-        else:
-            i = int(generator.random() * n)
-            while sizes[i] < 2:
+                out[r, c, i] = population[t, parents[t], i]
+            if len(rates):
+                for i in range(n):
+                    if generator.random() < rates[i] and sizes[i] > 1:
+                        value = int(generator.random() * (sizes[i] - 1))
+                        out[r, c, i] = value + (value >= out[r, c, i])
+            else:
                 i = int(generator.random() * n)
-            value = int(generator.random() * (sizes[i] - 1))
-            out[t, i] = value + (value >= out[t, i])
+                while sizes[i] < 2:
+                    i = int(generator.random() * n)
+                value = int(generator.random() * (sizes[i] - 1))
+                out[r, c, i] = value + (value >= out[r, c, i])
 
 
 @njit(cache=True)

@@ -85,10 +85,11 @@ def regularized_evolution(
     while len(history) < budget:
         tournament = [queue[int(rng.random() * len(queue))] for _ in range(sample)]
         parent = max(tournament, key=lambda member: member[1])[0]
-        while True:
-            child = change_one(parent, sizes, rng) if rates is None else change_each(parent, sizes, rates, rng)
-            if is_valid(child):
-                break
+        mutate = lambda: change_one(parent, sizes, rng) if rates is None else change_each(parent, sizes, rates, rng)  # noqa: B023, E731
+        children = [mutate()]
+        while not any(is_valid(child) for child in children):
+            children = [mutate() for _ in range(8)]
+        child = next(child for child in children if is_valid(child))
         queue.append((child, query(child)))
         history.append(child)
     return history
