@@ -169,7 +169,8 @@ TRIALS_TO_BEAT_RANDOM = {"alphax": 600}
 
 
 def test_beats_random_search(method: Method) -> None:
-    """Law 7: the mean of 30 trials (or what `TRIALS_TO_BEAT_RANDOM` says) lies two standard errors above the exact expectation of random search's incumbent."""
+    """Law 7: the mean of 30 trials, or of what `TRIALS_TO_BEAT_RANDOM` says, lies two standard errors above the exact expectation of
+    random search's incumbent."""
     if method.label == "random":
         pytest.skip("random search is what the others are compared with")
     benchmark = load_benchmark("planted")
