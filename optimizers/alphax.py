@@ -78,7 +78,7 @@ class AlphaX(Optimizer):
         self._features = first.shape[-1]
         # The cells evaluated, each once, with the last accuracy read.
         self._ids = np.full((trials, 64), -1, dtype=np.int64)
-        self._accuracy = np.zeros((trials, 64), dtype=np.float32)
+        self._accuracy = np.zeros((trials, 64))
         self._encodings = Sparse.empty((trials, 64), 1)
         self._known = np.zeros(trials, dtype=np.int64)
         self._trainings = np.zeros(trials, dtype=np.int64)
@@ -199,7 +199,7 @@ class AlphaX(Optimizer):
         if not len(due) or not self.simulations:
             return
         fitted = self.network.fit(
-            self._task.streams.typed("alphax_network"), due, self._encodings, self._accuracy, self._known, self._features
+            self._task.streams.typed("alphax_network"), due, self._encodings, self._accuracy.astype(np.float32), self._known, self._features
         )
         if self._networks is None:
             self._networks = np.zeros((self._task.trials, *fitted.shape[1:]), dtype=np.float32)
