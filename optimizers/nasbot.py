@@ -1,8 +1,8 @@
 """NASBOT: Bayesian optimization with a Gaussian process on OTMANN distances (Kandasamy et al., "Neural Architecture Search with Bayesian
 Optimisation and Optimal Transport", NeurIPS 2018).
 
-Notation: T trials, N variables, A active points a trial, K structural weights nu (distances a pair), P strings in the acquisition's pool. Kernel,
-hyperparameters theta and posterior: `parts.gaussian_process`; distances: `parts.otmann`.
+Notation: T trials, N variables, A active points a trial, K structural weights nu (distances a pair), P strings in the acquisition's pool.
+Kernel, hyperparameters theta and posterior: `parts.gaussian_process`; distances: `parts.otmann`.
 
 Targets are standardised, so that hyperparameters have the ranges of the authors' code whatever the accuracies are: noise variance 0.005 to
 0.2 and alphas 0.01 to 100 times the targets' variance; betas 1e-9 to 1e-3 by mass counted in channels squared; gammas 0.1 to 100. All
@@ -13,6 +13,7 @@ queries until the next time use these in turn (`rand_exp_sampling`, the code's d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from numba import njit
@@ -33,6 +34,7 @@ from optimizers.parts.mutants import Mutation
 from optimizers.parts.otmann import CHANNELS, LANES
 
 REUSED = 7
+CACHED = 1024  # cells a trial whose distances to the active points are remembered
 NOISE = (0.005, 0.2)
 ALPHA = (0.01, 100.0)
 BETA = (1e-9 * CHANNELS**2, 1e-3 * CHANNELS**2)
@@ -59,6 +61,8 @@ class NASBOT(GaussianSearch):
     Raises:
         ConfigError: for a value out of range.
     """
+
+    trials_per_block: ClassVar[int] = 50
 
     def __init__(
         self,
@@ -101,12 +105,14 @@ class NASBOT(GaussianSearch):
         self._factor = np.zeros((trials, active, active))
         self._whitened = np.zeros((trials, active))
         self._incumbent = np.zeros(trials)
+        self._cached_ids = np.full((trials, CACHED), -1, dtype=np.int64)
+        self._cached_count = np.zeros((trials, CACHED), dtype=np.int64)
+        self._cached = np.zeros((trials, CACHED, active, described.lanes), dtype=np.float32)
 
     def _update(self, trial: np.ndarray, first: np.ndarray) -> None:
         described = self._described
-        _extend(
-            trial, first, self._size, self._rows, described.kind, described.inner, described.weights, self._distances
-        )
+        _extend(trial, first, self._size, self._rows, described.kind, described.inner, described.weights, self._distances)
+        self._cached_ids[trial[first == 0]] = -1
 
     def _choose(self, ready: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         self._fit(ready)
@@ -129,7 +135,8 @@ class NASBOT(GaussianSearch):
             _enter(
                 trial, fresh[trial, slot], fresh_ids[trial, slot], rows, self._described.masses(rows).astype(np.float64), strings, ids, values,
                 size, self._described.kind, self._described.inner, self._described.weights, self._described.lanes, self._size, self._rows,
-                self._masses, self._theta, self._queries, self._factor, self._whitened, self._incumbent,
+                self._masses, self._theta, self._queries, self._factor, self._whitened, self._incumbent, self._cached_ids, self._cached_count,
+                self._cached,
             )  # fmt: skip
             left = np.minimum(np.where(ready, evaluations - (size - np.minimum(there, self.pool)), 0), mutants)
             most = int(left.max())
@@ -240,11 +247,11 @@ def _prepare(
 @njit(cache=True)
 def _enter(
     trial, new_strings, new_ids, new_rows, new_masses, strings, ids, values, size, kind, inner, weights, lanes, active, rows, masses, theta,
-    queries, factor, whitened, incumbent,
+    queries, factor, whitened, incumbent, cached_ids, cached_count, cached,
 ):  # fmt: skip  # pragma: no cover - compiled
     """Let candidates into their trial's pool with their expected improvement."""
     most = rows.shape[1]
-    row = np.empty((most, lanes), np.float32)
+    scratch = np.empty((most, lanes), np.float32)
     v = np.empty(most)
     for i in range(len(trial)):
         t = trial[i]
@@ -263,7 +270,14 @@ def _enter(
                 continue
         n = active[t]
         own = theta[t, queries[t] % REUSED]
-        row_distances(kind, inner, weights, new_rows[i], rows[t], n, row)
+        row, held = scratch, 0
+        if new_ids[i] >= 0:
+            # The search comes back to the same cells query after query: only their distances to newer points are missing.
+            slot = np.int64((np.uint64(new_ids[i]) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) % cached_ids.shape[1]
+            held = cached_count[t, slot] if cached_ids[t, slot] == new_ids[i] else 0
+            cached_ids[t, slot], cached_count[t, slot] = new_ids[i], n
+            row = cached[t, slot]
+        row_distances(kind, inner, weights, new_rows[i], rows[t, held:], n - held, row[held:])
         sum_kernel(row[:n], new_masses[i], masses[t], own, v[:n])
         forward(factor[t], n, v)
         mean, variance = 0.0, own[1] + own[2]

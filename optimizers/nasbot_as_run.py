@@ -1,9 +1,9 @@
-"""What runs as "NASBOT" in the code of White et al. ("BANANAS", AAAI 2021, the repository naszilla: `gp_bayesopt` with distance `nasbot`), and so
-in several comparisons on NASBench-101.
+"""What runs as "NASBOT" in the code of White et al. ("BANANAS", AAAI 2021; the repository naszilla, `gp_bayesopt` with distance `nasbot`),
+and so in several comparisons on NASBench-101.
 
 Notation: T trials, N variables, A active points a trial. The kernel is amplitude^2 exp(-d / length^2) with fixed hyperparameters, d the sum of
-absolute differences of sorted in-degrees, sorted out-degrees and operation counts (`parts.descriptions`, `degrees`); the acquisition is the lower
-confidence bound of the standardised error. There is no transport, no marginal likelihood and no evolution: candidates are single
+absolute differences of sorted in-degrees, sorted out-degrees and operation counts (`parts.descriptions`, `degrees`); the acquisition is the
+lower confidence bound of the standardised error. There is no transport, no marginal likelihood and no evolution: candidates are single
 mutations of the five best strings.
 
 Its `edits` argument, 1 to 19 for a parent, never reaches the mutation there, so all 19 x 5 mutants of a parent change one edge and one
@@ -143,10 +143,10 @@ def _sample(generators, wanted, ids, seen, count, reject_invalid, sample):  # pr
                 listed += 1
         if listed:
             for s in range(sample.shape[1]):
-                p = np.int64(generators[t].random() * listed)
-                if not drawn[p]:
-                    drawn[p] = True
-                    sample[t, s] = new[p]
+                pick = np.int64(generators[t].random() * listed)
+                if not drawn[pick]:
+                    drawn[pick] = True
+                    sample[t, s] = new[pick]
 
 
 @njit(cache=True)

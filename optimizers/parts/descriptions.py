@@ -139,7 +139,9 @@ def row_distances(kind, inner, weights, row, others, count, out):  # pragma: no 
         for j in range(count):
             out[j, 0] = _absolute(row, others[j])
         return
+    sets = otmann.set_sizes(inner)
+    structure = np.empty(otmann.MAX_INNER**2, np.float32)
     saving = np.empty(inner * inner * otmann.LANES, np.float32)
     best = np.empty((1 << inner) * otmann.LANES, np.float32)
     for j in range(count):
-        otmann.distance(row, others[j], inner, weights, saving, best, out[j])
+        otmann.distance(row, others[j], inner, weights, sets, structure, saving, best, out[j])

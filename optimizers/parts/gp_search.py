@@ -60,6 +60,7 @@ class GaussianSearch(Optimizer):
         active = min(self.max_points, capacity)
         self._told = np.zeros(trials, dtype=np.int64)
         self._count = np.zeros(trials, dtype=np.int64)
+        self._distinct = np.zeros(trials, dtype=np.int64)
         self._strings = np.zeros((trials, capacity, n), dtype=np.int16)
         self._ids = np.full((trials, capacity), -1, dtype=np.int64)
         self._accuracy = np.full((trials, capacity), -np.inf)
@@ -73,7 +74,7 @@ class GaussianSearch(Optimizer):
         live = np.asarray(room) > 0
         cells = self._task.space.num_cells
         if cells is not None:
-            live &= self._count < cells
+            live &= self._distinct < cells
         to_fill = np.where(live, np.maximum(self.initial - self._told, 0), 0)
         to_fill[live & (to_fill == 0) & (self._size == 0)] = 1  # nothing to fit a model to yet
         initial = self._uniform.take(np.minimum(room, to_fill))
@@ -121,7 +122,7 @@ class GaussianSearch(Optimizer):
         ids = self._task.space.cell_id(strings)
         _record(
             trial, strings, ids, np.where(good, accuracy, -np.inf), good, rows, self._described.masses(rows).astype(np.float64),
-            self._count, self._strings, self._ids, self._accuracy, self._size, self._active, self._y, self._rows, self._masses,
+            self._count, self._distinct, self._strings, self._ids, self._accuracy, self._size, self._active, self._y, self._rows, self._masses,
         )  # fmt: skip
         if len(touched):
             self._update(touched, first)
@@ -155,12 +156,16 @@ class GaussianSearch(Optimizer):
 
 @njit(cache=True)
 def _record(
-    trial, new_strings, new_ids, new_accuracy, good, new_rows, new_masses, count, strings, ids, accuracy, size, active, y, rows, masses
+    trial, new_strings, new_ids, new_accuracy, good, new_rows, new_masses, count, distinct, strings, ids, accuracy, size, active, y, rows, masses
 ):  # fmt: skip  # pragma: no cover - compiled
     for i in range(len(trial)):
         t = trial[i]
         c = count[t]
         strings[t, c] = new_strings[i]
+        new = True
+        for before in range(c):
+            new &= ids[t, before] != new_ids[i]
+        distinct[t] += new
         ids[t, c] = new_ids[i]
         accuracy[t, c] = new_accuracy[i]
         count[t] += 1

@@ -26,7 +26,7 @@ The code's fourth group of layers, fully connected ones, and its decision layers
 
 A cell is described by a row of floats (`describe`): number of convolutions, number of poolings, mass of an end, what distinguishes each inner
 vertex from others of its class (I floats, convolutions first), the input's path lengths to the output, the output's from the input
-(PATHS each), and 2 PATHS for every inner vertex in the same order.
+(PATHS each), and 2 PATHS lengths of the inner vertices in the same order, MAX_INNER places a length.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ END_FRACTION = 0.1
 END_FLOOR = 100 / CHANNELS**2
 FILTER_SCALE = np.sqrt(2) / 10
 POOLING_MISMATCH = 0.5
-MAX_INNER = 8  # the dynamic programme goes through 2^inner subsets
+MAX_INNER = 8  # the dynamic programme goes through 2^inner subsets, and eight floats are a vector register
 CONVOLUTION, POOLING = 0, 1
 
 
@@ -69,7 +69,7 @@ def vertex_classes(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray] | N
 
 def width(inner: int) -> int:
     """Length of a description with at most `inner` inner vertices."""
-    return 3 + inner + 2 * PATHS * (inner + 1)
+    return 3 + inner + 2 * PATHS * (1 + MAX_INNER)
 
 
 @njit(cache=True)
@@ -109,10 +109,9 @@ def describe(matrices, labels, classes, kinds, out):  # pragma: no cover - compi
                     row[group] += 1
                     row[3 + place] = kinds[label]
                     total += 1.0 if group == CONVOLUTION else POOLING_MASS
-                    start = 3 + inner + 2 * PATHS * (place + 1)
                     for way in range(2):
                         for p in range(PATHS):
-                            row[start + way * PATHS + p] = lengths[way, v, p]
+                            row[3 + inner + 2 * PATHS + (way * PATHS + p) * MAX_INNER + place] = lengths[way, v, p]
                     place += 1
         row[2] = max(END_FRACTION * total, END_FLOOR)
         for p in range(PATHS):
@@ -151,76 +150,116 @@ def total_mass(row):  # pragma: no cover - compiled
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _structure(a, b, start_a, start_b, count):  # pragma: no cover - compiled
-    """Sum of absolute differences of `count` path lengths."""
+def _end_structure(a, b, start):  # pragma: no cover - compiled
+    """Mean absolute difference of an end's path lengths, of which one way's are all 0."""
     total = np.float32(0)
-    for p in range(count):
-        total += abs(a[start_a + p] - b[start_b + p])
-    return total
+    for p in range(start, start + PATHS):
+        total += abs(a[p] - b[p])
+    return total / np.float32(2 * PATHS)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def match(saving, rows, columns, best):  # pragma: no cover - compiled
-    """best[2^columns - 1] = the largest sums of savings float32[rows, columns, LANES] over matchings of rows to columns (each at most once;
-    no saving is negative), one a lane.
+def _inner_structure(a, b, start, count, out):  # pragma: no cover - compiled
+    """out[u * MAX_INNER + v] = sum of absolute differences of path lengths, inner vertex u < count of a and v of b."""
+    # Eight sums by name are eight lanes of one register to the compiler; an array of them is not.
+    zero = np.float32(0)
+    for u in range(np.uint64(count)):
+        c0, c1, c2, c3, c4, c5, c6, c7 = zero, zero, zero, zero, zero, zero, zero, zero
+        for p in range(np.uint64(2 * PATHS)):
+            at = np.uint64(start) + p * np.uint64(MAX_INNER)
+            length = a[at + u]
+            c0 += abs(length - b[at])
+            c1 += abs(length - b[at + np.uint64(1)])
+            c2 += abs(length - b[at + np.uint64(2)])
+            c3 += abs(length - b[at + np.uint64(3)])
+            c4 += abs(length - b[at + np.uint64(4)])
+            c5 += abs(length - b[at + np.uint64(5)])
+            c6 += abs(length - b[at + np.uint64(6)])
+            c7 += abs(length - b[at + np.uint64(7)])
+        to = u * np.uint64(MAX_INNER)
+        out[to], out[to + np.uint64(1)], out[to + np.uint64(2)], out[to + np.uint64(3)] = c0, c1, c2, c3
+        out[to + np.uint64(4)], out[to + np.uint64(5)], out[to + np.uint64(6)], out[to + np.uint64(7)] = c4, c5, c6, c7
 
-    best: float32[>= 2^columns, LANES]. best[set] is the largest sum with the columns of `set`; rows come one by one.
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def match(saving, rows, columns, sets, best):  # pragma: no cover - compiled
+    """Write the largest sums of savings over all matchings of columns to different rows (columns <= rows) to best[:LANES], one a lane.
+
+    No saving is negative, so some best matching uses every column. Let best[S] be the most that the first |S| columns save when matched to
+    the rows of S: it is the maximum over j in S of best[S less j] + saving(column |S|, row j).
+
+    saving: float32[columns * rows * LANES]; sets: int64[2^rows], the number of elements of each set; best: float32[2^rows * LANES] to work in.
     """
-    full = np.uint64(1) << np.uint64(columns)
-    one, four = np.uint64(1), np.uint64(LANES)
-    for s in range(four * full):
-        best[s] = 0
-    for i in range(np.uint64(rows)):
-        for back in range(full - one):
-            s = full - one - back
-            at = s * four
-            b0, b1, b2, b3 = best[at], best[at + one], best[at + np.uint64(2)], best[at + np.uint64(3)]
-            for j in range(np.uint64(columns)):
-                if (s >> j) & one:
-                    before = at - (four << j)
-                    gain = (i * np.uint64(columns) + j) * four
-                    b0 = max(b0, best[before] + saving[gain])
-                    b1 = max(b1, best[before + one] + saving[gain + one])
-                    b2 = max(b2, best[before + np.uint64(2)] + saving[gain + np.uint64(2)])
-                    b3 = max(b3, best[before + np.uint64(3)] + saving[gain + np.uint64(3)])
-            best[at], best[at + one], best[at + np.uint64(2)], best[at + np.uint64(3)] = b0, b1, b2, b3
+    one, lanes, full = np.uint64(1), np.uint64(LANES), np.uint64(1) << np.uint64(rows)
+    zero = np.float32(0)
+    m0, m1, m2, m3 = zero, zero, zero, zero
+    for k in range(LANES):
+        best[k] = zero
+    for s in range(one, full):
+        size = sets[s]
+        if size > columns:
+            continue
+        b0, b1, b2, b3 = zero, zero, zero, zero
+        gain = np.uint64(size - 1) * np.uint64(rows) * lanes
+        for j in range(np.uint64(rows)):
+            if (s >> j) & one:
+                before = (s ^ (one << j)) * lanes
+                b0 = max(b0, best[before] + saving[gain])
+                b1 = max(b1, best[before + one] + saving[gain + one])
+                b2 = max(b2, best[before + np.uint64(2)] + saving[gain + np.uint64(2)])
+                b3 = max(b3, best[before + np.uint64(3)] + saving[gain + np.uint64(3)])
+            gain += lanes
+        at = s * lanes
+        best[at], best[at + one], best[at + np.uint64(2)], best[at + np.uint64(3)] = b0, b1, b2, b3
+        m0, m1, m2, m3 = max(m0, b0), max(m1, b1), max(m2, b2), max(m3, b3)
+    best[0], best[1], best[2], best[3] = m0, m1, m2, m3
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def distance(a, b, inner, weights, saving, best, out):  # pragma: no cover - compiled
+def distance(a, b, inner, weights, sets, structure, saving, best, out):  # pragma: no cover - compiled
     """out[k] = the OTMANN distance of described cells a and b with structural weight weights[k], k < LANES.
 
-    saving: float32[I, I, LANES], best: float32[2^I, LANES] to work in.
+    sets: `set_sizes(I)`; structure: float32[MAX_INNER^2], saving: float32[I^2 LANES], best: float32[2^I LANES] to work in.
     """
     ends = 3 + inner
-    share = np.float32(1 / (2 * PATHS))
     two, zero = np.float32(2), np.float32(0)
     total = total_mass(a) + total_mass(b)
     moved = min(a[2], b[2])
-    first = _structure(a, b, ends, ends, PATHS) * share
-    last = _structure(a, b, ends + PATHS, ends + PATHS, PATHS) * share
+    first, last = _end_structure(a, b, ends), _end_structure(a, b, ends + PATHS)
     for k in range(LANES):
         out[k] = total - moved * (max(zero, two - weights[k] * first) + max(zero, two - weights[k] * last))
+    _inner_structure(a, b, ends + 2 * PATHS, int(a[0] + a[1]), structure)
     skip_a, skip_b = 0, 0
     for group in range(2):
         count_a, count_b = int(a[group]), int(b[group])
         if count_a and count_b:
-            # The smaller side takes the columns, so that the subsets are few.
             flip = count_a < count_b
             rows, columns = (count_b, count_a) if flip else (count_a, count_b)
-            for i in range(rows):
-                for j in range(columns):
-                    u, v = (skip_a + j, skip_b + i) if flip else (skip_a + i, skip_b + j)
+            for i in range(columns):
+                for j in range(rows):
+                    u, v = (skip_a + i, skip_b + j) if flip else (skip_a + j, skip_b + i)
+                    most = two
                     gap = abs(a[3 + u] - b[3 + v])
-                    mislabel = np.float32(FILTER_SCALE) * np.sqrt(gap) if group == CONVOLUTION else np.float32(POOLING_MISMATCH) * gap
-                    structure = _structure(a, b, ends + 2 * PATHS * (u + 1), ends + 2 * PATHS * (v + 1), 2 * PATHS) * share
+                    if gap > zero:
+                        most -= np.float32(FILTER_SCALE) * np.sqrt(gap) if group == CONVOLUTION else np.float32(POOLING_MISMATCH) * gap
+                    mean = structure[u * MAX_INNER + v] / np.float32(2 * PATHS)
+                    at = (i * rows + j) * LANES
                     for k in range(LANES):
-                        saving[(i * columns + j) * LANES + k] = max(zero, two - mislabel - weights[k] * structure)
-            match(saving, rows, columns, best)
+                        saving[at + k] = max(zero, most - weights[k] * mean)
+            match(saving, rows, columns, sets, best)
             mass = np.float32(1) if group == CONVOLUTION else np.float32(POOLING_MASS)
             for k in range(LANES):
-                out[k] -= mass * best[((1 << columns) - 1) * LANES + k]
+                out[k] -= mass * best[k]
         skip_a += count_a
         skip_b += count_b
     for k in range(LANES):
         out[k] = max(out[k], zero)
+
+
+@njit(cache=True)
+def set_sizes(elements):  # pragma: no cover - compiled
+    """int64[2^elements]: how many elements each set has."""
+    out = np.zeros(1 << elements, np.int64)
+    for s in range(1, 1 << elements):
+        out[s] = out[s >> 1] + (s & 1)
+    return out
