@@ -109,7 +109,7 @@ class Reinforce(Optimizer):
         self.baseline_decay = check_float("optimizer.baseline_decay", baseline_decay, 0, 1)
         self.advantage = check_choice("optimizer.advantage", advantage, pg.ADVANTAGES)
         self.reward_scale = check_float("optimizer.reward_scale", reward_scale, 0)
-        self.invalid_reward = check_float("optimizer.invalid_reward", invalid_reward)
+        self.invalid_reward = check_float("optimizer.invalid_reward", invalid_reward, 0, 1)
         self.max_rejections = check_int("optimizer.max_rejections", max_rejections, 1)
         self._class = policy_class(self.policy_name)
 

@@ -113,12 +113,13 @@ def sample_strings(weight, key_hidden, query_hidden, out_weight, out_bias, offse
     hidden = np.empty(key_hidden.shape[2], key_hidden.dtype)
     logs = np.empty(sizes.max(), np.float64)
     for t in range(trials):
+        w, kh, qh, ow, ob = weight[t], key_hidden[t], query_hidden[t], out_weight[t], out_bias[t]
         for c in range(strings):
-            order = orders[min(t, orders.shape[0] - 1), min(c, orders.shape[1] - 1)]
+            row, column = min(t, orders.shape[0] - 1), min(c, orders.shape[1] - 1)
             for step in range(variables):
-                i = order[step]
-                _hidden(weight[t], key_hidden[t], query_hidden[t], seen, step, i, hidden)
-                _log_softmax(out_weight[t], out_bias[t], hidden, offsets[i], sizes[i], logs)
+                i = orders[row, column, step]
+                _hidden(w, kh, qh, seen, step, i, hidden)
+                _log_softmax(ow, ob, hidden, offsets[i], sizes[i], logs)
                 choice, below = 0, math.exp(logs[0])
                 while choice < sizes[i] - 1 and uniforms[t, c, step] >= below:
                     choice += 1
@@ -137,13 +138,14 @@ def log_prob_forward(
     hidden = np.empty(key_hidden.shape[2], key_hidden.dtype)
     logs = np.empty(sizes.max(), np.float64)
     for t in range(trials):
+        w, kh, qh, ow, ob = weight[t], key_hidden[t], query_hidden[t], out_weight[t], out_bias[t]
         for c in range(count):
-            order = orders[min(t, orders.shape[0] - 1), min(c, orders.shape[1] - 1)]
+            row, column = min(t, orders.shape[0] - 1), min(c, orders.shape[1] - 1)
             total, spread = 0.0, 0.0
             for step in range(variables):
-                i = order[step]
-                _hidden(weight[t], key_hidden[t], query_hidden[t], seen, step, i, hidden)
-                _log_softmax(out_weight[t], out_bias[t], hidden, offsets[i], sizes[i], logs)
+                i = orders[row, column, step]
+                _hidden(w, kh, qh, seen, step, i, hidden)
+                _log_softmax(ow, ob, hidden, offsets[i], sizes[i], logs)
                 total += logs[strings[t, c, i]]
                 for a in range(sizes[i]):
                     spread -= math.exp(logs[a]) * logs[a]
@@ -163,51 +165,53 @@ def log_prob_backward(
     real = key_hidden.dtype.type
     seen = np.empty(variables, np.int64)
     hidden, d_hidden, mixed = np.empty(d, key_hidden.dtype), np.empty(d, key_hidden.dtype), np.empty(d, key_hidden.dtype)
-    logs = np.empty(sizes.max(), np.float64)
+    logs, probabilities = np.empty(sizes.max(), np.float64), np.empty(sizes.max(), np.float64)
     for t in range(trials):
+        w, kh, qh, ow, ob = weight[t], key_hidden[t], query_hidden[t], out_weight[t], out_bias[t]
+        d_s, d_kh, d_qh, d_ow, d_ob = d_score[t], d_key_hidden[t], d_query_hidden[t], d_out_weight[t], d_out_bias[t]
         for c in range(count):
             up, up_entropy = d_log_prob[t, c], d_entropy[t, c]
             if up == 0.0 and up_entropy == 0.0:
                 continue
-            order = orders[min(t, orders.shape[0] - 1), min(c, orders.shape[1] - 1)]
+            row, column = min(t, orders.shape[0] - 1), min(c, orders.shape[1] - 1)
             for step in range(variables):
-                i = order[step]
+                i = orders[row, column, step]
                 # The attention's output is needed once more below: sum_j p_j key_hidden_j.
                 for j in range(d):
                     mixed[j] = real(0.0)
-                total = _mix(weight[t], key_hidden[t], seen, step, i, mixed)
+                total = _mix(w, kh, seen, step, i, mixed)
                 scale = real(1.0) / total if step > 0 else real(0.0)
                 for j in range(d):
                     mixed[j] *= scale
-                    hidden[j] = query_hidden[t, i, j] + mixed[j]
+                    hidden[j] = qh[i, j] + mixed[j]
                     d_hidden[j] = real(0.0)
                 _tanh(hidden, d)
                 first, size = offsets[i], sizes[i]
-                _log_softmax(out_weight[t], out_bias[t], hidden, first, size, logs)
+                _log_softmax(ow, ob, hidden, first, size, logs)
                 spread = 0.0
                 for a in range(size):
-                    spread -= math.exp(logs[a]) * logs[a]
+                    probabilities[a] = math.exp(logs[a])
+                    spread -= probabilities[a] * logs[a]
                 for a in range(size):
-                    p = math.exp(logs[a])
                     hit = 1.0 if a == strings[t, c, i] else 0.0
-                    g = real(up * (hit - p) - up_entropy * p * (logs[a] + spread))
-                    d_out_bias[t, first + a] += g
+                    g = real(up * (hit - probabilities[a]) - up_entropy * probabilities[a] * (logs[a] + spread))
+                    d_ob[first + a] += g
                     for j in range(d):
-                        d_out_weight[t, first + a, j] += g * hidden[j]
-                        d_hidden[j] += g * out_weight[t, first + a, j]
+                        d_ow[first + a, j] += g * hidden[j]
+                        d_hidden[j] += g * ow[first + a, j]
                 back = real(0.0)
                 for j in range(d):
                     d_hidden[j] *= real(1.0) - hidden[j] * hidden[j]
-                    d_query_hidden[t, i, j] += d_hidden[j]
+                    d_qh[i, j] += d_hidden[j]
                     back += d_hidden[j] * mixed[j]
                 for s in range(step):
                     k = seen[s]
-                    p_attention = weight[t, i, k] * scale
+                    p_attention = w[i, k] * scale
                     dot = real(0.0)
                     for j in range(d):
-                        dot += d_hidden[j] * key_hidden[t, k, j]
-                        d_key_hidden[t, k, j] += p_attention * d_hidden[j]
-                    d_score[t, i, k] += p_attention * (dot - back)
+                        dot += d_hidden[j] * kh[k, j]
+                        d_kh[k, j] += p_attention * d_hidden[j]
+                    d_s[i, k] += p_attention * (dot - back)
                 seen[step] = first + strings[t, c, i]
 
 
