@@ -33,7 +33,8 @@ def varint(value):
 
 
 def evaluation(epoch, seconds, train, validation, test, checkpoint=None):
-    body = b"".join(bytes([field << 3 | 1]) + struct.pack("<d", value) for field, value in enumerate((epoch, seconds, train, validation, test), 1))
+    values = enumerate((epoch, seconds, train, validation, test), start=1)
+    body = b"".join(bytes([field << 3 | 1]) + struct.pack("<d", value) for field, value in values)
     if checkpoint is not None:
         body += b"\x32" + varint(len(checkpoint)) + checkpoint
     return b"\x0a" + varint(len(body)) + body
