@@ -1,8 +1,8 @@
 """`check FILE.csv`: hold the surrogate against observed cells.
 
 The file has the columns of the observed cells that the surrogate was fitted to (gzipped or not): `hash, n_vertices, adjacency, ops,
-validation_accuracy_epoch_{4,12,36,108}, training_seconds, trainable_parameters`; the 108-epoch value is the best of three runs. Scores on cells that
-the fit saw flatter it; the model card has those of cells that it did not see.
+validation_accuracy_epoch_{4,12,36,108}, training_seconds, trainable_parameters`; the 108-epoch value is the best of three runs. Scores on
+cells that the fit saw flatter it; the model card (docs/surrogate.md) has those of cells that it did not see.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def check(path: Path) -> dict[str, Any]:
     """Compare the surrogate with a file of observed cells.
 
     Returns:
-        `file`, `cells`; `best_of_3`, `epoch_4`, `epoch_12`, `epoch_36`, `training_seconds`: scores of the smooth prediction (see `scores.agreement`);
-        `top_10_percent`, `top_1_percent`: the same among the best observed cells; `quantiles`: observed best of three, that of the
-        frozen runs of the same cells, and the gap; `single_run`: the same for one frozen run at 4, 12 and 36 epochs; `parameters`: cells whose
-        trainable parameters differ.
+        `file`, `cells`; `best_of_3`, `epoch_4`, `epoch_12`, `epoch_36`, `training_seconds`: scores of the smooth prediction (see
+        `scores.agreement`); `top_10_percent`, `top_1_percent`: the same among the best observed cells; `quantiles`: observed best of three,
+        that of the frozen runs of the same cells, and the gap; `single_run`: the same for one frozen run at 4, 12 and 36 epochs;
+        `parameters`: cells whose trainable parameters differ; `checksum` of the surrogate.
     Raises:
         ConfigError: if the file can't be read, lacks a column, or holds a row that is no cell of the space.
     """
@@ -40,9 +40,8 @@ def check(path: Path) -> dict[str, Any]:
     benchmark = NASBench101Surrogate()
     cells = benchmark.space.cell_id(to_strings(observed.adjacency, observed.ops))
     if (cells < 0).any():
-        raise ConfigError(
-            f"{path}, line {int(np.flatnonzero(cells < 0)[0]) + 2}: no cell of NASBench-101; accepted: input connected to output, at most 9 edges."
-        )
+        line = int(np.flatnonzero(cells < 0)[0]) + 2
+        raise ConfigError(f"{path}, line {line}: no cell of NASBench-101; accepted: input connected to output, at most 9 edges.")
     best = observed.accuracies[:, -1]
     predicted = benchmark.prediction(cells, statistic="best_of_3")
     result: dict[str, Any] = {"file": str(path), "cells": len(cells), "best_of_3": agreement(best, predicted, FLOOR)}

@@ -1,4 +1,4 @@
-"""Fit the surrogate and write its artefact: ``python -m nas_bench_suite.benchmarks.nasbench101.fit``.
+"""Fit the surrogate and write its artefact: ``make surrogate``, or ``python -m nas_bench_suite.benchmarks.nasbench101.fit``.
 
 First every model is fitted to 90 % of the observed cells, and the other 10 % give the ensemble's weights, the spread of the
 residuals and the numbers of the model card; then every model is fitted again to all of them, and these make the artefact.
@@ -7,6 +7,7 @@ residuals and the numbers of the model card; then every model is fitted again to
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import sys
@@ -31,9 +32,6 @@ from .network import NetworkSettings
 from .trees import TreeSettings, fit_propensity
 
 SPLIT_SEED = 123
-# Of the frozen draws. The table's extremes (its best cells and runs) are single draws in any table; this seed is the one of 0 to 23 whose
-# extremes lie closest to the published ones (which lie within 1.2 SD of the mean over these seeds; docs/surrogate.md).
-NOISE_SEED = 9
 HOLD_OUT = 0.1
 
 
@@ -137,7 +135,7 @@ def build(
     # At 4 and 12 epochs the spread of the residuals holds whatever collapses.
     early_collapsed[:, 2] = rng.random((space.num_cells, 3)) < probability
 
-    residual = np.random.default_rng([seed, 1]).standard_normal(space.num_cells)
+    residual = calibrate.cell_residuals(space.num_cells, seed)
     runs = calibrate.frozen_runs(mean, residual, collapsed, noise, seed, pinned, small.validation[:, 3], small.test[:, 3])
     early_runs = calibrate.frozen_early_runs(
         smooth[:, :3], residual, measured, early_collapsed, noise, seed, pinned, small.validation[:, :3]
@@ -170,7 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         fit(options)
     except ConfigError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
@@ -178,6 +176,8 @@ def main(arguments: list[str] | None = None) -> int:
 def fit(options: argparse.Namespace) -> None:
     """Both rounds of fits, calibration, artefact."""
     started = time.perf_counter()
+    if importlib.util.find_spec("lightgbm") is None:
+        raise ConfigError("fitting the surrogate needs lightgbm; install the extra: pip install 'nas-bench-suite[surrogate]'.")
     observed = load_observed(shared_data() / "nasbench101" / "observed_25000_cells.csv.gz")
     space = NASBench101Space()
     values = targets(observed)
@@ -239,7 +239,7 @@ def fit(options: argparse.Namespace) -> None:
         "hold_out_cells": len(held),
         "members": {member.name: {**vars(member.settings), "seed": member.seed} for member in chosen},
     }
-    build(combine(second, chosen, weight), early_noise(predicted, observed, held), observed, space, options.folder, NOISE_SEED, meta)
+    build(combine(second, chosen, weight), early_noise(predicted, observed, held), observed, space, options.folder, calibrate.NOISE_SEED, meta)
     print(f"artefact in {options.folder}, {(time.perf_counter() - started) / 60:.1f} min in all", flush=True)
 
 

@@ -54,9 +54,8 @@ def _on_grid(fine: np.ndarray) -> np.ndarray:
     return (fine.astype(np.int32) * GRID + FINE // 2) // FINE
 
 
-def _write(path: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
-    """Write an archive with fixed time stamps (equal content, equal bytes), whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _write_temporary(path: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> str:
+    """Write an archive with fixed time stamps (equal content, equal bytes) beside ``path``; return the temporary file's name."""
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".npz", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -67,10 +66,10 @@ def _write(path: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> N
                 with archive.open(info, "w") as entry:
                     np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
         os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
+    return temporary
 
 
 def write(
@@ -83,7 +82,7 @@ def write(
     early_runs: np.ndarray,
     meta: dict[str, Any],
 ) -> None:
-    """Write the three files. Arrays as in the module's notation, but predictions as float accuracies and seconds as floats.
+    """Write the three files, whole or not at all. Arrays as in the module's notation, but predictions as float accuracies and seconds as floats.
 
     Args:
         meta: JSON-able facts about the fit; must hold ``enumeration``, the checksum of the order of the cells.
@@ -100,15 +99,24 @@ def write(
     mark = hashlib.sha256(fine.tobytes() + fine_early.tobytes() + counts.tobytes()).hexdigest()[:16]
     meta["fit"] = mark
     columns = {f"early_{index}": fine_early[:, index] for index in range(fine_early.shape[1])}
-    _write(
-        folder / PREDICTIONS,
-        {"best_of_3": fine[:, 0], "mean": fine[:, 1], **columns, "seconds": whole_seconds},
-        meta,
-    )
-    _write(folder / RUNS, _pack(differences), {key: meta[key] for key in ("enumeration", "format", "cells", "fit")})
-    _write(
-        folder / EARLY_RUNS, _pack(early_differences), {key: meta[key] for key in ("enumeration", "format", "cells", "fit")}
-    )
+    short = {key: meta[key] for key in ("enumeration", "format", "cells", "fit")}
+    files = {
+        PREDICTIONS: ({"best_of_3": fine[:, 0], "mean": fine[:, 1], **columns, "seconds": whole_seconds}, meta),
+        RUNS: (_pack(differences), short),
+        EARLY_RUNS: (_pack(early_differences), short),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    written: dict[str, str] = {}
+    try:
+        for name, content in files.items():
+            written[name] = _write_temporary(folder / name, *content)
+        # Nothing is replaced before everything is written.
+        for name in files:
+            os.replace(written[name], folder / name)
+            del written[name]
+    finally:
+        for temporary in written.values():
+            os.unlink(temporary)
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
