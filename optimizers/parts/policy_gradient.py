@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nas_bench_suite.streams import Streams
+from optimizers.parts import adam_kernel
 
 ADVANTAGES = ("plain", "ranked", "normalised")
 OBJECTIVES = ("reinforce", "ppo")
@@ -98,12 +99,21 @@ class Adam:
         self.steps = torch.zeros(len(theta), 1, dtype=torch.float64, device=theta.device)
 
     @torch.no_grad()
-    def ascend(self, rows: slice | Tensor, gradient: Tensor) -> None:
-        """Move the trials `rows` along `gradient` [len(rows), P]."""
-        first, second, steps = self.first[rows], self.second[rows], self.steps[rows] + 1
+    def ascend(self, rows: Tensor, gradient: Tensor) -> None:
+        """Move the trials `rows` int64[R] along `gradient` [R, P]."""
         beta1, beta2 = self.betas
-        first = beta1 * first + (1 - beta1) * gradient
-        second = beta2 * second + (1 - beta2) * gradient.square()
+        if self.theta.device.type == "cpu":
+            state = (table.numpy() for table in (self.theta, self.first, self.second, self.steps))
+            adam_kernel.ascend(*state, rows.numpy(), gradient.contiguous().numpy(), self.learning_rate, beta1, beta2, self.epsilon)
+        else:
+            self._ascend_in_tensors(rows, gradient)
+
+    def _ascend_in_tensors(self, rows: Tensor, gradient: Tensor) -> None:
+        """The same for any device."""
+        beta1, beta2 = self.betas
+        steps = self.steps[rows] + 1
+        first = beta1 * self.first[rows] + (1 - beta1) * gradient
+        second = beta2 * self.second[rows] + (1 - beta2) * gradient.square()
         scale = (self.learning_rate / (1 - beta1**steps)).to(gradient.dtype)
         unbias = (1 - beta2**steps).sqrt().to(gradient.dtype)
         self.theta[rows] += scale * first / (second.sqrt() / unbias + self.epsilon)

@@ -57,7 +57,9 @@ def test_ppo_with_one_step_is_reinforce() -> None:
     np.testing.assert_array_equal(*found)
 
 
-def test_adam_is_torchs_for_every_trial_that_steps() -> None:
+@pytest.mark.parametrize("compiled", [True, False])
+@torch.no_grad()
+def test_adam_is_torchs_for_every_trial_that_steps(compiled: bool) -> None:
     rng = np.random.default_rng(0)
     theta = torch.tensor(rng.standard_normal((3, 4)))
     single = [row.clone().requires_grad_() for row in theta]
@@ -65,7 +67,7 @@ def test_adam_is_torchs_for_every_trial_that_steps() -> None:
     adam = pg.Adam(theta, 0.05)
     for rows in ([0, 1, 2], [0, 2], [2], [0, 1, 2]):
         gradient = torch.tensor(rng.standard_normal((len(rows), 4)))
-        adam.ascend(torch.tensor(rows), gradient)
+        (adam.ascend if compiled else adam._ascend_in_tensors)(torch.tensor(rows), gradient)
         for row, part in zip(rows, gradient):
             single[row].grad = part
             optimizers[row].step()
