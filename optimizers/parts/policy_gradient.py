@@ -103,8 +103,10 @@ class Adam:
         """Move the trials `rows` int64[R] along `gradient` [R, P]."""
         beta1, beta2 = self.betas
         if self.theta.device.type == "cpu":
-            state = (table.numpy() for table in (self.theta, self.first, self.second, self.steps))
-            adam_kernel.ascend(*state, rows.numpy(), gradient.contiguous().numpy(), self.learning_rate, beta1, beta2, self.epsilon)
+            adam_kernel.ascend(
+                self.theta.numpy(), self.first.numpy(), self.second.numpy(), self.steps.numpy(), rows.numpy(),
+                gradient.contiguous().numpy(), self.learning_rate, beta1, beta2, self.epsilon,
+            )  # fmt: skip
         else:
             self._ascend_in_tensors(rows, gradient)
 
