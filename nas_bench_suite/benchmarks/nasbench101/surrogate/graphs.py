@@ -155,7 +155,7 @@ def official_parameters(adjacency: np.ndarray, ops: np.ndarray, chunk: int = 409
     isomorphic matrices give networks that differ by a few thousand parameters. The authors kept the first matrix of each class that
     their enumeration met (``generate_graph.py``): edges (x, y) as bits x + y (y - 1) / 2 of an ascending number, then the labels
     in the order conv3x3, conv1x1, maxpool3x3, last vertex most significant. That one is sought here among the relabellings
-    (the matrices and labels of all 25,000 observed cells are found again this way).
+    (the matrices and labels of all 5,318 such observed cells are found again this way).
 
     Args:
         adjacency: bool[N, 7, 7], ops: int8[N, 7], pruned and padded in any order.
