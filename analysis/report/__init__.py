@@ -133,9 +133,12 @@ def _html_table(table: Table) -> dict[str, Any]:
         cells = []
         for column in table.columns:
             text = column.show(row)
-            css = next((name for word, name in WORDS.items() if text == word or text.startswith(f"{word} (")), "")
-            if "; " in text:
-                css = ""
-            cells.append({"text": text, "align": column.align, "css": css, "title": row.get("doubt") if "†" in text else None})
+            parts = [{"text": part, "css": _chip(part)} for part in text.split("; ")]
+            cells.append({"parts": parts, "align": column.align, "title": row.get("doubt") if "†" in text else None})
         rows.append({"panel": None, "cells": cells, "missing": row.get("status") == "missing"})
     return {"name": table.name, "caption": table.full_caption, "columns": table.columns, "rows": rows, "notes": table.notes}
+
+
+def _chip(text: str) -> str:
+    """Class of the chip of a verdict word (`holds`, `holds (a)`), empty for any other text."""
+    return next((name for word, name in WORDS.items() if text == word or text.startswith(f"{word} (")), "")
