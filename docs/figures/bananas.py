@@ -73,7 +73,8 @@ def main() -> None:
         chosen = np.isin(space.cell_id(data["strings"]), space.cell_id(data["chosen"]))
         n = 10 * (at + 1)
         right.errorbar(truth, mean, spread, fmt="o", ms=3, color=shade, alpha=0.5, lw=0.7, label=f"candidates after {n} queries")
-        right.plot(truth[chosen], mean[chosen], "s", ms=7, mfc="none", mec="black" if shade == color else "0.3", label=f"the ten chosen after {n}")
+        edge = "black" if shade == color else "0.3"
+        right.plot(truth[chosen], mean[chosen], "s", ms=7, mfc="none", mec=edge, label=f"the ten chosen after {n}")
     limits = (4.8, 8.2)
     right.plot(limits, limits, "--", color="0.5", lw=1)
     right.set(xlim=limits, ylim=limits, xlabel="mean validation error over runs (%)", ylabel="predicted: mean and SD of 5 networks (%)")
