@@ -1,0 +1,89 @@
+"""Result files of searches that never took place, for tests of the analysis: right in form, with levels chosen by the test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nas_bench_suite.results import Block, Run, run_key, write_whole
+from nas_bench_suite.search import SearchRecord
+
+PROTOCOL = {"run": "single_same", "repeats": "charge", "invalid": "free", "cost": "query"}
+
+
+def write_run(
+    output_dir: Path,
+    label: str,
+    *,
+    budget: int = 150,
+    trials: int = 20,
+    block: int = 10,
+    shift: float = 0.0,
+    benchmark: str = "nasbench101_surrogate",
+    settings: dict[str, Any] | None = None,
+    protocol: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
+    seed: int = 0,
+    spread: float = 0.003,
+    surrogate: bool = True,
+) -> Run:
+    """Write a run whose single-run accuracies rise by `shift` with respect to a common level. Trial t's draws depend on (label, t) alone."""
+    if options is None:
+        options = {"edge_limit": "pruned"} if "nasbench101" in benchmark else {}
+    identity = {
+        "benchmark": {"name": benchmark, **options},
+        "benchmark_label": benchmark,
+        "budget": budget,
+        "optimizer": {"_target_": "optimizers.none.None_", **(settings or {})},
+        "optimizer_label": label,
+        "protocol": PROTOCOL | (protocol or {}),
+        "seed": seed,
+        "trials_per_block": block,
+    }
+    run = Run(output_dir / benchmark / label / f"{budget}-{run_key(identity)}")
+    for first in range(0, trials, block):
+        made = [_trial(label, t, budget, shift, spread) for t in range(first, first + block)]
+        queries = {name: np.concatenate([columns[name] for columns, _ in made]) for name in made[0][0]}
+        ledger = {name: np.array([entry[name] for _, entry in made]) for name in made[0][1]}
+        provenance = {
+            "versions": {"python": "3.11", "numpy": np.__version__},
+            "commit": "0123456789abcdef",
+            "dirty": False,
+            "source_hash": "feed",
+            "benchmark": {"name": benchmark, "checksum": "cafe0123", "surrogate": surrogate},
+            "host": "host",
+            "platform": "x86_64 Linux",
+            "device": "cpu",
+            "command": ["run.py"],
+        }
+        Block(run.folder, first, first + block - 1).write(SearchRecord(queries, ledger, 1.5), provenance)
+    from omegaconf import OmegaConf
+
+    write_whole(run.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(identity)).encode())
+    return run
+
+
+def _trial(label: str, t: int, budget: int, shift: float, spread: float) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    rng = np.random.default_rng([t, *map(ord, label)])
+    worse = rng.gamma(1.5, 0.012, budget) * np.exp(-shift * np.linspace(0, 30, budget))
+    validation = np.round((0.9505 + shift - worse + rng.normal(0, spread, budget)) * 9984) / 9984
+    test = np.round((validation - 0.006 + rng.normal(0, spread, budget)) * 9984) / 9984
+    best = int(np.argmax(validation))
+    cells = rng.integers(0, 423_624 if budget < 1000 else 2_000, budget)
+    seconds = rng.gamma(6, 280, budget)
+    queries = {
+        "trial": np.full(budget, t), "query": np.arange(1, budget + 1), "cell_id": cells, "run": rng.integers(0, 3, budget),
+        "fidelity": np.full(budget, 108), "validation": validation, "test": test, "seconds": seconds,
+        "status": np.zeros(budget, dtype=int), "spent": np.arange(1, budget + 1),
+    }  # fmt: skip
+    unique = len(np.unique(cells))
+    ledger = {
+        "trial": t, "queries": budget, "spent": budget, "unique_cells": unique, "repeats": budget - unique, "invalid": 0,
+        "rejected": int(rng.integers(0, 80)), "epochs": 108 * budget, "training_seconds": float(seconds.sum()),
+        "optimizer_seconds": 0.001 * (1 + len(label)), "ended": "budget", "incumbent_query": best + 1,
+        "incumbent_cell_id": int(cells[best]), "incumbent_validation": float(validation[best]), "incumbent_test": float(test[best]),
+        "incumbent_test_mean": float(test[best] - 0.0015),
+    }  # fmt: skip
+    return queries, ledger
