@@ -1,0 +1,112 @@
+"""Statistics against hand-computed and library examples, and the verdict rules."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import published, statistics, verdicts
+from analysis.published import Claim, Value
+
+
+def test_wilcoxon_of_a_textbook_example() -> None:
+    # Differences 1 .. 8 with signs: W- = 1 + 3 = 4 of 36. Exactly 7 subsets of {1..8} sum to at most 4, so p = 2 * 7 / 2^8.
+    difference = np.array([-1.0, 2.0, -3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
+    p, effect = statistics.wilcoxon(difference, np.zeros(8))
+    assert p == pytest.approx(2 * 7 / 256)
+    assert effect == pytest.approx((4 - 32) / 36)  # negative: the first tends to be higher
+
+
+def test_equal_samples_differ_in_nothing() -> None:
+    x = np.array([1.0, 2.0, 3.0])
+    assert statistics.wilcoxon(x, x) == (1.0, 0.0)
+    assert statistics.probability_of_improvement(x, x) == 0.5
+
+
+def test_holm_by_hand() -> None:
+    assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert len(statistics.holm([])) == 0
+
+
+def test_interquartile_mean_and_hodges_lehmann_by_hand() -> None:
+    assert statistics.interquartile_mean([1, 2, 3, 4, 5, 6, 7, 100]) == pytest.approx(4.5)
+    assert statistics.hodges_lehmann(np.array([1.0, 2.0, 6.0])) == pytest.approx(np.median([1, 1.5, 3.5, 2, 4, 6]))
+
+
+def test_probability_of_improvement_by_counting() -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.integers(0, 6, 30).astype(float), rng.integers(0, 6, 40).astype(float)
+    counted = np.mean((x[:, None] < y[None]) + 0.5 * (x[:, None] == y[None]))
+    assert statistics.probability_of_improvement(x, y) == pytest.approx(counted)
+
+
+def test_bootstrap_interval_of_normal_data_is_near_the_t_interval() -> None:
+    x = np.random.default_rng(2).normal(6, 0.25, 400)
+    for method in ("BCa", "percentile"):
+        low, high = statistics.bootstrap_interval(x, method=method)
+        half = 1.966 * x.std(ddof=1) / 20
+        assert low == pytest.approx(x.mean() - half, abs=0.002)
+        assert high == pytest.approx(x.mean() + half, abs=0.002)
+    assert statistics.bootstrap_interval(np.full(5, 3.0)) == (3.0, 3.0)
+
+
+def test_equivalence_is_two_one_sided_t_tests() -> None:
+    from scipy import stats
+
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(0, 0.1, 60), rng.normal(0.005, 0.1, 60)
+    difference = x - y
+    lower = stats.ttest_1samp(difference, -0.03, alternative="greater").pvalue
+    upper = stats.ttest_1samp(difference, 0.03, alternative="less").pvalue
+    assert statistics.equivalence(x, y, 0.03) == pytest.approx((lower, max(lower, upper)))
+
+
+def test_exponents_of_a_power_law() -> None:
+    n, d = np.array([2.0, 4, 8, 2, 4, 8]), np.array([3.0, 3, 3, 6, 6, 6])
+    assert statistics.growth_exponents(n, d, 7 * n**2 * d) == pytest.approx((2, 1))
+
+
+def test_unpaired_or_missing_values_are_refused() -> None:
+    with pytest.raises(ValueError, match="2 and 3 trials"):
+        statistics.compare(np.zeros(2), np.zeros(3))
+    with pytest.raises(ValueError, match="1 of 2 trials have no value"):
+        statistics.describe([1.0, np.nan])
+
+
+def _samples(**shifts: float) -> dict[str, pd.Series]:
+    rng = np.random.default_rng(4)
+    return {name: pd.Series(6 + shift + rng.normal(0, 0.1, 200)) for name, shift in shifts.items()}
+
+
+def test_verdicts_follow_their_rules() -> None:
+    samples = _samples(good=-0.1, bad=0.1, same=0.1)
+    kinds = [("good", "better", "bad"), ("bad", "better", "good"), ("same", "better", "bad"), ("good", "no better", "bad"), ("good", "better", "gone"),  # noqa: E501
+             ("bad", "no better", "good"), ("bad", "compare", "good")]  # fmt: skip
+    judged = verdicts.judge([Claim(a, kind, b, "") for a, kind, b in kinds], samples)
+    assert [verdict.word for verdict in judged] == ["holds", "fails", "not resolved", "fails", "no data", "holds", "worse"]
+    assert "gone" in judged[4].detail
+
+
+def test_pairs_are_trials_not_positions() -> None:
+    a, b = pd.Series([1.0, 2.0, 3.0], index=[0, 1, 2]), pd.Series([20.0, 30.0, 10.0], index=[2, 3, 1])
+    x, y = verdicts.align(a, b)
+    assert (x.tolist(), y.tolist()) == ([2.0, 3.0], [10.0, 20.0])
+
+
+def test_levels() -> None:
+    ours = statistics.Description(500, 6.15, 0.25, 6.15, 6.15, statistics.Interval(6.1, 6.2))
+    assert verdicts.level(Value(6.16, 0.25), ours) == "agrees"
+    assert verdicts.level(Value(6.23, 0.25), ours) == "close"
+    assert verdicts.level(Value(6.40, 0.25), ours) == "differs"
+    assert verdicts.level(Value(6.16, 0.25, "odd"), ours) == "not judged"
+
+
+def test_published_values_are_those_of_the_paper() -> None:
+    printed = {table: [(row.value.mean, row.value.sd) for row in published.TABLES[table][1] if row.value] for table in published.TABLES}
+    assert printed[3] == [(6.43, 0.16), (6.40, 0.12), (6.36, 0.12), (6.31, 0.13), (6.35, 0.10), (6.20, 0.13), (6.15, 0.13), (5.77, 0.31)]
+    assert printed[4] == [(6.30, 0.25), (6.26, 0.22), (6.25, 0.22), (6.17, 0.25), (6.16, 0.25)]
+    assert printed[5] == [(6.19, 0.83), (6.08, 0.34), (6.03, 0.23), (5.94, 0.32), (6.06, 0.34), (6.04, 0.23), (5.91, 0.19), (5.34, 0.45)]
+    assert [mean for mean, _ in printed[6]] == [5.95, 5.94, 5.91, 5.92, 5.93, 5.92, 5.92]
+    doubtful = {(table, row.name) for table in (3, 4, 5) for row in published.TABLES[table][1] if row.value and row.value.doubt}
+    assert {(3, "BANANAS"), (5, "BANANAS"), (3, "Random Search"), (4, "Random Search")} <= doubtful

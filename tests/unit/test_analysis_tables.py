@@ -1,0 +1,138 @@
+"""Tables, selection, damaged files and the report, on result files of searches that never took place."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis import comparison, curves, load_results, summarize, tables
+from analysis.runs import scan
+from analysis.selection import Study, defaults
+from analysis.style import PRINCIPAL, style
+from nas_bench_suite import ConfigError
+from tests.unit.analysis_samples import write_run
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Path:
+    for label, shift in (("random", 0.0), ("remaade", 0.004), ("regularized_evolution", 0.002)):
+        write_run(tmp_path, label, shift=shift, settings=dict(defaults("optimizer", label)))
+    return tmp_path
+
+
+def test_frames_hold_what_the_files_hold(outputs: Path) -> None:
+    frame = load_results(outputs)
+    assert len(frame) == 60
+    assert list(frame.columns[:8]) == ["benchmark", "protocol", "optimizer", "config_hash", "budget", "seed", "trial", "trials_in_job"]
+    curve = load_results(outputs, curves=True, optimizer="random")
+    last = curve[curve["query"] == 150].set_index("trial")["test_error"]
+    final = frame[frame["optimizer"] == "random"].set_index("trial")["test_error"]
+    np.testing.assert_allclose(last, final)
+    summary = summarize(frame).reset_index().set_index("optimizer")
+    assert summary.loc["random", "mean"] == pytest.approx(final.mean())
+
+
+def test_incumbents_by_hand() -> None:
+    columns = {
+        "trial": np.array([0, 0, 0, 0, 1, 1]),
+        "fidelity": np.array([4, 108, 4, 108, 4, 4]),
+        "validation": np.array([0.9, 0.5, 0.99, 0.5, np.nan, 0.3]),
+    }
+    # A full-fidelity evaluation displaces a better low one, a tie does not displace, a failed one is none.
+    assert curves.incumbents(columns).tolist() == [0, 1, 1, 1, -1, 5]
+
+
+def test_a_row_is_whole_or_missing_by_name(outputs: Path) -> None:
+    table = comparison.build(3, Study(scan(outputs), trials=20))
+    rows = {row["name"]: row for row in table.data}
+    assert rows["ReMAADE"]["status"] == "ok" and rows["ReMAADE"]["trials"] == 20
+    assert rows["TPE"]["status"] == "missing" and any("TPE" in note for note in table.notes if note.startswith("Missing"))
+    assert rows["Random Search"]["verdict"].startswith("holds")
+    assert "surrogate" in table.full_caption and "20 trials" in table.full_caption and table.full_caption.startswith("DRAFT")
+    more = Study(scan(outputs), trials=30).find("random", 150)
+    assert more.info is None and more.reason == "incomplete, 20 of 30 trials"
+
+
+def test_other_settings_are_not_the_methods_own(outputs: Path) -> None:
+    write_run(outputs, "random", shift=0.02, settings=dict(defaults("optimizer", "random")) | {"repeats": False})
+    found = Study(scan(outputs), trials=20).find("random", 150)
+    assert found.info is not None and found.info.config["optimizer"]["repeats"] is True
+
+
+def test_three_forms_of_one_table(outputs: Path) -> None:
+    table = comparison.build(3, Study(scan(outputs), trials=20))
+    mean = next(row for row in table.data if row["name"] == "ReMAADE")["mean"]
+    for text in (table.to_markdown(), table.to_tex()):
+        assert f"{mean:.3f}" in text
+    assert f"{mean:.6g}" in table.to_csv()
+    unescaped = re.sub(r"\\[_%&#$]", "", table.to_tex())
+    assert "_" not in unescaped.replace("booktabs", "").replace("tab:table3", "")
+
+
+def test_documents_compile(outputs: Path) -> None:
+    from analysis.latex import pdflatex
+
+    if pdflatex() is None:
+        pytest.skip("pdflatex is not installed")
+    built = tables.build_all(Study(scan(outputs), trials=20), outputs)
+    assert tables.write_all(built, outputs / "tables") == []
+    assert (outputs / "tables" / "tables.pdf").stat().st_size > 10_000
+
+
+def test_damaged_and_misplaced_files_are_named(outputs: Path) -> None:
+    block = next(outputs.glob("nasbench101_surrogate/random/*/trials-000010-000019.parquet"))
+    whole = block.read_bytes()
+    block.write_bytes(whole[:-100])
+    with pytest.raises(ConfigError, match=r"trials-000010-000019\.parquet is damaged"):
+        load_results(outputs)
+    problems: list[str] = []
+    assert Study(scan(outputs, problems.append), trials=20).find("random", 150).reason == "incomplete, 10 of 20 trials"
+    assert len(problems) == 1
+    block.write_bytes(whole)
+    manifest = json.loads(block.with_suffix(".json").read_text())
+    block.with_suffix(".json").write_text(json.dumps(manifest | {"benchmark": {"name": "planted"}}))
+    with pytest.raises(ConfigError, match="was made on benchmark=planted"):
+        load_results(outputs)
+    block.unlink()
+    assert Study(scan(outputs), trials=20).find("random", 150).info is None
+
+
+def test_table2_counts(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from optimizers.parts.policies import policy_class
+    from optimizers.parts.policies.complexity import POLICIES, count
+
+    assert all(count(policy, n, 36) == policy_class(policy).context_parameters(n, 36) for policy in POLICIES for n in (26, 52))
+
+
+def test_report_is_self_contained(outputs: Path) -> None:
+    from analysis.report import write_report
+
+    write_report(Study(scan(outputs), trials=20), outputs)
+    page = (outputs / "report" / "index.html").read_text()
+    assert "Draft." in page and "On a surrogate." in page
+    assert not re.findall(r'(?:src|href)="(?!#|data:,)', page)
+    assert page.count('class="chip') > 30
+    data = json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', page, re.S)[1])  # type: ignore[index]
+    assert len(data["150 queries"]["methods"]) == 3
+
+
+def test_methods_keep_their_looks() -> None:
+    looks = [(style(label).color, style(label).dash, style(label).marker) for label in PRINCIPAL]
+    assert len(set(looks)) == len({style(label).color for label in PRINCIPAL}) == len(PRINCIPAL)
+    assert style("never_heard_of") == style("never_heard_of")
+
+
+def test_experiments_run_what_tables_ask_for() -> None:
+    from omegaconf import OmegaConf
+
+    from analysis.selection import CONF
+
+    for number in (3, 4, 5):
+        products = OmegaConf.load(CONF / "experiment" / f"table{number}.yaml").hydra.sweeper.products
+        labels = {label.strip() for product in products for label in product.optimizer.split(",")}
+        assert labels == {row.label for row in comparison.rows_of(number) if row.panel != comparison.LIBRARIES}
