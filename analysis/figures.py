@@ -211,7 +211,7 @@ def unique_cells(material: Material, methods: list[Method]) -> Figure | None:
     for axis, kind, label in zip(axes, ("unique", "repeats"), ("distinct cells a trial", "queries on a cell seen before, a trial")):
         for method in methods:
             _line(axis, method.label, material.bands(method.found)[kind])
-        axis.set_xlabel("queries")
+        axis.set_xlabel("queries, in full trainings")
         axis.set_ylabel(label)
         axis.set_xlim(left=0)
         axis.set_ylim(bottom=0)
