@@ -77,8 +77,10 @@ def run_job(config: Mapping[str, Any], label: str, benchmark_label: str, progres
     benchmark = make_benchmark(config["benchmark"])
     size = config["trials_per_block"]
     size = min(optimizer.trials_per_block, trials) if size is None else check_int("trials_per_block", size, 1)
+    facts = benchmark.facts()
     identity = {
-        "benchmark": dict(config["benchmark"]),
+        # What a file holds determines the result, where it lies does not.
+        "benchmark": {key: value for key, value in config["benchmark"].items() if key != "path"} | {"checksum": facts["checksum"]},
         "benchmark_label": benchmark_label,
         "budget": budget,
         "optimizer": dict(config["optimizer"]),
@@ -89,10 +91,10 @@ def run_job(config: Mapping[str, Any], label: str, benchmark_label: str, progres
     }
     identity = json.loads(json.dumps(identity))
     run = Run(Path(config["output_dir"]) / benchmark_label / label / f"{budget}-{run_key(identity)}")
-    provenance = _provenance(optimizer, benchmark, device)
+    provenance = _provenance(optimizer, benchmark, facts, device)
+    provenance["benchmark"]["options"] = json.loads(json.dumps(dict(config["benchmark"])))
     blocks = [run.block(first, size) for first in range(first_trial // size * size, first_trial + trials, size)]
     todo, warnings = _unfinished(blocks, provenance["source_hash"])
-    facts = benchmark.facts()
     if facts.get("notice"):
         warnings.append(facts["notice"])
     result = JobResult(label, benchmark_label, budget, str(run.folder), surrogate=bool(facts.get("surrogate")), warnings=warnings)
@@ -178,12 +180,11 @@ def _check_device(device: str) -> str:
     return device
 
 
-def _provenance(optimizer: Optimizer, benchmark: Benchmark, device: str) -> dict[str, Any]:
+def _provenance(optimizer: Optimizer, benchmark: Benchmark, facts: Mapping[str, Any], device: str) -> dict[str, Any]:
     """What a manifest says of how a result came about."""
     module = Path(inspect.getfile(type(optimizer)))
     sources = [*_CORE.glob("*.py"), module, *([module.parent / "parts"] if (module.parent / "parts").is_dir() else [])]
     sources += [Path(inspect.getfile(type(benchmark)))]
-    facts = benchmark.facts()
     return {
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _VERSIONS},
         **git_commit(_CORE.parent),

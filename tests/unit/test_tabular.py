@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 
 from nas_bench_suite import ConfigError, Streams, load_benchmark
+from nas_bench_suite.job import JobResult, run_job
 from nas_bench_suite.search import search
 from optimizers.random_search import RandomSearch
+from tests.laws.collect import composed
 
 ROOT = Path(__file__).parents[2]
 DEPTHS, WIDTHS, ACTIVATIONS = (1, 2, 10), (16, 32), ("relu", "tanh")
@@ -222,3 +224,19 @@ def test_the_transnas_conversion_of_the_page(tmp_path: Path, shared_data: Path, 
     assert len(set(variable.family for variable in benchmark.space.variables)) == 1
     record = search(RandomSearch(), benchmark, budget=20, trials=5, seed=0)
     assert (record.ledger["ended"] == "budget").all()
+
+
+def test_a_result_belongs_to_what_the_table_holds_not_to_where_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    table, other = frame(), frame().assign(test=0.6)
+    first, moved, changed = save(table, tmp_path), save(table, tmp_path / "elsewhere"), save(other, tmp_path, "changed.csv")
+
+    def run(path: str) -> JobResult:
+        words = ("benchmark=tabular", f"benchmark.path={path}", "optimizer=random", "budget=5", "trials=3", f"output_dir={tmp_path / 'out'}")
+        return run_job(composed(*words), "random", "tabular")
+
+    here, there = run(first), run(moved)
+    assert (here.computed, there.computed) == (1, 0)
+    assert there.folder == here.folder
+    save(other, tmp_path)
+    assert run(first).folder == run(changed).folder != here.folder
