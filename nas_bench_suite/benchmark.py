@@ -72,6 +72,7 @@ class Benchmark(ABC):
 # name -> "module:class"; modules are imported when asked for, since some take seconds.
 BENCHMARKS: dict[str, str] = {
     "planted": "nas_bench_suite.benchmarks.planted:Planted",
+    "large": "nas_bench_suite.benchmarks.large:Large",
     "nasbench101": "nas_bench_suite.benchmarks.nasbench101.table:NASBench101",
     "nasbench101_surrogate": "nas_bench_suite.benchmarks.nasbench101.surrogate:NASBench101Surrogate",
     "tabular": "nas_bench_suite.benchmarks.tabular:tabular",
