@@ -7,11 +7,14 @@ are never mixed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from analysis.runs import RunInfo
 from nas_bench_suite.config import ConfigError
@@ -61,6 +64,27 @@ class Study:
     def draft(self) -> bool:
         return self.trials < FULL_TRIALS
 
+    @cached_property
+    def comparable(self) -> list[RunInfo]:
+        """Runs on the benchmark, all from the same data: what most runs were made from, the checksum deciding a tie."""
+        runs = [info for info in self.runs if info.benchmark == self.benchmark]
+        counts = Counter(info.checksum for info in runs)
+        data = max(counts, key=lambda checksum: (counts[checksum], checksum), default="")
+        return [info for info in runs if info.checksum == data]
+
+    @property
+    def left_out(self) -> list[str]:
+        """A sentence for each run on the benchmark that other data stands behind."""
+        if not self.comparable:
+            return []
+        data = self.comparable[0].checksum
+        return [
+            f"{info.run.folder} was made from other data (checksum {info.checksum[:8]}) than most runs on {self.benchmark} ({data[:8]}) and is "
+            "left out."
+            for info in self.runs
+            if info.benchmark == self.benchmark and info.checksum != data
+        ]
+
     def find(
         self,
         label: str,
@@ -78,11 +102,7 @@ class Study:
             protocol, options: rules of the protocol and options of the benchmark that differ from their defaults.
         """
         budget = self.budgets.get(budget, budget)
-        same = [
-            info
-            for info in self.runs
-            if info.label == label and info.benchmark == self.benchmark and info.budget == budget and int(info.config["seed"]) == self.seed
-        ]
+        same = [info for info in self.comparable if info.label == label and info.budget == budget and int(info.config["seed"]) == self.seed]
         wanted_settings = dict(defaults("optimizer", label)) | dict(settings or {})
         wanted_options = dict(defaults("benchmark", self.benchmark)) | dict(options or {})
         # A multi-fidelity method may charge epochs by its own config; captions say so.
@@ -98,13 +118,21 @@ class Study:
             if not defaults("optimizer", label) and not same:
                 return Found(None, self.trials, "not built yet (no config of that name)")
             return Found(None, self.trials, "no result")
-        whole = [info for info in fitting if info.covers(self.trials)]
+        whole = [info for info in fitting if not len(info.lacking(self.trials))]
         if not whole:
-            best = max(int((info.trial_ids < self.trials).sum()) for info in fitting)
-            return Found(None, self.trials, f"incomplete, {best} of {self.trials} trials")
+            lacking = min((info.lacking(self.trials) for info in fitting), key=len)
+            return Found(None, self.trials, f"incomplete, {self.trials - len(lacking)} of {self.trials} trials (without {_ranges(lacking)})")
         # The largest blocks first; the key decides what is left, so that the choice is always the same.
         whole.sort(key=lambda info: (-int(info.config["trials_per_block"]), info.key))
         return Found(whole[0], self.trials)
+
+
+def _ranges(trials: Sequence[int] | np.ndarray) -> str:
+    """Ascending trials in words: `trials 50 to 99, 200 to 249 and 100 more`."""
+    parts = np.split(np.asarray(trials), np.flatnonzero(np.diff(trials) > 1) + 1)
+    shown = [f"{part[0]}" if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts[:3]]
+    more = sum(len(part) for part in parts[3:])
+    return f"trials {', '.join(shown)}" + (f" and {more} more" if more else "")
 
 
 def _agrees(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -127,15 +155,22 @@ def _plain(value: Any) -> Any:
 
 @cache
 def defaults(group: str, name: str) -> Mapping[str, Any]:
-    """The values of `conf/<group>/<name>.yaml`, without those that refer to others; empty if there is no such file.
+    """The values of `conf/<group>/<name>.yaml`, without those that refer to others; empty if there is no such file. A config that stands on
+    another of its group (`defaults: [reinforce, _self_]`) has that one's values where it has none of its own.
 
     Raises:
         ConfigError: if the file cannot be read.
     """
     content = _content(group, name)
+    bases = content.get("defaults")
+    inherited: dict[str, Any] = {}
+    for base in bases if isinstance(bases, list) else []:
+        if isinstance(base, str) and base != "_self_":
+            inherited |= defaults(group, base)
     if isinstance(content.get(group), dict):  # a global package keeps the section under its own name
         content = content[group]
-    return {str(key): value for key, value in content.items() if key not in ("defaults", "_target_") and "${" not in str(value)}
+    own = {str(key): value for key, value in content.items() if key != "_target_" and "${" not in str(value)}
+    return inherited | own
 
 
 def own_rules(label: str) -> Mapping[str, Any]:
@@ -154,4 +189,11 @@ def _content(group: str, name: str) -> dict[str, Any]:
         content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except Exception as error:
         raise ConfigError(f"{path} cannot be read ({str(error).splitlines()[0]}).") from None
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        return {}
+    # As Hydra composes: what the defaults list names comes first, the file itself last.
+    inherited: dict[str, Any] = {}
+    for parent in content.pop("defaults", []):
+        if isinstance(parent, str) and parent != "_self_":
+            inherited |= _content(group, parent)
+    return inherited | content

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from nas_bench_suite.job import JobResult
 
+# Keys that the closing table has columns for, or that change no result.
+_SHOWN = ("optimizer", "benchmark", "budget", "trials", "output_dir", "workers", "device", "first_trial")
+
 # Sentences of failed jobs: Hydra passes nothing back from them.
 _failures: list[str] = []
 
@@ -81,6 +84,7 @@ def task(config: DictConfig) -> JobResult:
         print(f"error: {sentence}", file=sys.stderr)
         _failures.append(sentence)
         return JobResult(label, benchmark, failure=sentence)
+    result.overrides = tuple(word for word in hydra_config.overrides.task if word.lstrip("+~").partition("=")[0] not in _SHOWN)
     if not many:
         print_results([result])
     return result

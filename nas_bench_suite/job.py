@@ -37,7 +37,8 @@ BlockProgress = Callable[[float], None]  # trials finished, counting parts of th
 
 @dataclass
 class JobResult:
-    """What a job found. Errors are in percent; `failure` is the sentence of a job that could not run."""
+    """What a job found. Errors are in percent; `failure` is the sentence of a job that could not run; `overrides` are the words of the command
+    line that made it, but for those that the closing table has columns for."""
 
     label: str
     benchmark: str = ""
@@ -49,6 +50,7 @@ class JobResult:
     surrogate: bool = False
     warnings: list[str] = field(default_factory=list)
     failure: str | None = None
+    overrides: tuple[str, ...] = ()
 
 
 def run_job(config: Mapping[str, Any], label: str, benchmark_label: str, progress: BlockProgress | None = None) -> JobResult:

@@ -61,6 +61,17 @@ def summary(result: JobResult) -> dict[str, float]:
     }
 
 
+def row_labels(results: Sequence[JobResult]) -> list[str]:
+    """The name of each job's row: its method, and its benchmark and settings where these are not the same for all."""
+    benchmarks = {result.benchmark for result in results}
+    shared = set.intersection(*(set(result.overrides) for result in results)) if results else set()
+    names = []
+    for result in results:
+        own = [word.removeprefix("optimizer.") for word in result.overrides if word not in shared]
+        names.append(" ".join([result.label, *([f"on {result.benchmark}"] if len(benchmarks) > 1 else []), *own]))
+    return names
+
+
 def print_results(results: Sequence[JobResult]) -> None:
     """Print one table over jobs, then where the files lie and what is to be known about them."""
     if not results:
@@ -76,18 +87,17 @@ def print_results(results: Sequence[JobResult]) -> None:
     table.add_column("optimizer")
     for name in ("budget", "test error, %: mean +- SD", "95 % interval of the mean", "trials", "unique architectures", "seconds"):
         table.add_column(name, justify="right")
-    for result in results:
+    for result, label in zip(results, row_labels(results)):
         s = summary(result)
-        label = result.label if len(benchmarks) == 1 else f"{result.label} on {result.benchmark}"
         seconds = f"{s['seconds']:.1f}" if result.computed else "found"
         interval = f"[{s['low']:.3f}, {s['high']:.3f}]" if s["trials"] > 1 else "(one trial)"
         spread = f"{s['mean']:.3f} +- {s['sd']:.3f}" if s["trials"] > 1 else f"{s['mean']:.3f}"
         table.add_row(label, str(result.budget), spread, interval, f"{s['trials']:.0f}", f"{s['unique']:.1f}", seconds)
     console.print(table, highlight=False)
-    for result in results:
-        console.print(f"{result.label}: {result.folder}", highlight=False, soft_wrap=True, markup=False)
+    for result, label in zip(results, row_labels(results)):
+        console.print(f"{label}: {result.folder}", highlight=False, soft_wrap=True, markup=False)
         without = int(summary(result)["without"])
         if without:
-            print(f"warning: {result.label}: {without} trial(s) have no test error and are left out of the mean.", file=sys.stderr)
+            print(f"warning: {label}: {without} trial(s) have no test error and are left out of the mean.", file=sys.stderr)
         for warning in dict.fromkeys(result.warnings):
             print(f"warning: {warning}", file=sys.stderr)
