@@ -46,6 +46,8 @@ def _build(options: argparse.Namespace) -> int:
     study = Study(scan(options.output_dir, problems.append), options.benchmark, options.trials, options.seed)
     for sentence in problems:
         print(f"error: {sentence}", file=sys.stderr)
+    for sentence in study.left_out:
+        print(f"note: {sentence}", file=sys.stderr)
     build = {"tables": _tables, "figures": _figures, "report": _report}[options.what]
     for sentence in build(study, options.output_dir):
         print(f"note: {sentence}", file=sys.stderr)

@@ -238,7 +238,7 @@ def missing_notes(found: dict[str, Found], command: str) -> list[str]:
     for name, entry in found.items():
         if entry.info is None:
             groups.setdefault(entry.reason, []).append(name)
-    notes = [f"Missing, {reason}: {', '.join(names)}." for reason, names in groups.items()]
+    notes = [f"Missing, {reason}: {'; '.join(names)}." for reason, names in groups.items()]
     return notes + [f"To make what is missing: {command}"] if notes else []
 
 
@@ -277,10 +277,10 @@ def columns(reference: str) -> list[Column]:
         Column("95 % interval of mean", interval("interval_low", "interval_high", ".3f")),
         Column(f"Ours {MINUS} paper", lambda row: number(row.get("difference_from_paper"), "+.2f")),
         Column("Level", lambda row: row["level"], "l"),
-        Column("Mean of runs", lambda row: number(row.get("mean_of_runs"), ".3f")),
-        Column(f"{MINUS} {reference} [95 %]", against),
+        Column("Claim", lambda row: row["verdict"], "l"),
+        Column(f"Row {MINUS} {reference} [95 %]", against),
         Column("p (Holm)", lambda row: p_text(row.get("p_holm", float("nan")))),
         Column("Effect", lambda row: number(row.get("effect"), "+.2f")),
         Column("P(better)", lambda row: number(row.get("probability_better"))),
-        Column("Claim", lambda row: row["verdict"], "l"),
+        Column("Mean of runs", lambda row: number(row.get("mean_of_runs"), ".3f")),
     ]

@@ -7,6 +7,7 @@ Names, colours, dashes and markers come from `analysis.style`. A figure whose re
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from nas_bench_suite.results import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 RC: Any = {
@@ -43,6 +45,7 @@ RC: Any = {
     "figure.dpi": 100,
 }
 DPI = 200
+BAND = "line: mean over trials; band: its 95 % interval"
 WIDTH = 7.0  # inches
 
 
@@ -61,14 +64,17 @@ def draw_all(material: Material, folder: Path) -> tuple[list[Path], list[str]]:
     with plt.rc_context(RC):
         for name, make in _figures(material):
             figure = make()
+            for ending in ("png", "pdf"):
+                path = folder / f"{name}.{ending}"
+                if figure is None:
+                    path.unlink(missing_ok=True)  # one from an earlier build would belong to another study
+                    continue
+                buffer = io.BytesIO()
+                figure.savefig(buffer, format=ending, dpi=DPI, metadata={"CreationDate": None} if ending == "pdf" else {"Software": None})
+                write_whole(path, buffer.getvalue())
             if figure is None:
                 left_out.append(f"figure {name} is not drawn: no results for it yet.")
                 continue
-            for ending in ("png", "pdf"):
-                buffer = io.BytesIO()
-                metadata = {"CreationDate": None} if ending == "pdf" else {"Software": None}
-                figure.savefig(buffer, format=ending, dpi=DPI, metadata=metadata)
-                write_whole(folder / f"{name}.{ending}", buffer.getvalue())
             plt.close(figure)
             written.append(folder / f"{name}.png")
     return written, left_out
@@ -104,17 +110,18 @@ def curves(material: Material, methods: list[Method], kind: str) -> Figure | Non
         for method in methods:
             _line(axis, method.label, material.bands(method.found)[kind])
         axis.set_xscale(scale)
-        axis.set_xlabel(f"queries ({scale} scale)")
-        axis.set_xlim(1 if scale == "log" else 0, budget)
-        if scale == "log":
-            _plain_log(axis)
-    axes[0].set_ylabel("test error of the incumbent, %" if kind == "test" else "validation error of the incumbent, %")
-    # The first few queries are far above everything that follows: the axis starts where a twentieth of the budget is spent.
+        axis.set_xlabel(f"{_queries(methods)} ({scale} scale)")
+    axes[0].set_ylabel(f"{kind} error of the incumbent, %")
+    # The first few queries are far above everything that follows: the axis starts at the worst mean once a twentieth of the budget is spent.
     found = [material.bands(method.found)[kind] for method in methods]
-    top = max(float(np.interp(max(budget / 20, 3), b.x, b.high)) for b in found)
+    top = max(float(b.mean[np.searchsorted(b.x, max(budget / 20, 3), side="right") - 1]) for b in found)
     bottom = min(float(np.nanmin(b.low)) for b in found)
-    axes[0].set_ylim(bottom - 0.05 * (top - bottom), top)
-    return _finish(figure, material, methods)
+    axes[0].set_ylim(bottom - 0.05 * (top - bottom), top + 0.05 * (top - bottom))
+    axes[0].set_xlim(0, budget)
+    axes[1].set_xlim(min(float(b.x[np.argmax(b.mean <= top)]) for b in found), budget)
+    _thousands(axes[0].xaxis)
+    _plain_log(axes[1])
+    return _finish(figure, material, methods, note=BAND)
 
 
 def training_time(material: Material, methods: list[Method]) -> Figure | None:
@@ -137,7 +144,7 @@ def training_time(material: Material, methods: list[Method]) -> Figure | None:
     axis.set_ylim(bottom - 0.05 * (top - bottom), top + 0.02)
     axis.set_xlim(start / 2, max(float(b.x[-1]) for _, b in drawn))
     _plain_log(axis)
-    return _finish(figure, material, [method for method, _ in drawn])
+    return _finish(figure, material, [method for method, _ in drawn], note=f"{BAND}; a curve ends where the first of its trials does")
 
 
 def final_errors(material: Material, methods: list[Method]) -> Figure | None:
@@ -183,8 +190,8 @@ def win_rates(material: Material, methods: list[Method]) -> Figure | None:
     ranked = sorted(methods, key=lambda method: float(method.errors.mean()))
     matrix = statistics.win_rate_matrix(aligned(ranked))
     size = 0.36 * len(ranked)
-    figure, axis = plt.subplots(figsize=(size + 3.0, size + 1.2))
-    image = axis.imshow(matrix, cmap="RdBu", vmin=0, vmax=1)
+    figure, axis = plt.subplots(figsize=(size + 2.7, size + 1.3), layout="constrained")  # a colour bar keeps the layout it was made under
+    image = axis.imshow(matrix, cmap="RdBu", vmin=0, vmax=1, aspect="auto")
     names = [method.name for method in ranked]
     axis.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
     axis.set_yticks(range(len(names)), names)
@@ -195,8 +202,8 @@ def win_rates(material: Material, methods: list[Method]) -> Figure | None:
             if i != j:
                 dark = abs(matrix[i, j] - 0.5) > 0.33
                 axis.text(j, i, f"{100 * matrix[i, j]:.0f}", ha="center", va="center", fontsize=7, color="white" if dark else "black")
-    bar = figure.colorbar(image, ax=axis, shrink=0.8)
-    bar.set_label("share of trials in which the row has\nthe lower test error than the column")
+    bar = figure.colorbar(image, ax=axis, shrink=0.8, aspect=16)
+    bar.set_label("share of trials in which the row has\nthe lower test error, ties half")
     bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     return _finish(figure, material, ranked, legend=False)
 
@@ -208,14 +215,17 @@ def unique_cells(material: Material, methods: list[Method]) -> Figure | None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.3))
-    for axis, kind, label in zip(axes, ("unique", "repeats"), ("distinct cells a trial", "queries on a cell seen before, a trial")):
+    labels = {"unique": "distinct cells, a trial", "repeats": "queries on a cell seen before at that\nfidelity, a trial"}
+    for axis, (kind, label) in zip(axes, labels.items()):
         for method in methods:
             _line(axis, method.label, material.bands(method.found)[kind])
-        axis.set_xlabel("queries, in full trainings")
+        axis.set_xlabel(_queries(methods))
         axis.set_ylabel(label)
         axis.set_xlim(left=0)
         axis.set_ylim(bottom=0)
-    return _finish(figure, material, methods)
+        _thousands(axis.xaxis)
+        _thousands(axis.yaxis)
+    return _finish(figure, material, methods, note=BAND)
 
 
 def seconds(material: Material, methods: list[Method]) -> Figure | None:
@@ -236,7 +246,7 @@ def seconds(material: Material, methods: list[Method]) -> Figure | None:
     _plain_log(axis)
     axis.set_xlabel("seconds of the optimizer itself, a trial (log scale)")
     axis.set_ylabel("final test error, %: mean and 95 % interval")
-    return _finish(figure, material, methods, handles=axis.get_legend_handles_labels())
+    return _finish(figure, material, methods)
 
 
 def orderings(material: Material) -> Figure | None:
@@ -276,7 +286,7 @@ def paper_against_ours(material: Material) -> Figure | None:
     used: list[Any] = []
     handles: dict[str, Any] = {}
     for axis, tables in zip(axes, ((3, 4), (5, 6))):
-        points: list[float] = []
+        points: list[float] = []  # ends of all intervals
         for table in tables:
             budget, rows, _, _ = published.TABLES[table]
             for row in rows:
@@ -285,31 +295,31 @@ def paper_against_ours(material: Material) -> Figure | None:
                     continue
                 used.append(found)
                 described, s = statistics.describe(found.errors.to_numpy()), style(row.label)
+                half = 1.96 * row.value.sd / np.sqrt(published.PUBLISHED_TRIALS)
                 filled = "full" if table in (3, 5) else "none"
                 marker = axis.errorbar(
-                    row.value.mean, described.mean,
-                    xerr=1.96 * row.value.sd / np.sqrt(published.PUBLISHED_TRIALS),
+                    row.value.mean, described.mean, xerr=half,
                     yerr=[[described.mean - described.interval.low], [described.interval.high - described.mean]],
                     color=s.color, marker=s.marker, markersize=6, fillstyle=filled, linestyle="none", linewidth=0.8,
                 )  # fmt: skip
                 if row.value.doubt:
                     axis.plot(row.value.mean, described.mean, marker="o", markersize=13, color="#B00020", fillstyle="none", markeredgewidth=0.9)
                 handles.setdefault(s.name, marker)
-                points += [row.value.mean, described.mean]
+                points += [row.value.mean - half, row.value.mean + half, *described.interval]
         if points:
-            low, high = min(points) - 0.06, max(points) + 0.06
+            low, high = np.nanmin(points) - 0.03, np.nanmax(points) + 0.03
             axis.plot([low, high], [low, high], color="#999999", linewidth=0.8, linestyle="dotted")
             axis.set_xlim(low, high)
             axis.set_ylim(low, high)
             axis.set_aspect("equal")
-        axis.set_title(f"{published.TABLES[tables[0]][0]:,} queries (tables {tables[0]} filled, {tables[1]} hollow)")
+        axis.set_title(f"{published.TABLES[tables[0]][0]:,} queries (table {tables[0]} filled, table {tables[1]} hollow)")
         axis.set_xlabel("paper: test error, %")
         axis.set_ylabel("ours: test error, %")
     if not used:
         plt.close(figure)
         return None
     names = list(handles)
-    note = "dotted: equal levels; red ring: doubtful published value"
+    note = "bars: 95 % interval of the mean; dotted: equal levels; red ring: doubtful published value"
     return _finish(figure, material, [], handles=([handles[name] for name in names], names), used=used, note=note)
 
 
@@ -321,7 +331,7 @@ def _line(axis: Axes, label: str, b: Any) -> None:
     axis.plot(
         b.x[shown], b.mean[shown], color=s.color, linestyle=s.dash, marker=s.marker, markersize=3.2, markevery=marks, label=s.name, **step
     )  # fmt: skip
-    axis.fill_between(b.x[shown], b.low[shown], b.high[shown], color=s.color, alpha=0.15, linewidth=0, step="post" if step else None)
+    axis.fill_between(b.x[shown], b.low[shown], b.high[shown], color=s.color, alpha=0.11, linewidth=0, step="post" if step else None)
 
 
 def _plain_log(axis: Axes) -> None:
@@ -333,6 +343,19 @@ def _plain_log(axis: Axes) -> None:
     axis.xaxis.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _thousands(axis: Axis) -> None:
+    """Thousands separators on a linear axis, as on logarithmic ones."""
+    from matplotlib.ticker import StrMethodFormatter
+
+    axis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+
+
+def _queries(methods: list[Method]) -> str:
+    """Label of the query axis; its unit is named where a method is charged by epochs."""
+    charged = {method.found.info.config["protocol"].get("cost") for method in methods if method.found.info is not None}
+    return "queries, in full trainings" if "epochs" in charged else "queries"
 
 
 def _marks(points: int) -> Any:
@@ -363,11 +386,13 @@ def _finish(
     widest = max(map(len, handles[1]), default=0) if handles else 0
     columns = max(1, int(figure.get_figwidth() / (0.55 + 0.058 * widest)))
     rows = -(-len(handles[1]) // columns) if handles else 0
-    footer = 0.2 + 0.17 * rows
+    lines = textwrap.wrap(words, int(figure.get_figwidth() / 0.044))
+    below = 0.08 + 0.1 * len(lines)
+    footer = below + 0.17 * rows
     height = figure.get_figheight() + footer
     figure.set_figheight(height)
-    figure.set_layout_engine("constrained", rect=(0, footer / height, 1, 1 - footer / height))
+    figure.set_layout_engine("compressed", rect=(0, footer / height, 1, 1 - footer / height))
     if handles and rows:
-        figure.legend(*handles, loc="lower center", bbox_to_anchor=(0.5, 0.18 / height), ncols=columns, frameon=False, borderaxespad=0)
-    figure.text(0.01, 0.04 / height, words, fontsize=5.8, color="#666666", ha="left", va="bottom", wrap=True)
+        figure.legend(*handles, loc="lower center", bbox_to_anchor=(0.5, below / height), ncols=columns, frameon=False, borderaxespad=0)
+    figure.text(0.01, 0.04 / height, "\n".join(lines), fontsize=5.8, color="#666666", ha="left", va="bottom")
     return figure

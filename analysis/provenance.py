@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis.runs import RunInfo
 from analysis.selection import FULL_TRIALS, PROTOCOL, Study, defaults
+from analysis.style import style
 
 RUN_WORDS = {
     "single_same": "a query reads one of the stored training runs at random, the incumbent is the best single-run validation, and its "
@@ -37,7 +38,7 @@ def protocol_words(study: Study, used: Sequence[RunInfo]) -> str:
     """The paper's protocol, and which methods are charged by another cost."""
     edge = dict(defaults("benchmark", study.benchmark)).get("edge_limit")
     words = f"Protocol: {RUN_WORDS[PROTOCOL['run']]}; repeated cells are charged, invalid strings are not; any query costs one"
-    by_epochs = sorted({info.label for info in used if info.config["protocol"].get("cost") == "epochs"})
+    by_epochs = sorted({style(info.label).name for info in used if info.config["protocol"].get("cost") == "epochs"})
     if by_epochs:
         words += f" ({', '.join(by_epochs)}: a query costs its epochs, the budget is that many full trainings)"
     return words + (f"; edge limit {edge}" if edge else "") + "."

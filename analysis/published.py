@@ -186,10 +186,10 @@ class Complexity:
 
 
 TABLE2 = (
-    Complexity("Masked Attention Autoregressive Density Estimator (MAADE)", "maade", "O(d^2)", 0, 2),
-    Complexity("Neural Autoregressive Density (NADE)", "nade", "O(N d^2)", 1, 2),
-    Complexity("Masked Autoregressive Density Estimator (MADE)", "made", "O(N^2 d^2)", 2, 2),
-    Complexity("LSTM based controller", "lstm", "O(d^2)", 0, 2),
+    Complexity("Masked Attention Autoregressive Density Estimator (MAADE)", "maade", "O(d²)", 0, 2),
+    Complexity("Neural Autoregressive Density (NADE)", "nade", "O(N d²)", 1, 2),
+    Complexity("Masked Autoregressive Density Estimator (MADE)", "made", "O(N² d²)", 2, 2),
+    Complexity("LSTM based controller", "lstm", "O(d²)", 0, 2),
 )
 COMPLEXITY_N = (26, 52, 104)
 COMPLEXITY_D = (36, 72)

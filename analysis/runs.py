@@ -49,6 +49,11 @@ class RunInfo:
         return protocol_name(self.config["protocol"])
 
     @property
+    def checksum(self) -> str:
+        """Checksum of the benchmark's data, as the manifests give it; blocks of one run share it."""
+        return str((self.manifests[0].get("benchmark") or {}).get("checksum") or "")
+
+    @property
     def surrogate(self) -> bool:
         return any(bool((manifest.get("benchmark") or {}).get("surrogate")) for manifest in self.manifests)
 
@@ -68,9 +73,9 @@ class RunInfo:
         ledgers = [block.ledger() for block in self.blocks]
         return {name: np.concatenate([ledger[name] for ledger in ledgers]) for name in ledgers[0]}
 
-    def covers(self, trials: int) -> bool:
-        """Whether trials 0 .. trials - 1 are all there."""
-        return bool(np.isin(np.arange(trials), self.trial_ids).all())
+    def lacking(self, trials: int) -> np.ndarray:
+        """int64[k]: those of trials 0 .. trials - 1 that are not there, ascending."""
+        return np.setdiff1d(np.arange(trials), self.trial_ids)
 
     def queries(self, trials: int | None = None) -> dict[str, np.ndarray]:
         """All charged queries, of trials below `trials` if given."""
@@ -101,6 +106,9 @@ def scan(output_dir: str | Path, problem: Callable[[str], None] | None = None) -
     root = Path(output_dir)
     if not root.is_dir():
         raise ConfigError(f"output_dir={root} is no folder; accepted: a folder with results, as `python run.py` writes them.")
+    report = problem or _refuse
+    for path in _absent(root):
+        report(f"{path} is missing (its manifest is there, so it was removed or never finished); run the job again.")
     infos = []
     for run in find_runs(root):
         blocks, manifests = [], []
@@ -108,23 +116,29 @@ def scan(output_dir: str | Path, problem: Callable[[str], None] | None = None) -
             config = run.config()
             _check_place(run, config)
         except ConfigError as error:
-            if problem is None:
-                raise
-            problem(str(error))
+            report(str(error))
             continue
         for block in _without_overlap(run.blocks()):
             try:
                 manifest = _checked(block, config)
             except ConfigError as error:
-                if problem is None:
-                    raise
-                problem(str(error))
+                report(str(error))
                 continue
             blocks.append(block)
             manifests.append(manifest)
         if blocks:
             infos.append(RunInfo(run, config, tuple(blocks), tuple(manifests)))
     return infos
+
+
+def _refuse(sentence: str) -> None:
+    raise ConfigError(sentence)
+
+
+def _absent(root: Path) -> list[Path]:
+    """Query files that are not there although their manifests, which are written first, are."""
+    expected = [manifest.with_suffix(".parquet") for manifest in root.glob("*/*/*-*/trials-*.json")]
+    return sorted(path for path in expected if not path.exists())
 
 
 def _without_overlap(blocks: list[Block]) -> list[Block]:
@@ -147,12 +161,13 @@ def _check_place(run: Run, config: dict[str, Any]) -> None:
 def _checked(block: Block, config: dict[str, Any]) -> dict[str, Any]:
     """The manifest of a block whose query file is whole and belongs to `config`."""
     manifest = block.manifest()
-    made_on = (manifest.get("benchmark") or {}).get("name")
-    if made_on is not None and made_on != config["benchmark"]["name"]:
-        raise ConfigError(
-            f"{block.path} was made on benchmark={made_on}; accepted there: benchmark={config['benchmark']['name']}. Remove it and run "
-            f"the job again."
-        )
+    made_on, expected = manifest.get("benchmark") or {}, config["benchmark"]
+    for key, words in (("name", "on benchmark="), ("checksum", "from data with checksum ")):
+        if made_on.get(key) is not None and expected.get(key) is not None and made_on[key] != expected[key]:
+            raise ConfigError(
+                f"{block.path} was made {words}{made_on[key]}; accepted there: {expected[key]}. Remove it and its manifest, and run the "
+                "job again."
+            )
     if manifest.get("query_file") != block.path.name or len(manifest["ledger"].get("trial", ())) != block.last - block.first + 1:
         raise ConfigError(f"{block.manifest_path} describes another block than {block.path.name}; remove both and run the job again.")
     try:

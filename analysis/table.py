@@ -165,4 +165,7 @@ def number(value: Any, form: str = ".2f", missing: str = "—") -> str:
     """A number as text with a true minus sign; missing ones as a dash."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return missing
-    return format(value, form).replace("-", MINUS)
+    text = format(value, form)
+    if not any(digit in text for digit in "123456789"):
+        text = text.lstrip("+-")  # a zero has no sign once it is rounded
+    return text.replace("-", MINUS)

@@ -12,7 +12,7 @@ import numpy as np
 from analysis import comparison, latex, published, statistics
 from analysis.provenance import caption
 from analysis.runs import RunInfo
-from analysis.selection import Study
+from analysis.selection import Found, Study
 from analysis.style import style
 from analysis.table import Column, Table, number
 from nas_bench_suite.config import ConfigError
@@ -51,7 +51,7 @@ def write_all(tables: Sequence[Table], folder: Path) -> list[str]:
 
 
 def read_complexity(path: Path) -> dict[str, np.ndarray]:
-    """Measured parameter counts of the context layers: arrays `policy, N, d, context_parameters`.
+    """Measured parameter counts of the context layers: arrays `policy, N, d, context_parameters` and, where the file says it, `commit`.
 
     Raises:
         ConfigError: if the file is unreadable or has other columns.
@@ -64,13 +64,15 @@ def read_complexity(path: Path) -> dict[str, np.ndarray]:
         numbers = {name: np.array([int(row[name]) for row in rows]) for name in COMPLEXITY_COLUMNS[1:]}
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(f"{path} cannot be read ({error}); accepted: a CSV file with columns {', '.join(COMPLEXITY_COLUMNS)}.") from None
-    return {"policy": np.array([row["policy"] for row in rows])} | numbers
+    words = {name: np.array([row[name] for row in rows]) for name in ("policy", "commit") if name in rows[0]}
+    return words | numbers
 
 
 def table2(output_dir: Path) -> Table:
     """Table 2: parameters of the context layer, counted on the policies, with fitted exponents beside the paper's O()."""
     path = output_dir / "complexity" / "table2.csv"
     counted = read_complexity(path) if path.exists() else None
+    commit = ", ".join(np.unique(counted["commit"]).tolist()) if counted is not None and "commit" in counted else ""
     pairs = [(n, d) for d in published.COMPLEXITY_D for n in published.COMPLEXITY_N]
     rows: list[dict[str, Any]] = []
     for entry in published.TABLE2:
@@ -93,26 +95,32 @@ def table2(output_dir: Path) -> Table:
     def count(n: int, d: int) -> Column:
         return Column(f"N={n}, d={d}", lambda row: f"{row[f'parameters_N{n}_d{d}']:,}" if row["status"] == "ok" else "missing")
 
-    def fitted(row: dict[str, Any]) -> str:
-        return f"N^{number(row['exponent_n'])} d^{number(row['exponent_d'])}" if row["status"] == "ok" else "—"
+    def exponent(variable: str) -> Column:
+        def show(row: dict[str, Any]) -> str:
+            fitted = number(row[f"exponent_{variable.lower()}"]) if row["status"] == "ok" else "missing"
+            return f"{fitted} ({row[f'paper_exponent_{variable.lower()}']})"
+
+        return Column(f"Exponent of {variable}", show)
 
     notes = [
         "Counted on the policies that the searches use (python -m optimizers.parts.policies.complexity), context layer alone: no "
         "embeddings, no output "
-        "layer. Exponents: least squares of log count on log N and log d over the six counts. Agrees: both exponents within 0.15 of the "
-        "paper's O()."
+        "layer. Exponents: least squares of log count on log N and log d over the six counts, the paper's in brackets. Agrees: both within "
+        "0.15 of the paper's O()."
     ]
     if counted is None:
         notes.append(f"Missing: {path} does not exist; to make it: python -m optimizers.parts.policies.complexity --output-dir {output_dir}.")
     return Table(
         name="table2",
         title="Table 2. Parameters of the context representation layer.",
-        caption="N: variables; d: width. N = 26 is NASBench-101.",
+        caption="N: variables; d: width. N = 26 is NASBench-101. Counted on the code, no search behind it: no benchmark, protocol or trials. "
+        + (f"Code: commit {commit}." if commit else ""),
         columns=[
             Column("Architecture", lambda row: row["name"], "l"),
             Column("Paper", lambda row: row["paper"], "l"),
             *(count(n, d) for n, d in pairs),
-            Column("Fitted", fitted, "l"),
+            exponent("N"),
+            exponent("d"),
             Column("Verdict", lambda row: row.get("verdict", "missing"), "l"),
         ],
         rows=rows,
@@ -164,12 +172,12 @@ def protocol_table(study: Study, methods: Sequence[str] = PROTOCOL_METHODS, budg
             tau = stats.kendalltau([means[label, "default"] for label in both], [means[label, name] for label in both]).statistic
             shift = np.mean([means[label, name] - means[label, "default"] for label in both])
             notes.append(f"{name}: Kendall's τ with the default order {number(tau)}, mean shift of the level {number(shift, '+.3f')} points.")
-    absent = {}
-    for label in methods:
-        without = [name for name in VARIANTS if found[label, name].info is None]
-        if without:
-            detail = "" if len(without) == len(VARIANTS) else f" ({'; '.join(without)})"
-            absent[style(label).name + detail] = found[label, without[0]]
+    absent: dict[str, Found] = {}
+    for name in VARIANTS:
+        without = [label for label in methods if found[label, name].info is None]
+        for reason in sorted({found[label, name].reason for label in without}):
+            names = [style(label).name for label in without if found[label, name].reason == reason]
+            absent[f"under '{name}' {'all methods' if len(names) == len(methods) else '; '.join(names)}"] = Found(None, study.trials, reason)
     notes += comparison.missing_notes(absent, f"python run.py -m +experiment=protocol trials={study.trials}")
     notes.append(
         "Disagreements between papers on this benchmark are of this size: which run a query reads, whether a test error is one run's or "

@@ -28,12 +28,13 @@ def write_run(
     seed: int = 0,
     spread: float = 0.003,
     surrogate: bool = True,
+    checksum: str = "cafe0123",
 ) -> Run:
     """Write a run whose single-run accuracies rise by `shift` with respect to a common level. Trial t's draws depend on (label, t) alone."""
     if options is None:
         options = {"edge_limit": "pruned"} if "nasbench101" in benchmark else {}
     identity = {
-        "benchmark": {"name": benchmark, **options},
+        "benchmark": {"name": benchmark, **options, "checksum": checksum},
         "benchmark_label": benchmark,
         "budget": budget,
         "optimizer": {"_target_": "optimizers.none.None_", **(settings or {})},
@@ -52,7 +53,7 @@ def write_run(
             "commit": "0123456789abcdef",
             "dirty": False,
             "source_hash": "feed",
-            "benchmark": {"name": benchmark, "checksum": "cafe0123", "surrogate": surrogate},
+            "benchmark": {"name": benchmark, "checksum": checksum, "surrogate": surrogate, "options": {"name": benchmark, **options}},
             "host": "host",
             "platform": "x86_64 Linux",
             "device": "cpu",

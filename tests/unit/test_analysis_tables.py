@@ -54,7 +54,7 @@ def test_a_row_is_whole_or_missing_by_name(outputs: Path) -> None:
     assert rows["Random Search"]["verdict"].startswith("holds")
     assert "surrogate" in table.full_caption and "20 trials" in table.full_caption and table.full_caption.startswith("DRAFT")
     more = Study(scan(outputs), trials=30).find("random", 150)
-    assert more.info is None and more.reason == "incomplete, 20 of 30 trials"
+    assert more.info is None and more.reason == "incomplete, 20 of 30 trials (without trials 20 to 29)"
 
 
 def test_other_settings_are_not_the_methods_own(outputs: Path) -> None:
@@ -90,7 +90,7 @@ def test_damaged_and_misplaced_files_are_named(outputs: Path) -> None:
     with pytest.raises(ConfigError, match=r"trials-000010-000019\.parquet is damaged"):
         load_results(outputs)
     problems: list[str] = []
-    assert Study(scan(outputs, problems.append), trials=20).find("random", 150).reason == "incomplete, 10 of 20 trials"
+    assert Study(scan(outputs, problems.append), trials=20).find("random", 150).reason == "incomplete, 10 of 20 trials (without trials 10 to 19)"
     assert len(problems) == 1
     block.write_bytes(whole)
     manifest = json.loads(block.with_suffix(".json").read_text())
@@ -98,7 +98,25 @@ def test_damaged_and_misplaced_files_are_named(outputs: Path) -> None:
     with pytest.raises(ConfigError, match="was made on benchmark=planted"):
         load_results(outputs)
     block.unlink()
-    assert Study(scan(outputs), trials=20).find("random", 150).info is None
+    with pytest.raises(ConfigError, match=r"trials-000010-000019\.parquet is missing \(its manifest is there"):
+        load_results(outputs)
+
+
+def test_runs_from_other_data_are_left_out_by_name(outputs: Path) -> None:
+    settings = dict(defaults("optimizer", "tpe"))
+    write_run(outputs, "tpe", settings=settings, checksum="beef4567")
+    study = Study(scan(outputs), trials=20)
+    assert study.find("tpe", 150).reason == "no result"
+    assert len(study.left_out) == 1 and "(checksum beef4567) than most runs on nasbench101_surrogate (cafe0123)" in study.left_out[0]
+    write_run(outputs, "tpe", settings=settings)
+    assert Study(scan(outputs), trials=20).find("tpe", 150).info is not None
+
+
+def test_a_config_that_builds_on_another_asks_for_both(outputs: Path) -> None:
+    own, base = defaults("optimizer", "remaade_tuned"), defaults("optimizer", "remaade")
+    assert set(own) == set(base) and own["width"] == base["width"] and own["learning_rate"] != base["learning_rate"]
+    write_run(outputs, "remaade_tuned", settings=dict(own) | {"width": 72})
+    assert Study(scan(outputs), trials=20).find("remaade_tuned", 150).info is None
 
 
 def test_table2_counts(tmp_path: Path) -> None:
