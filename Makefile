@@ -18,7 +18,7 @@ setup: $(READY)  ## make .venv with everything that running and testing need
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than Python 3.11; set PYTHON=python3.11 or newer."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,submitit,surrogate]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,submitit,surrogate,graph,hpo]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hpbandster > $(VENV)/hpbandster.log 2>&1 \
 		|| echo "note: hpbandster was not installed (its requirement netifaces needs a C compiler and Python's headers); only optimizer=bohb_hpbandster needs it. See $(VENV)/hpbandster.log"
 	@touch $(READY)
@@ -29,7 +29,7 @@ run: setup  ## the main job: ReMAADE and random search, 500 trials (ARGS="..." f
 test: setup  ## lint, types and all tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist load
 
 lint: setup  ## ruff and mypy alone
 	$(BIN)/ruff check .
@@ -47,7 +47,7 @@ figures: setup  ## every figure, running what is missing
 report: setup  ## outputs/report/index.html, running what is missing
 	$(BIN)/python -m analysis report --output-dir $(OUTPUT) --trials $(TRIALS)
 
-surrogate: setup  ## fit the NASBench-101 surrogate anew (needs the real cells, about an hour)
+surrogate: setup  ## fit the NASBench-101 surrogate anew (needs the real cells, about 20 minutes)
 	$(BIN)/python -m nas_bench_suite.benchmarks.nasbench101.fit
 
 clean:  ## remove what was made, results and environment included

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from nas_bench_suite import ConfigError, load_benchmark
-from nas_bench_suite.benchmarks.nasbench201 import DATASETS, EDGES, OPERATIONS, NASBench201Space
+from nas_bench_suite.benchmarks.nasbench201 import EDGES, OPERATIONS, NASBench201Space
+from tests.made_up import nasbench201
 
 SPACE = NASBench201Space()
 STRINGS = SPACE.architecture(np.arange(SPACE.num_cells))
@@ -31,18 +32,7 @@ def source(csv: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def made_up() -> pd.DataFrame:
-    """A table of the right form with made-up values, the published best test accuracies in its first row."""
-    rng = np.random.default_rng(0)
-    table = pd.DataFrame({"ops": ["".join(map(str, row)) for row in STRINGS]})
-    for dataset, best in zip(DATASETS, (94.3733, 73.5133, 47.3111)):
-        for run in range(3):
-            table[f"{dataset}_validation_run{run}"] = rng.uniform(5, 40, len(table)).round(3)
-        for name in ("test", "validation_epoch12", "test_epoch12"):
-            table[f"{dataset}_{name}"] = rng.uniform(5, 40, len(table)).round(3)
-        table[f"{dataset}_training_seconds"] = rng.uniform(500, 4000, len(table)).round(1)
-        table.loc[0, f"{dataset}_test"] = best
-        table.loc[1::2, f"{dataset}_validation_run2"] = np.nan
-    return table
+    return nasbench201()
 
 
 def evaluate(string: np.ndarray, weights: np.ndarray) -> float:

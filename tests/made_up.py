@@ -1,0 +1,35 @@
+"""Tables of the right form with made-up values."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from nas_bench_suite.benchmarks.nasbench201 import DATASETS, NASBench201Space
+
+
+def tabular() -> pd.DataFrame:
+    """36 cells of three variables, two validation runs, a lower fidelity, seconds."""
+    table = pd.DataFrame(list(product((1, 2, 10), (16, 32, 64, 128), ("relu", "tanh", "elu"))), columns=["depth", "width", "activation"])
+    rng = np.random.default_rng(0)
+    for name in ("validation_0", "validation_1", "test"):
+        table[name] = rng.uniform(0.5, 0.9, len(table)).round(4)
+    table["seconds"] = rng.uniform(10, 90, len(table)).round(1)
+    return table
+
+
+def nasbench201() -> pd.DataFrame:
+    """NAS-Bench-201's cells; the published best test accuracies stand in the first row."""
+    space, rng = NASBench201Space(), np.random.default_rng(0)
+    table = pd.DataFrame({"ops": ["".join(map(str, row)) for row in space.architecture(np.arange(space.num_cells))]})
+    for dataset, best in zip(DATASETS, (94.3733, 73.5133, 47.3111)):
+        for run in range(3):
+            table[f"{dataset}_validation_run{run}"] = rng.uniform(5, 40, len(table)).round(3)
+        for name in ("test", "validation_epoch12", "test_epoch12"):
+            table[f"{dataset}_{name}"] = rng.uniform(5, 40, len(table)).round(3)
+        table[f"{dataset}_training_seconds"] = rng.uniform(500, 4000, len(table)).round(1)
+        table.loc[0, f"{dataset}_test"] = best
+        table.loc[1::2, f"{dataset}_validation_run2"] = np.nan
+    return table
