@@ -23,6 +23,7 @@ OWN = ", own step size"
 OWN_REFERENCE = "ReMAADE w/o PPO" + OWN
 OTHER = "Other policies at the same step size (ours)"
 
+WORDS_OF_KIND = {"better": "better than", "no better": "no better than", "compare": "against"}
 TITLES = {
     3: "Table 3. Test error (%) of the incumbent after {budget} queries.",
     4: "Table 4. Ablation: test error (%) after {budget} queries.",
@@ -198,17 +199,25 @@ def _against(name: str, reference: str, judged: Sequence[Verdict]) -> dict[str, 
 
 def sentence(verdict: Verdict) -> str:
     """A verdict in words, with its numbers."""
-    claim, c = verdict.claim, verdict.comparison
-    what = {"better": f"{claim.row} better than {claim.other}", "no better": f"{claim.row} no better than {claim.other}"}
-    text = what.get(claim.kind, f"{claim.row} against {claim.other}") + f": {verdict.word.upper() if claim.kind != 'compare' else verdict.word}"
-    if c is not None:
-        text += (
-            f", difference {number(c.difference, '+.3f')} [{number(c.interval.low, '+.3f')}, {number(c.interval.high, '+.3f')}], "
-            f"p {p_text(verdict.p, '= ')}, effect {number(c.effect, '+.2f')}, P(better) {c.probability:.2f}, {c.n} shared trials"
-        )
-    if verdict.detail:
-        text += f" ({verdict.detail})"
-    return text + "."
+    word = verdict.word if verdict.claim.kind == "compare" else verdict.word.upper()
+    return f"{statement(verdict.claim)}: {word}, {evidence(verdict)}."
+
+
+def statement(claim: Claim) -> str:
+    """What a claim says of its two rows."""
+    return f"{claim.row} {WORDS_OF_KIND[claim.kind]} {claim.other}"
+
+
+def evidence(verdict: Verdict) -> str:
+    """The numbers behind a verdict, or what is missing."""
+    c = verdict.comparison
+    if c is None:
+        return verdict.detail
+    text = (
+        f"difference {number(c.difference, '+.3f')} [{number(c.interval.low, '+.3f')}, {number(c.interval.high, '+.3f')}], "
+        f"p {p_text(verdict.p, '= ')}, effect {number(c.effect, '+.2f')}, P(better) {c.probability:.2f}, {c.n} shared trials"
+    )
+    return text + (f" ({verdict.detail})" if verdict.detail else "")
 
 
 def p_text(p: float, equals: str = "") -> str:

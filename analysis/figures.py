@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis import published, statistics
-from analysis.material import ABLATION, BY_BUDGET, Material, Method, aligned
+from analysis.material import ABLATION, BY_BUDGET, Material, Method, aligned, query_words
 from analysis.provenance import commits
 from analysis.style import order, style
 from nas_bench_suite.results import write_whole
@@ -110,7 +110,7 @@ def curves(material: Material, methods: list[Method], kind: str) -> Figure | Non
         for method in methods:
             _line(axis, method.label, material.bands(method.found)[kind])
         axis.set_xscale(scale)
-        axis.set_xlabel(f"{_queries(methods)} ({scale} scale)")
+        axis.set_xlabel(f"{query_words(methods)} ({scale} scale)")
     axes[0].set_ylabel(f"{kind} error of the incumbent, %")
     # The first few queries are far above everything that follows: the axis starts at the worst mean once a twentieth of the budget is spent.
     found = [material.bands(method.found)[kind] for method in methods]
@@ -219,7 +219,7 @@ def unique_cells(material: Material, methods: list[Method]) -> Figure | None:
     for axis, (kind, label) in zip(axes, labels.items()):
         for method in methods:
             _line(axis, method.label, material.bands(method.found)[kind])
-        axis.set_xlabel(_queries(methods))
+        axis.set_xlabel(query_words(methods))
         axis.set_ylabel(label)
         axis.set_xlim(left=0)
         axis.set_ylim(bottom=0)
@@ -350,12 +350,6 @@ def _thousands(axis: Axis) -> None:
     from matplotlib.ticker import StrMethodFormatter
 
     axis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
-
-
-def _queries(methods: list[Method]) -> str:
-    """Label of the query axis; its unit is named where a method is charged by epochs."""
-    charged = {method.found.info.config["protocol"].get("cost") for method in methods if method.found.info is not None}
-    return "queries, in full trainings" if "epochs" in charged else "queries"
 
 
 def _marks(points: int) -> Any:

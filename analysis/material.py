@@ -74,6 +74,12 @@ class Material:
         return self._bands[key]
 
 
+def query_words(methods: list[Method]) -> str:
+    """Label of a query axis; its unit is named where a method is charged by epochs."""
+    charged = {method.found.info.config["protocol"].get("cost") for method in methods if method.found.info is not None}
+    return "queries, in full trainings" if "epochs" in charged else "queries"
+
+
 def aligned(methods: list[Method]) -> dict[str, np.ndarray]:
     """Final errors over the trials that all methods have, by label."""
     shared = methods[0].errors.index

@@ -69,6 +69,15 @@ def code_words(used: Sequence[RunInfo]) -> str:
     return words + (" (+: with uncommitted changes)." if any(name.endswith("+") for name in names) else ".")
 
 
+def _beside(info: RunInfo) -> str:
+    """Settings of a run that differ from its label's and its benchmark's configs."""
+    parts = []
+    for section, name in (("optimizer", info.label), ("benchmark", info.benchmark)):
+        own = defaults(section, name)
+        parts += [f"{key}={value}" for key, value in info.config[section].items() if key in own and value != own[key]]
+    return " ".join(parts)
+
+
 def facts(used: Sequence[RunInfo]) -> list[dict[str, Any]]:
     """One row a run for the provenance section of the report."""
     out = []
@@ -79,6 +88,7 @@ def facts(used: Sequence[RunInfo]) -> list[dict[str, Any]]:
                 "optimizer": info.label,
                 "budget": info.budget,
                 "protocol": info.protocol,
+                "beside": _beside(info),
                 "key": info.key,
                 "trials": len(info.trial_ids),
                 "commits": ", ".join(commits([info])),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from analysis import comparison, provenance, published, tables, verdicts
-from analysis.material import ABLATION, BY_BUDGET, Material, Method
+from analysis.material import ABLATION, BY_BUDGET, Material, Method, query_words
 from analysis.report.cells import best_cells
 from analysis.report.checklist import checklist
 from analysis.runs import RunInfo
@@ -52,7 +52,7 @@ def write_report(study: Study, output_dir: Path) -> list[str]:
         cells=best_cells(material),
         checklist=checklist(study, used, built),
         facts=provenance.facts(used),
-        missing=[f"{table.name}: {note}" for table in built for note in table.notes if note.startswith("Missing")],
+        missing=[f"{_title(table)}: {note}" for table in built for note in table.notes if note.startswith("Missing")],
         data=_script_safe(json.dumps({name: chart for name, chart in charts.items() if chart["methods"]}, separators=(",", ":"))),
     )  # fmt: skip
     write_whole(output_dir / "report" / "index.html", page.encode())
@@ -97,7 +97,7 @@ def _chart(material: Material, methods: list[Method]) -> dict[str, Any]:
             if kind in ("test", "validation", "time_test")
         }
         out.append({"label": method.label, "name": s.name, "color": s.color, "dash": DASHES[s.dash], "series": series})
-    return {"methods": out}
+    return {"methods": out, "queries": query_words(methods)}
 
 
 def _rounded(values: np.ndarray, digits: int) -> list[float | None]:
@@ -106,18 +106,19 @@ def _rounded(values: np.ndarray, digits: int) -> list[float | None]:
 
 def _overview(built: list[Table]) -> list[dict[str, Any]]:
     """One line a claim of the paper: the claim, the verdict and its numbers."""
-    lines = []
+    lines: list[dict[str, Any]] = []
     for table in built:
         for verdict in table.verdicts:
-            kind = "no better than" if verdict.claim.kind == "no better" else "better than"
+            text = verdict.claim.text
             lines.append(
                 {
                     "table": table.name.removeprefix("table"),
-                    "claim": f"{verdict.claim.row} {kind} {verdict.claim.other}",
-                    "text": verdict.claim.text,
+                    "claim": comparison.statement(verdict.claim),
+                    "text": text,
+                    "heading": not lines or lines[-1]["text"] != text,
                     "word": verdict.word,
                     "css": WORDS.get(verdict.word, "none"),
-                    "numbers": comparison.sentence(verdict).partition(": ")[2].partition(", ")[2],
+                    "numbers": comparison.evidence(verdict),
                 }
             )
     return lines
@@ -136,7 +137,20 @@ def _html_table(table: Table) -> dict[str, Any]:
             parts = [{"text": part, "css": _chip(part)} for part in text.split("; ")]
             cells.append({"parts": parts, "align": column.align, "title": row.get("doubt") if "†" in text else None})
         rows.append({"panel": None, "cells": cells, "missing": row.get("status") == "missing"})
-    return {"name": table.name, "caption": table.full_caption, "columns": table.columns, "rows": rows, "notes": table.notes}
+    # Doubts about published values and missing rows stand under the table, the rules fold away.
+    first = [note for note in table.notes if note.startswith(("†", "Missing", "To make what is missing"))]
+    return {
+        "name": table.name,
+        "caption": table.full_caption,
+        "columns": table.columns,
+        "rows": rows,
+        "shown": first,
+        "folded": [note for note in table.notes if note not in first],
+    }
+
+
+def _title(table: Table) -> str:
+    return table.title.partition(".")[0]
 
 
 def _chip(text: str) -> str:

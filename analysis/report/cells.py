@@ -68,9 +68,9 @@ def best_cells(material: Material) -> list[dict[str, Any]]:
 def _space(material: Material) -> SearchSpace | None:
     from nas_bench_suite import load_benchmark
 
-    infos = (info for info in material.study.runs if info.benchmark == material.study.benchmark)
-    options = next(((manifest.get("benchmark") or {}).get("options") for info in infos for manifest in info.manifests), None)
-    if not options:
+    stated = [(manifest.get("benchmark") or {}).get("options") for info in material.study.comparable for manifest in info.manifests]
+    options = next(filter(None, stated), None)
+    if options is None:
         return None
     try:
         return load_benchmark(**{str(key): value for key, value in options.items()}).space

@@ -13,6 +13,7 @@ import numpy as np
 from analysis.provenance import commits
 from analysis.runs import RunInfo
 from analysis.selection import CONF, FULL_TRIALS, PROTOCOL, Study
+from analysis.style import style
 from analysis.table import Table
 
 YES, PARTLY, NO = "yes", "partly", "no"
@@ -94,7 +95,7 @@ def _same_benchmark(used: Sequence[RunInfo]) -> Item:
 
 
 def _confounders(used: Sequence[RunInfo], default: Sequence[RunInfo]) -> Item:
-    costs = {info.label for info in default if info.config["protocol"].get("cost") != PROTOCOL["cost"]}
+    costs = {style(info.label).name for info in default if info.config["protocol"].get("cost") != PROTOCOL["cost"]}
     sources = {str(manifest.get("source_hash")).partition("-")[2] for info in used for manifest in info.manifests}
     versions = commits(used)
     parts = ["methods share seeds, trials, space, sampler and the loop that owns budget, incumbents and test scores"]
@@ -142,12 +143,12 @@ def _over_time(used: Sequence[RunInfo]) -> Item:
 
 def _random_search(tables: dict[str, Table]) -> Item:
     where = [
-        name
-        for name in ("table3", "table4", "table5")
-        if name in tables and any(r["label"] == "random" and r["status"] == "ok" for r in tables[name].data)
+        number
+        for number in (3, 4, 5)
+        if f"table{number}" in tables and any(r["label"] == "random" and r["status"] == "ok" for r in tables[f"table{number}"].data)
     ]
     answer = YES if len(where) == 3 else PARTLY if where else NO
-    evidence = f"random search has results in {', '.join(where)}." if where else "random search has no result."
+    evidence = f"random search has results in tables {', '.join(map(str, where))}." if where else "random search has no result."
     return Item("Did you compare to random search?", answer, evidence)
 
 
