@@ -16,7 +16,7 @@ from numba import njit
 
 from nas_bench_suite.config import check_bool, check_float, check_int
 from nas_bench_suite.optimizer import OK, Optimizer, Outcome, Proposal, Task
-from optimizers.parts.build_game import game_of, play_out, write_string
+from optimizers.parts.build_game import cell_play_outs, game_of, play_out, write_string
 from optimizers.parts.ensemble import Ensemble, Sparse
 from optimizers.parts.tree import Trees
 from optimizers.parts.uniform import INVALID_IN_A_ROW
@@ -41,7 +41,7 @@ class AlphaX(Optimizer):
         layers, width, epochs, batch_size, max_steps, learning_rate: the network and its training (squared error, Adam): see `Ensemble`.
     """
 
-    trials_per_block: ClassVar[int] = 100
+    trials_per_block: ClassVar[int] = 20  # at 3,200 queries a trial's tree takes up to 30 MB
 
     def __init__(
         self,
@@ -81,6 +81,7 @@ class AlphaX(Optimizer):
         self._accuracy = np.zeros((trials, 64))
         self._encodings = Sparse.empty((trials, 64), 1)
         self._known = np.zeros(trials, dtype=np.int64)
+        self._table = np.full((trials, 4 * self._ids.shape[1]), -1, dtype=np.int32)  # where each id is: open addressing
         self._trainings = np.zeros(trials, dtype=np.int64)
         self._networks: np.ndarray | None = None  # float32[T, 1, P], from the first training on
 
@@ -139,7 +140,7 @@ class AlphaX(Optimizer):
     def _known_accuracy(self, trials: np.ndarray, strings: np.ndarray) -> np.ndarray:
         """float64[R]: the accuracy of each trial's string where its cell was evaluated, else NaN."""
         out = np.full((len(trials), 1), np.nan)
-        _correct(trials, self._task.space.cell_id(strings)[:, None], self._ids, self._accuracy, self._known, out)
+        _correct(trials, self._task.space.cell_id(strings)[:, None], self._ids, self._accuracy, self._table, out)
         return out[:, 0]
 
     def _strings(self, trials: np.ndarray) -> np.ndarray:
@@ -175,7 +176,7 @@ class AlphaX(Optimizer):
                 self._networks[trials[full]], Sparse.of(task.space.encode(ends[full, 1:])), asked, self._features
             )[:, 0].astype(np.float64)
             ids = task.space.cell_id(ends[full, 1:])
-            _correct(trials[full], ids, self._ids, self._accuracy, self._known, guesses)
+            _correct(trials[full], ids, self._ids, self._accuracy, self._table, guesses)
             self._predicted[trials[full]] = guesses.mean(axis=1)
         return have > 0
 
@@ -186,9 +187,11 @@ class AlphaX(Optimizer):
             self._accuracy = np.concatenate([self._accuracy, np.zeros_like(self._accuracy)], axis=1)
             columns = (self._encodings.index, self._encodings.value, self._encodings.count)
             self._encodings = Sparse(*(np.concatenate([column, np.zeros_like(column)], axis=1) for column in columns))
+            self._table = np.full((len(self._ids), 4 * self._ids.shape[1]), -1, dtype=np.int32)
+            _index(self._ids, self._known, self._table)
         new = Sparse.of(self._task.space.encode(strings))
         self._encodings = self._encodings.widened(new.index.shape[-1])
-        place = _keep(trials, self._task.space.cell_id(strings), accuracy, self._ids, self._accuracy, self._known)
+        place = _keep(trials, self._task.space.cell_id(strings), accuracy, self._ids, self._accuracy, self._known, self._table)
         width = new.index.shape[-1]
         self._encodings.index[trials, place, :width] = new.index
         self._encodings.value[trials, place, :width] = new.value
@@ -217,8 +220,11 @@ def _write(game, states, out):  # pragma: no cover - compiled
 def _play(game, generators, trials, starts, out):  # pragma: no cover - compiled
     """Fill out[r, :, N] with the ends of random play-outs from starts[r]."""
     state = starts[0].copy()
-    actions = np.empty(game.operations + len(game.tails) + 1 if game.cell else game.sizes.max(), np.int64)
+    actions = np.empty(game.sizes.max(), np.int64)
     for r in range(len(trials)):
+        if game.cell:
+            cell_play_outs(game, generators[trials[r]], starts[r], out[r])
+            continue
         for c in range(out.shape[1]):
             play_out(game, generators[trials[r]], starts[r], state, actions)
             write_string(game, state, out[r, c])
@@ -242,30 +248,46 @@ def _gather(rows, trials, drawn, valid, needed, ends, have, fruitless, rejected)
 
 
 @njit(cache=True)
-def _correct(trials, cells, ids, accuracy, known, guesses):  # pragma: no cover - compiled
+def _place(table, ids, cell):  # pragma: no cover - compiled
+    """Where in a trial's table the cell is, or would be."""
+    mask = len(table) - 1
+    at = np.int64((np.uint64(cell) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
+    while table[at] >= 0 and ids[table[at]] != cell:
+        at = (at + 1) & mask
+    return at
+
+
+@njit(cache=True)
+def _index(ids, known, table):  # pragma: no cover - compiled
+    """Fill an empty table with all ids that are known."""
+    for t in range(len(known)):
+        for p in range(known[t]):
+            table[t, _place(table[t], ids[t], ids[t, p])] = p
+
+
+@njit(cache=True)
+def _correct(trials, cells, ids, accuracy, table, guesses):  # pragma: no cover - compiled
     """Replace guesses [R, C] for cells that a trial has evaluated by their accuracies."""
     for r in range(len(trials)):
         t = trials[r]
         for c in range(cells.shape[1]):
-            for p in range(known[t]):
-                if ids[t, p] == cells[r, c]:
-                    guesses[r, c] = accuracy[t, p]
+            place = table[t, _place(table[t], ids[t], cells[r, c])]
+            if place >= 0:
+                guesses[r, c] = accuracy[t, place]
 
 
 @njit(cache=True)
-def _keep(trials, cells, values, ids, accuracy, known):  # pragma: no cover - compiled
+def _keep(trials, cells, values, ids, accuracy, known, table):  # pragma: no cover - compiled
     """Write each cell's accuracy to its trial's place for it, a new one if need be; return the places."""
     out = np.empty(len(trials), np.int64)
     for r in range(len(trials)):
         t = trials[r]
-        place = known[t]
-        for p in range(known[t]):
-            if ids[t, p] == cells[r]:
-                place = p
-                break
-        if place == known[t]:
-            ids[t, place] = cells[r]
+        at = _place(table[t], ids[t], cells[r])
+        if table[t, at] < 0:
+            table[t, at] = known[t]
+            ids[t, known[t]] = cells[r]
             known[t] += 1
+        place = table[t, at]
         accuracy[t, place] = values[r]
         out[r] = place
     return out

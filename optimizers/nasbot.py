@@ -57,6 +57,8 @@ class NASBOT(GaussianSearch):
         refit_every: queries between draws, or
         refit_growth: this share of the observations so far, if that is more.
         max_points: observations that the model is fitted to at most.
+        growth: a search for the maximum gives the best of its new cells, so many that they are this share of the observations so far, but at
+            least one.
 
     Raises:
         ConfigError: for a value out of range.
@@ -76,6 +78,7 @@ class NASBOT(GaussianSearch):
         refit_every: int = 7,
         refit_growth: float = 0.05,
         max_points: int = 300,
+        growth: float = 0.0,
     ) -> None:
         super().__init__(initial=initial, max_points=max_points)
         self.weights = np.array(_numbers("optimizer.weights", weights, LANES, positive=True), dtype=np.float32)
@@ -87,6 +90,7 @@ class NASBOT(GaussianSearch):
         self.draws = check_int("optimizer.draws", draws, REUSED)
         self.refit_every = check_int("optimizer.refit_every", refit_every, 1)
         self.refit_growth = check_float("optimizer.refit_growth", refit_growth, 0)
+        self.growth = check_float("optimizer.growth", growth, 0)
 
     def _descriptions(self, task: Task) -> Descriptions:
         return Descriptions(task.space, transport=True, weights=self.weights)
@@ -101,6 +105,7 @@ class NASBOT(GaussianSearch):
         self._bounds = np.log(np.array([NOISE, ALPHA, ALPHA, *[BETA] * k, *[GAMMA] * k]))
         self._theta = np.zeros((trials, REUSED, len(self._bounds)))
         self._queries = np.zeros(trials, dtype=np.int64)  # model-based queries so far
+        self._turns = np.zeros(trials, dtype=np.int64)  # and searches for the maximum
         self._fitted_at = np.full(trials, -1, dtype=np.int64)
         self._factor = np.zeros((trials, active, active))
         self._whitened = np.zeros((trials, active))
@@ -112,7 +117,10 @@ class NASBOT(GaussianSearch):
     def _update(self, trial: np.ndarray, first: np.ndarray) -> None:
         described = self._described
         _extend(trial, first, self._size, self._rows, described.kind, described.inner, described.weights, self._distances)
-        self._cached_ids[trial[first == 0]] = -1
+
+    def _keep(self, t: int, kept: np.ndarray) -> bool:
+        _compact(kept, self._distances[t], self._cached_ids[t], self._cached_count[t], self._cached[t])
+        return True
 
     def _choose(self, ready: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         self._fit(ready)
@@ -135,7 +143,7 @@ class NASBOT(GaussianSearch):
             _enter(
                 trial, fresh[trial, slot], fresh_ids[trial, slot], rows, self._described.masses(rows).astype(np.float64), strings, ids, values,
                 size, self._described.kind, self._described.inner, self._described.weights, self._described.lanes, self._size, self._rows,
-                self._masses, self._theta, self._queries, self._factor, self._whitened, self._incumbent, self._cached_ids, self._cached_count,
+                self._masses, self._theta, self._turns, self._factor, self._whitened, self._incumbent, self._cached_ids, self._cached_count,
                 self._cached,
             )  # fmt: skip
             left = np.minimum(np.where(ready, evaluations - (size - np.minimum(there, self.pool)), 0), mutants)
@@ -149,10 +157,12 @@ class NASBOT(GaussianSearch):
                 self._generators, np.take_along_axis(strings, parents[:, :, None], axis=1), wanted, self._task.reject_invalid
             )
             rejected += refused
-        chosen = np.zeros(trials, dtype=np.int64)
-        _pick(ready, values, ids, size, self._ids, self._count, self._task.reject_invalid, chosen)
-        self._queries += ready
-        return strings[np.arange(trials), np.maximum(chosen, 0)], ready & (chosen >= 0), rejected
+        many = np.where(ready, np.maximum(1, (self.growth * self._count).astype(np.int64)), 0)
+        chosen = np.full((trials, int(many.max())), -1, dtype=np.int64)
+        _pick(many, values, ids, size, self._ids, self._count, self._task.reject_invalid, chosen)
+        self._queries += many
+        self._turns += ready
+        return np.take_along_axis(strings, np.maximum(chosen, 0)[:, :, None], axis=1), chosen >= 0, rejected
 
     def _fit(self, ready: np.ndarray) -> None:
         """Draw hyperparameters where they are due, and factorise every ready trial's kernel matrix."""
@@ -164,7 +174,7 @@ class NASBOT(GaussianSearch):
         )  # fmt: skip
         self._fitted_at[due] = self._queries[due]
         _prepare(
-            np.flatnonzero(ready), self._distances, self._masses, self._y, self._size, self._theta, self._queries, self._accuracy,
+            np.flatnonzero(ready), self._distances, self._masses, self._y, self._size, self._theta, self._turns, self._accuracy,
             self._count, self._factor, self._whitened, self._incumbent,
         )  # fmt: skip
 
@@ -183,6 +193,22 @@ def _extend(trial, first, size, rows, kind, inner, weights, distances):  # pragm
         t = trial[i]
         for a in range(first[i], size[t]):
             row_distances(kind, inner, weights, rows[t, a], rows[t], a, distances[t, a])
+
+
+@njit(cache=True)
+def _compact(kept, distances, cached_ids, cached_count, cached):  # pragma: no cover - compiled
+    """Move one trial's distances to active points `kept`, ascending, to the front."""
+    for a in range(len(kept)):
+        for b in range(a):
+            distances[a, b] = distances[kept[a], kept[b]]
+    for slot in range(len(cached_ids)):
+        if cached_ids[slot] < 0:
+            continue
+        held = 0
+        while held < len(kept) and kept[held] < cached_count[slot]:
+            cached[slot, held] = cached[slot, kept[held]]
+            held += 1
+        cached_count[slot] = held
 
 
 @njit(cache=True)
@@ -231,13 +257,13 @@ def _refit(trials, generators, distances, masses, y, size, bounds, draws, fitted
 
 @njit(cache=True)
 def _prepare(
-    trials, distances, masses, y, size, theta, queries, accuracy, count, factor, whitened, incumbent
+    trials, distances, masses, y, size, theta, turns, accuracy, count, factor, whitened, incumbent
 ):  # fmt: skip  # pragma: no cover - compiled
     """Factorise each trial's kernel matrix with the hyperparameters whose turn it is; whiten the targets; standardise the incumbent."""
     for t in trials:
         n = size[t]
         centre, deviation = standardise(y[t], n, True, whitened[t])
-        own = theta[t, queries[t] % REUSED]
+        own = theta[t, turns[t] % REUSED]
         while not factorise(distances[t], masses[t], n, own, factor[t]):
             own[0] *= 10
         forward(factor[t], n, whitened[t])
@@ -247,7 +273,7 @@ def _prepare(
 @njit(cache=True)
 def _enter(
     trial, new_strings, new_ids, new_rows, new_masses, strings, ids, values, size, kind, inner, weights, lanes, active, rows, masses, theta,
-    queries, factor, whitened, incumbent, cached_ids, cached_count, cached,
+    turns, factor, whitened, incumbent, cached_ids, cached_count, cached,
 ):  # fmt: skip  # pragma: no cover - compiled
     """Let candidates into their trial's pool with their expected improvement."""
     most = rows.shape[1]
@@ -269,7 +295,7 @@ def _enter(
                 values[t, place] = values[t, known]
                 continue
         n = active[t]
-        own = theta[t, queries[t] % REUSED]
+        own = theta[t, turns[t] % REUSED]
         row, held = scratch, 0
         if new_ids[i] >= 0:
             # The search comes back to the same cells query after query: only their distances to newer points are missing.
@@ -306,22 +332,23 @@ def _select(generators, wanted, values, size, parents):  # pragma: no cover - co
 
 
 @njit(cache=True)
-def _pick(ready, values, ids, size, seen, count, reject_invalid, chosen):  # pragma: no cover - compiled
-    """chosen[t] = the place in the pool with the largest value whose cell was not evaluated yet; -1 if there is none."""
-    for t in range(len(ready)):
-        chosen[t] = -1
-        if not ready[t]:
+def _pick(many, values, ids, size, seen, count, reject_invalid, chosen):  # pragma: no cover - compiled
+    """chosen[t] = the places in the pool of the many[t] largest values whose cells are new and differ, largest first; then -1."""
+    for t in range(len(many)):
+        picked = 0
+        if many[t] == 0:
             continue
-        best = -np.inf
-        for p in range(size[t]):
-            if values[t, p] <= best or (ids[t, p] < 0 and reject_invalid):
-                continue
-            new = True
+        for p in np.argsort(-values[t, : size[t]], kind="mergesort"):
+            if picked == many[t]:
+                break
+            new = ids[t, p] >= 0 or not reject_invalid
             if ids[t, p] >= 0:
                 for c in range(count[t]):
                     if seen[t, c] == ids[t, p]:
                         new = False
                         break
+                for before in range(picked):
+                    new &= ids[t, chosen[t, before]] != ids[t, p]
             if new:
-                best = values[t, p]
-                chosen[t] = p
+                chosen[t, picked] = p
+                picked += 1

@@ -92,7 +92,7 @@ class NASBOTAsRun(GaussianSearch):
             trial, sample[trial, place], rows, self._described.kind, self._size, self._rows, self._y, self._factor, self.length, self.amplitude,
             self.exploration, chosen,
         )  # fmt: skip
-        return strings[np.arange(trials), np.maximum(chosen, 0)], ready & (chosen >= 0), rejected
+        return strings[np.arange(trials), np.maximum(chosen, 0)][:, None], (ready & (chosen >= 0))[:, None], rejected
 
 
 @njit(cache=True)

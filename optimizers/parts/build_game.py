@@ -107,6 +107,11 @@ def initial_state(game: Game) -> np.ndarray:
     return state
 
 
+def num_actions(game: Game) -> int:
+    """One more than the largest action that `list_actions` can list."""
+    return game.operations + len(game.tails) + 1 if game.cell else int(game.sizes.max())
+
+
 @njit(cache=True)
 def list_actions(game, state, out):  # pragma: no cover - compiled
     """Write the actions that the game lists for a state to `out` and return their number. Some may lead nowhere: see `act`."""
@@ -189,3 +194,51 @@ def play_out(game, generator, start, state, actions):  # pragma: no cover - comp
         count = list_actions(game, state, actions)
         if not act(game, state, actions[int(generator.random() * count)]):
             state[:] = start
+
+
+@njit(cache=True)
+def cell_play_outs(game, generator, start, out):  # pragma: no cover - compiled
+    """Fill out[:, N] with what `play_out` and `write_string` give, with the same random numbers; cell game only. Edges are bits of one word,
+    which is some four times as fast."""
+    one = np.int64(1)
+    edges, last = len(game.tails), game.vertices - 1
+    ops = np.empty(game.vertices - 2, np.int64)
+    inside = np.zeros(game.vertices + 1, np.int64)  # the edges within so many vertices
+    for e in range(edges):
+        for v in range(game.heads[e] + 1, game.vertices + 1):
+            inside[v] |= one << e
+    first = np.int64(0)
+    for e in range(edges):
+        first |= np.int64(start[HEAD + e]) << e
+    for c in range(len(out)):
+        vertices, count, mask, stopped = np.int64(start[0]), np.int64(start[2]), first, start[1] != 0
+        while not stopped:
+            free = vertices * (vertices - 1) // 2 - count
+            action = int(generator.random() * (game.operations + free + 1))
+            if action < game.operations:
+                if vertices < game.max_vertices:
+                    ops[vertices - 2] = action
+                    vertices += 1
+                    count, mask = np.int64(0), np.int64(0)
+                    continue
+            elif action < game.operations + free:
+                if count < game.max_edges:
+                    bits = inside[vertices] & ~mask
+                    for _ in range(action - game.operations):
+                        bits &= bits - one
+                    mask |= bits & -bits
+                    count += 1
+                    continue
+            else:
+                break
+            vertices, count, mask = np.int64(start[0]), np.int64(start[2]), first
+        row = out[c]
+        row[:] = 0
+        for e in range(edges):
+            if (mask >> e) & one:
+                i, j = game.tails[e], game.heads[e]
+                if j == vertices - 1:
+                    j = last
+                row[game.edge_places[i * last - i * (i - 1) // 2 + j - i - 1]] = 1
+        for v in range(vertices - 2):
+            row[game.op_places[v]] = ops[v] if v >= start[0] - 2 else start[HEAD + edges + v]

@@ -23,7 +23,7 @@ SPARE = 50  # uniform strings looked through for a new cell where the acquisitio
 
 
 class GaussianSearch(Optimizer):
-    """Uniform strings first, no cell twice; then one string at a time, chosen by `_choose`.
+    """Uniform strings first, no cell twice; then a few strings at a time, chosen by `_choose`.
 
     Args:
         initial: strings evaluated before the first model.
@@ -42,11 +42,16 @@ class GaussianSearch(Optimizer):
 
     @abstractmethod
     def _choose(self, ready: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Strings int64[T, N] for the trials with ready bool[T], whether one was found bool[T], and how many were rejected int64[T]."""
+        """Strings int64[T, K, N] for the trials with ready bool[T], which of them count bool[T, K], and how many were rejected int64[T]."""
 
     @abstractmethod
     def _update(self, trial: np.ndarray, first: np.ndarray) -> None:
         """Active points first[i] .. size - 1 of each trial[i] are new (all of them are, if first[i] is 0)."""
+
+    def _keep(self, t: int, kept: np.ndarray) -> bool:
+        """Trial t's active points are cut down to places `kept`, ascending. Returns whether what is known of pairs of them was kept, too:
+        if not, all of them are new to `_update`."""
+        return False
 
     def start(self, task: Task) -> None:
         self._task = task
@@ -86,10 +91,13 @@ class GaussianSearch(Optimizer):
         if ready.any():
             chosen, found, refused = self._choose(ready)
             rejected = rejected + refused
-            lacking = ready & ~found
+            lacking = ready & ~found.any(axis=1)
             if lacking.any():
-                rejected = rejected + self._look_elsewhere(lacking, chosen, found)
-            strings[ready, 0], wanted[ready, 0] = chosen[ready], found[ready]
+                rejected = rejected + self._look_elsewhere(lacking, chosen[:, 0], found[:, 0])
+            more = chosen.shape[1] - strings.shape[1]
+            if more > 0:
+                strings, wanted = np.pad(strings, ((0, 0), (0, more), (0, 0))), np.pad(wanted, ((0, 0), (0, more)))
+            strings[ready, : chosen.shape[1]], wanted[ready, : chosen.shape[1]] = chosen[ready], found[ready]
         return Proposal(strings, wanted, rejected=rejected)
 
     def _look_elsewhere(self, lacking: np.ndarray, chosen: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -117,8 +125,8 @@ class GaussianSearch(Optimizer):
         touched = np.flatnonzero(added)
         first = self._size[touched]
         for i in np.flatnonzero(first + added[touched] > self._active.shape[1]):
-            self._forget(touched[i])
-            first[i] = 0
+            kept = self._forget(touched[i])
+            first[i] = len(kept) if self._keep(touched[i], kept) else 0
         ids = self._task.space.cell_id(strings)
         _record(
             trial, strings, ids, np.where(good, accuracy, -np.inf), good, rows, self._described.masses(rows).astype(np.float64),
@@ -136,8 +144,8 @@ class GaussianSearch(Optimizer):
             self._ids = np.pad(self._ids, more, constant_values=-1)
             self._accuracy = np.pad(self._accuracy, more, constant_values=-np.inf)
 
-    def _forget(self, t: int) -> None:
-        """Cut trial t's active points down to the best third of A and the newest third."""
+    def _forget(self, t: int) -> np.ndarray:
+        """Cut trial t's active points down to the best third of A and the newest third; returns their former places."""
         size, third = self._size[t], max(1, self._active.shape[1] // 3)
         keep = np.zeros(size, dtype=np.bool_)
         keep[np.argsort(-self._y[t, :size], kind="stable")[:third]] = True
@@ -146,12 +154,32 @@ class GaussianSearch(Optimizer):
         for held in (self._active, self._y, self._rows, self._masses):
             held[t, : len(kept)] = held[t, kept]
         self._size[t] = len(kept)
+        return kept
 
     def best(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Each trial's best observations, strings int64[T, count, N] (earlier ones first among equals), and how many there are, int64[T]."""
-        order = np.argsort(-self._accuracy[:, : max(count, int(self._count.max()))], axis=1, kind="stable")[:, :count]
-        there = np.minimum((self._accuracy > -np.inf).sum(axis=1), order.shape[1])
-        return np.take_along_axis(self._strings, order[:, :, None], axis=1).astype(np.int64), there
+        places = np.zeros((len(self._count), min(count, self._accuracy.shape[1])), dtype=np.int64)
+        there = np.zeros(len(self._count), dtype=np.int64)
+        _largest(self._accuracy, self._count, places, there)
+        return np.take_along_axis(self._strings, places[:, :, None], axis=1).astype(np.int64), there
+
+
+@njit(cache=True)
+def _largest(values, count, places, there):  # pragma: no cover - compiled
+    """places[t] = where the largest of values[t, :count[t]] above -inf are, earlier ones first among equals; there[t], how many."""
+    for t in range(len(values)):
+        held = 0
+        for c in range(count[t]):
+            value = values[t, c]
+            if value == -np.inf or (held == places.shape[1] and value <= values[t, places[t, held - 1]]):
+                continue
+            held = min(held + 1, places.shape[1])
+            at = held - 1
+            while at > 0 and values[t, places[t, at - 1]] < value:
+                places[t, at] = places[t, at - 1]
+                at -= 1
+            places[t, at] = c
+        there[t] = held
 
 
 @njit(cache=True)

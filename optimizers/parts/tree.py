@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from optimizers.parts.build_game import Game, act, initial_state, list_actions, state_key
+from optimizers.parts.build_game import Game, act, initial_state, list_actions, num_actions, state_key
 
+ABSENT, NOWHERE, UNLISTED, UNSEEN = -1, -2, -3, -4  # what an entry of `_children` can be besides a node
 FREE_DESCENTS = 1000  # descents in a row that end at known terminal nodes, before such a node is evaluated once more
 
 
@@ -39,6 +40,8 @@ class Trees:
         self.parent = np.full((trials, capacity), -1, dtype=np.int64)
         self._table = np.full((trials, 4 * capacity), -1, dtype=np.int32)  # open addressing, by key
         self._keys = np.zeros((trials, capacity), dtype=np.int64)
+        # By action. A walk through a node whose children are all in the tree, and nearly all walks of long searches are, reads this alone.
+        self._children = np.full((trials, capacity, num_actions(game)), UNSEEN, dtype=np.int32)
         self._root = initial_state(game)
 
     def descend(self, generators: Any, trials: np.ndarray, exploration: float) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +56,7 @@ class Trees:
         nodes, new = np.zeros(len(trials), dtype=np.int64), np.zeros(len(trials), dtype=np.bool_)
         _descend(
             self.game, generators, trials, exploration, self._root, self.size, self.states, self.value, self.visits, self.parent, self._table,
-            self._keys, nodes, new,
+            self._keys, self._children, nodes, new,
         )  # fmt: skip
         return nodes, new
 
@@ -63,9 +66,9 @@ class Trees:
 
     def _grow(self) -> None:
         capacity = self.value.shape[1]
-        for name in ("states", "value", "visits", "_keys", "parent"):
+        for name, blank in (("states", 0), ("value", 0), ("visits", 0), ("_keys", 0), ("parent", -1), ("_children", UNSEEN)):
             old = getattr(self, name)
-            setattr(self, name, np.concatenate([old, np.full_like(old, -1 if name == "parent" else 0)], axis=1))
+            setattr(self, name, np.concatenate([old, np.full_like(old, blank)], axis=1))
         self._table = np.full((len(self.size), 8 * capacity), -1, dtype=np.int32)
         _rehash(self.size, self._keys, self._table)
 
@@ -121,10 +124,10 @@ def _add(state, above, t, size, states, parent, table, keys):  # pragma: no cove
 
 @njit(cache=True)
 def _descend(
-    game, generators, trials, exploration, root, size, states, value, visits, parent, table, keys, nodes, new
+    game, generators, trials, exploration, root, size, states, value, visits, parent, table, keys, children, nodes, new
 ):  # fmt: skip  # pragma: no cover - compiled
-    state, following = root.copy(), root.copy()
-    actions = np.empty(game.operations + len(game.tails) + 1 if game.cell else game.sizes.max(), np.int64)
+    state = root.copy()
+    actions = np.empty(children.shape[2], np.int64)
     for r in range(len(trials)):
         t = trials[r]
         if size[t] == 0:
@@ -134,25 +137,35 @@ def _descend(
         generator = generators[t]
         free, last, node = 0, 0, 0
         while True:
-            state[:] = states[t, node]
-            best, best_child, best_score, ties = -1, -2, -np.inf, 0
-            for k in range(list_actions(game, state, actions)):
-                following[:] = state
-                child, score = -2, 0.0
-                if act(game, following, actions[k]):
-                    child = table[t, _slot(table[t], keys[t], state_key(following))]
-                    score = np.inf
-                    if child >= 0:
-                        score = value[t, child] + 2 * exploration * np.sqrt(2 * np.log(visits[t, node]) / visits[t, child])
+            below = children[t, node]
+            if below[0] == UNSEEN:
+                below[:] = UNLISTED
+                for k in range(list_actions(game, states[t, node], actions)):
+                    below[actions[k]] = ABSENT
+            best, best_child, best_score, ties = -1, NOWHERE, -np.inf, 0
+            spread = 2 * np.log(visits[t, node])
+            for action in range(len(below)):
+                child = below[action]
+                if child == UNLISTED:
+                    continue
+                if child == ABSENT:  # when last looked up: it may have been reached from elsewhere since
+                    state[:] = states[t, node]
+                    child = table[t, _slot(table[t], keys[t], state_key(state))] if act(game, state, action) else np.int32(NOWHERE)
+                    below[action] = child
+                score = np.inf if child == ABSENT else 0.0
+                if child >= 0:
+                    score = value[t, child] + 2 * exploration * np.sqrt(spread / visits[t, child])
                 if score > best_score:
-                    best, best_child, best_score, ties = actions[k], child, score, 1
+                    best, best_child, best_score, ties = action, child, score, 1
                 elif score == best_score:
                     ties += 1
                     if generator.random() * ties < 1:
-                        best, best_child = actions[k], child
-            if best_child == -1:
+                        best, best_child = action, child
+            if best_child == ABSENT:
+                state[:] = states[t, node]
                 act(game, state, best)
                 nodes[r] = _add(state, node, t, size, states, parent, table, keys)
+                below[best] = nodes[r]
                 new[r] = True
                 break
             if best_child >= 0 and states[t, best_child, 1] == 0:

@@ -8,8 +8,8 @@ import pytest
 from nas_bench_suite import Protocol, Streams, load_benchmark, search
 from nas_bench_suite.benchmarks.nasbench101.space import OPERATIONS, NASBench101Space
 from nas_bench_suite.config import ConfigError
-from optimizers.alphax import AlphaX, _correct
-from optimizers.parts.build_game import HEAD, act, game_of, initial_state, list_actions, play_out, state_key, write_string
+from optimizers.alphax import AlphaX, _correct, _index
+from optimizers.parts.build_game import HEAD, act, cell_play_outs, game_of, initial_state, list_actions, play_out, state_key, write_string
 from optimizers.parts.ensemble import Sparse
 from optimizers.parts.tree import Trees
 
@@ -36,6 +36,24 @@ def test_states_are_written_as_their_graphs() -> None:
         assert state[1] == 1 and state[2] == _matrix(game, state).sum() <= 9
         sizes.add(int(state[0]))
     assert sizes == {2, 3, 4, 5, 6, 7}
+
+
+def test_play_outs_on_words_are_those_on_arrays() -> None:
+    """The same strings from the same random numbers, from starts with and without edges and vertices."""
+    for limits in ((None, 9), (6, 4), (None, None), (2, 1)):
+        game = game_of(NASBench101Space(), *limits)
+        start, state, actions = initial_state(game), initial_state(game), np.empty(25, dtype=np.int64)
+        pick = np.random.default_rng(1)
+        for _ in range(60):
+            one, other = Streams(2, 1).generators("g")[0], Streams(2, 1).generators("g")[0]
+            words, row = np.empty((20, 26), dtype=np.int64), np.empty(26, dtype=np.int64)
+            cell_play_outs(game, one, start, words)
+            for word in words:
+                play_out(game, other, start, state, actions)
+                write_string(game, state, row)
+                np.testing.assert_array_equal(word, row)
+            if not act(game, start, pick.choice(actions[: list_actions(game, start, actions)])) or start[1]:
+                start = initial_state(game)
 
 
 def test_actions_and_limits() -> None:
@@ -119,6 +137,7 @@ def test_the_network_learns_each_cell_once_and_values_are_halved() -> None:
         features = Sparse.of(load_benchmark("planted").space.encode(architectures)[None])
         guess = optimizer.network.predict(optimizer._networks[trial : trial + 1], features, np.array([known]), optimizer._features)[0, 0]
         assert np.corrcoef(guess[:80], optimizer._accuracy[trial, :80])[0, 1] > 0.6
-    values = np.array([[0.2, 0.4]])
-    _correct(np.array([1]), np.array([[5, 6]]), np.array([[0, 0], [6, 7]]), np.array([[0.0, 0], [0.9, 0.8]]), np.array([2, 2]), values)
+    values, ids, table = np.array([[0.2, 0.4]]), np.array([[0, 0], [6, 7]]), np.full((2, 8), -1, dtype=np.int32)
+    _index(ids, np.array([0, 2]), table)
+    _correct(np.array([1]), np.array([[5, 6]]), ids, np.array([[0.0, 0], [0.9, 0.8]]), table, values)
     np.testing.assert_allclose(values, [[0.2, 0.9]])  # a cell that was evaluated is not guessed
