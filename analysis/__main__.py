@@ -1,4 +1,5 @@
-"""`python -m analysis tables | figures | report`: run what is missing, then build from the result files alone."""
+"""`python -m analysis tables | figures | report`: run what is missing, then build from the result files alone.
+`python -m analysis compare`: one table of everything that was run on a benchmark."""
 
 from __future__ import annotations
 
@@ -15,12 +16,15 @@ from nas_bench_suite.config import ConfigError
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0, 2 for wrong input or damaged files, 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__)
-    parser.add_argument("what", choices=("tables", "figures", "report"))
+    parser.add_argument("what", choices=("tables", "figures", "report", "compare"))
     parser.add_argument("--output-dir", type=Path, default=Path("outputs"), help="where results lie and what is built goes (outputs)")
     parser.add_argument("--trials", type=int, default=FULL_TRIALS, help="trials a row; fewer than 500 is a draft, and says so")
     parser.add_argument("--benchmark", default="nasbench101_surrogate", help="label of the benchmark's config")
     parser.add_argument("--seed", type=int, default=0, help="seed of the study")
     parser.add_argument("--no-run", action="store_true", help="build from what is there, run nothing")
+    parser.add_argument("--budget", type=int, default=150, help="compare: queries of the runs to compare (150)")
+    parser.add_argument("--reference", default="random", help="compare: label that the others are tested against (random)")
+    parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="compare: a benchmark's option (dataset=cifar100)")
     options = parser.parse_args(arguments)
     if options.trials < 2:
         print(f"error: --trials={options.trials} is out of range; accepted: a whole number of at least 2.", file=sys.stderr)
@@ -40,7 +44,7 @@ def _build(options: argparse.Namespace) -> int:
     from analysis.runs import scan
 
     began = time.perf_counter()
-    if not options.no_run:
+    if not options.no_run and options.what != "compare":
         missing.run(options.output_dir, options.benchmark, options.trials, options.seed)
     problems: list[str] = []
     study = Study(scan(options.output_dir, problems.append), options.benchmark, options.trials, options.seed)
@@ -48,8 +52,11 @@ def _build(options: argparse.Namespace) -> int:
         print(f"error: {sentence}", file=sys.stderr)
     for sentence in study.left_out:
         print(f"note: {sentence}", file=sys.stderr)
-    build = {"tables": _tables, "figures": _figures, "report": _report}[options.what]
-    for sentence in build(study, options.output_dir):
+    build = {"tables": _tables, "figures": _figures, "report": _report}
+    if options.what == "compare":
+        _compare(study, options)
+        return 2 if problems else 0
+    for sentence in build[options.what](study, options.output_dir):
         print(f"note: {sentence}", file=sys.stderr)
     draft = f" (draft, {study.trials} of {FULL_TRIALS} trials)" if study.draft else ""
     print(f"{options.output_dir / options.what}{draft}: built in {time.perf_counter() - began:.0f} s.")
@@ -66,6 +73,20 @@ def _tables(study: Study, output_dir: Path) -> list[str]:
         present = sum(any("missing" not in column.show(row) for column in table.columns[2:3]) for row in table.rows if not is_panel(row))
         print(f"{table.name}: {present} of {len(table.data)} rows")
     return notes + [f"{table.name}: {note}" for table in built for note in table.notes if note.startswith("Missing")]
+
+
+def _compare(study: Study, options: argparse.Namespace) -> None:
+    from analysis.overview import overview
+    from analysis.tables import write_table
+
+    pairs = [word.partition("=") for word in options.option]
+    for word, (key, equals, value) in zip(options.option, pairs):
+        if not (key and equals and value):
+            raise ConfigError(f"--option {word} does not fit; accepted: KEY=VALUE, as in dataset=cifar100.")
+    table = overview(study, options.budget, options.reference, {key: value for key, _, value in pairs})
+    write_table(table, options.output_dir / "tables")
+    print(table.to_markdown())
+    print(f"{options.output_dir / 'tables' / table.name}.{{tex,md,csv}}")
 
 
 def _figures(study: Study, output_dir: Path) -> list[str]:

@@ -95,7 +95,7 @@ def build(table: int, study: Study) -> Table:
         if row.panel != panel:
             panel = row.panel
             raw.append({"panel": panel})
-        raw.append(_row(table, row, found[row.name], OWN_REFERENCE if row.panel == OWN_STEP else reference, judged, letters))
+        raw.append(raw_row(table, row, found[row.name], OWN_REFERENCE if row.panel == OWN_STEP else reference, judged, letters))
     notes = _claim_notes(judged, len(claims), reference, letters) + missing_notes(
         {row.name: found[row.name] for row in rows}, f"python run.py -m +experiment=table{table} trials={study.trials}"
     )
@@ -120,7 +120,8 @@ def build(table: int, study: Study) -> Table:
     )
 
 
-def _row(table: int, row: Row, found: Found, reference: str, judged: Sequence[Verdict], letters: dict[int, str]) -> dict[str, Any]:
+def raw_row(table: int, row: Row, found: Found, reference: str, judged: Sequence[Verdict], letters: dict[int, str]) -> dict[str, Any]:
+    """What a row holds: the published value, the statistics of its trials, and how it compares with the reference."""
     value = row.value
     out: dict[str, Any] = {
         "table": table,

@@ -110,9 +110,9 @@ class Study:
         fitting = [
             info
             for info in same
-            if _agrees(info.config["optimizer"], wanted_settings)
-            and _agrees(info.config["benchmark"], wanted_options)
-            and _agrees(info.config["protocol"], wanted_rules)
+            if agrees(info.config["optimizer"], wanted_settings)
+            and agrees(info.config["benchmark"], wanted_options)
+            and agrees(info.config["protocol"], wanted_rules)
         ]
         if not fitting:
             if not defaults("optimizer", label) and not same:
@@ -135,7 +135,8 @@ def _ranges(trials: Sequence[int] | np.ndarray) -> str:
     return f"trials {', '.join(shown)}" + (f" and {more} more" if more else "")
 
 
-def _agrees(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def agrees(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a configuration has the wanted values; one that it lacks agrees with None alone."""
     return all(_plain(config.get(key)) == _plain(value) for key, value in wanted.items() if key in config or value is not None)
 
 

@@ -42,12 +42,17 @@ def write_all(tables: Sequence[Table], folder: Path) -> list[str]:
         Sentences for the user: what could not be compiled.
     """
     for table in tables:
-        for ending, content in (("tex", table.to_tex()), ("md", table.to_markdown()), ("csv", table.to_csv())):
-            write_whole(folder / f"{table.name}.{ending}", content.encode())
+        write_table(table, folder)
     document = folder / "tables.tex"
     write_whole(document, latex.document([table.name for table in tables]).encode())
     complaint = latex.compile_document(document)
     return [complaint] if complaint else []
+
+
+def write_table(table: Table, folder: Path) -> None:
+    """Write one table as `.tex`, `.md` and `.csv`."""
+    for ending, content in (("tex", table.to_tex()), ("md", table.to_markdown()), ("csv", table.to_csv())):
+        write_whole(folder / f"{table.name}.{ending}", content.encode())
 
 
 def read_complexity(path: Path) -> dict[str, np.ndarray]:

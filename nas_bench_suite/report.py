@@ -67,7 +67,7 @@ def row_labels(results: Sequence[JobResult]) -> list[str]:
     shared = set.intersection(*(set(result.overrides) for result in results)) if results else set()
     names = []
     for result in results:
-        own = [word.removeprefix("optimizer.") for word in result.overrides if word not in shared]
+        own = [word.removeprefix("optimizer.").removeprefix("benchmark.") for word in result.overrides if word not in shared]
         names.append(" ".join([result.label, *([f"on {result.benchmark}"] if len(benchmarks) > 1 else []), *own]))
     return names
 
