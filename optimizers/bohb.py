@@ -14,16 +14,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from nas_bench_suite.config import check_bool, check_choice, check_float, check_int
-from nas_bench_suite.optimizer import NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
-from optimizers.parts.hyperband import Brackets
+from nas_bench_suite.optimizer import Proposal, Task
+from optimizers.parts.bohb_base import BOHBBase
 from optimizers.parts.kde import Models
 from optimizers.parts.uniform import INVALID_IN_A_ROW, UniformStrings
 
-INVALID_DRAWS = ("redraw", "tell")
 
-
-class BOHB(Optimizer):
+class BOHB(BOHBBase):
     """BOHB, all trials in lockstep, one evaluation at a time.
 
     Where a benchmark offers a single training budget, or with `low_fidelities=False`, every bracket is a single full evaluation and what is left
@@ -50,36 +47,10 @@ class BOHB(Optimizer):
 
     trials_per_block: ClassVar[int] = 500
 
-    def __init__(
-        self,
-        *,
-        eta: float = 3,
-        min_points_in_model: int | None = None,
-        top_n_percent: int = 15,
-        num_samples: int = 64,
-        random_fraction: float = 1 / 3,
-        bandwidth_factor: float = 3,
-        min_bandwidth: float = 0.3,
-        low_fidelities: bool = True,
-        invalid: str = "redraw",
-    ) -> None:
-        self.eta = check_float("optimizer.eta", eta, 2)
-        self.min_points_in_model = None if min_points_in_model is None else check_int("optimizer.min_points_in_model", min_points_in_model, 1)
-        self.top_n_percent = check_int("optimizer.top_n_percent", top_n_percent, 1, 99)
-        self.num_samples = check_int("optimizer.num_samples", num_samples, 1)
-        self.random_fraction = check_float("optimizer.random_fraction", random_fraction, 0, 1)
-        self.bandwidth_factor = check_float("optimizer.bandwidth_factor", bandwidth_factor, 0, open_low=True)
-        self.min_bandwidth = check_float("optimizer.min_bandwidth", min_bandwidth, 0, 1, open_low=True, open_high=True)
-        self.low_fidelities = check_bool("optimizer.low_fidelities", low_fidelities)
-        self.invalid = check_choice("optimizer.invalid", invalid, INVALID_DRAWS)
-
     def start(self, task: Task) -> None:
-        self._space, self._streams = task.space, task.streams
-        self._redraw = task.reject_invalid and self.invalid == "redraw"
-        self._fidelities = np.asarray(task.fidelities if self.low_fidelities else task.fidelities[-1:], dtype=np.int64)
-        n = task.space.num_variables
-        self._brackets = Brackets(task.trials, n, tuple(int(f) for f in self._fidelities), self.eta)
-        min_points = max(self.min_points_in_model or 0, n + 1)
+        super().start(task)
+        self._streams = task.streams
+        min_points = max(self.min_points_in_model or 0, task.space.num_variables + 1)
         self.models = Models(task.trials, task.space.sizes, len(self._brackets.rungs), min_points, self.top_n_percent, self.min_bandwidth)
         self._uniform = UniformStrings(replace(task, reject_invalid=self._redraw), "bohb_random")
         self._generators = task.streams.typed("bohb_model")
@@ -113,10 +84,5 @@ class BOHB(Optimizer):
         fidelity = self._fidelities[self._brackets.rungs[self._rung]]
         return Proposal(architectures[:, None], wanted[:, None], fidelity[:, None], rejected)
 
-    def tell(self, proposal: Proposal, outcome: Outcome) -> None:
-        status = outcome.status[:, 0]
-        rows = np.flatnonzero(status != NOT_RUN)
-        loss = np.where(status[rows] == OK, -outcome.accuracy[rows, 0], np.inf)
-        strings = proposal.architectures[rows, 0]
+    def _observe(self, rows: np.ndarray, strings: np.ndarray, loss: np.ndarray) -> None:
         self.models.observe(rows, self._rung[rows], strings, loss)
-        self._brackets.record(rows, strings, loss)

@@ -13,17 +13,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nas_bench_suite.config import ConfigError, check_bool, check_choice, check_float, check_int
-from nas_bench_suite.optimizer import NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
-from optimizers.parts.hyperband import Brackets
+from nas_bench_suite.config import ConfigError
+from nas_bench_suite.optimizer import Proposal, Task
+from optimizers.parts.bohb_base import BOHBBase
 from optimizers.parts.isolation import GlobalStream
 from optimizers.parts.uniform import INVALID_IN_A_ROW
 
-INVALID_DRAWS = ("redraw", "tell")
 HOW_TO_INSTALL = "install it with `pip install 'nas-bench-suite[bohb]'` (its requirement netifaces needs a C compiler), or use optimizer=bohb"
 
 
-class BOHBHpbandster(Optimizer):
+class BOHBHpbandster(BOHBBase):
     """hpbandster's BOHB, one evaluation at a time. Arguments as `optimizers.bohb.BOHB`.
 
     With `invalid="redraw"` a draw is repeated until it is valid and of the kind (uniform or from the model) that the first draw was, so that
@@ -35,36 +34,8 @@ class BOHBHpbandster(Optimizer):
 
     trials_per_block: ClassVar[int] = 10
 
-    def __init__(
-        self,
-        *,
-        eta: float = 3,
-        min_points_in_model: int | None = None,
-        top_n_percent: int = 15,
-        num_samples: int = 64,
-        random_fraction: float = 1 / 3,
-        bandwidth_factor: float = 3,
-        min_bandwidth: float = 0.3,
-        low_fidelities: bool = True,
-        invalid: str = "redraw",
-    ) -> None:
-        self.eta = check_float("optimizer.eta", eta, 2)
-        self.low_fidelities = check_bool("optimizer.low_fidelities", low_fidelities)
-        self.invalid = check_choice("optimizer.invalid", invalid, INVALID_DRAWS)
-        self.settings: dict[str, Any] = {
-            "min_points_in_model": None if min_points_in_model is None else check_int("optimizer.min_points_in_model", min_points_in_model, 1),
-            "top_n_percent": check_int("optimizer.top_n_percent", top_n_percent, 1, 99),
-            "num_samples": check_int("optimizer.num_samples", num_samples, 1),
-            "random_fraction": check_float("optimizer.random_fraction", random_fraction, 0, 1),
-            "bandwidth_factor": check_float("optimizer.bandwidth_factor", bandwidth_factor, 0, open_low=True),
-            "min_bandwidth": check_float("optimizer.min_bandwidth", min_bandwidth, 0, 1, open_low=True, open_high=True),
-        }
-
     def start(self, task: Task) -> None:
-        self._space = task.space
-        self._redraw = task.reject_invalid and self.invalid == "redraw"
-        self._fidelities = np.asarray(task.fidelities if self.low_fidelities else task.fidelities[-1:], dtype=np.int64)
-        self._brackets = Brackets(task.trials, task.space.num_variables, tuple(int(f) for f in self._fidelities), self.eta)
+        super().start(task)
         self._labels = [f"v{j:04d}" for j in range(task.space.num_variables)]  # of equal width: ConfigSpace orders by name
         self._streams: list[GlobalStream] = []
         self._generators: list[Any] = []
@@ -89,7 +60,16 @@ class BOHBHpbandster(Optimizer):
             space = ConfigSpace.ConfigurationSpace(seed=seed % (2**31))
             for label, size in zip(self._labels, self._space.sizes):
                 space.add(ConfigSpace.CategoricalHyperparameter(label, list(range(int(size)))))
-            return Generator(space, logger=logger, **self.settings)
+            return Generator(
+                space,
+                logger=logger,
+                min_points_in_model=self.min_points_in_model,
+                top_n_percent=self.top_n_percent,
+                num_samples=self.num_samples,
+                random_fraction=self.random_fraction,
+                bandwidth_factor=self.bandwidth_factor,
+                min_bandwidth=self.min_bandwidth,
+            )
 
     def suggest(self, t: int, fidelity: int) -> tuple[np.ndarray, bool]:
         """One suggestion of trial t's generator, int64[N], and whether its model made it."""
@@ -125,11 +105,6 @@ class BOHBHpbandster(Optimizer):
                     architectures[t], again = self.suggest(t, self._fidelity[t])
         return Proposal(architectures[:, None], wanted[:, None], self._fidelity[:, None], rejected)
 
-    def tell(self, proposal: Proposal, outcome: Outcome) -> None:
-        status = outcome.status[:, 0]
-        rows = np.flatnonzero(status != NOT_RUN)
-        loss = np.where(status[rows] == OK, -outcome.accuracy[rows, 0], np.inf)
-        strings = proposal.architectures[rows, 0]
+    def _observe(self, rows: np.ndarray, strings: np.ndarray, loss: np.ndarray) -> None:
         for t, string, value in zip(rows.tolist(), strings, loss):
             self.observe(t, self._fidelity[t], string, value)
-        self._brackets.record(rows, strings, loss)
