@@ -1,0 +1,110 @@
+"""What the policies cost against the number N of variables: parameters and processor seconds on the benchmark family `large`.
+
+    python -m bench.scaling --output-dir outputs
+
+writes `<output_dir>/complexity/scaling.csv` for `analysis.scaling`: `policy, N, d, context_parameters, all_parameters` and, a trial,
+`start_seconds` (drawing the parameters), `batch_seconds` (ask and tell of one batch: sampling it and one gradient step), measured over
+`timed_trials` in lockstep.
+
+The context layer is counted as for table 2 (it does not depend on how many choices a variable has); all parameters are those of a policy on
+the family's own variables, embeddings and density layer included. Seconds are those of one processor core (`time.process_time`, one thread),
+so other programs on the machine disturb them little: the median over the batches that follow a search's first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+import numpy as np  # noqa: E402
+
+from nas_bench_suite.benchmark import load_benchmark  # noqa: E402
+from nas_bench_suite.job import make_optimizer  # noqa: E402
+from nas_bench_suite.optimizer import Optimizer, Outcome, Proposal, Task  # noqa: E402
+from nas_bench_suite.results import write_whole  # noqa: E402
+from nas_bench_suite.search import search  # noqa: E402
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+LABELS = {"maade": "remaade", "nade": "reinforce_nade", "made": "reinforce_made", "lstm": "reinforce_lstm"}
+VARIABLES = (26, 50, 100, 200, 500)
+COLUMNS = ("policy", "N", "d", "context_parameters", "all_parameters", "start_seconds", "batch_seconds", "timed_trials")
+TRIALS = {"maade": 10, "nade": 10, "lstm": 10, "made": 1}  # MADE has no memory for more; the others share a step's overhead among trials
+BATCHES = 3  # timed, after one that is not
+COSTLY = ("made", 100)  # above that N one batch is timed: at N = 500 it takes ten seconds and more
+
+
+class Clocked(Optimizer):
+    """A method with the processor time of its every call noted: `start` seconds, and `batches`, the seconds of each ask with its tell."""
+
+    def __init__(self, method: Optimizer) -> None:
+        self.method = method
+        self.start_seconds, self.batches = 0.0, [0.0]
+
+    def start(self, task: Task) -> None:
+        began = time.process_time()
+        self.method.start(task)
+        self.start_seconds = time.process_time() - began
+        self.batches = []
+
+    def ask(self, room: np.ndarray) -> Proposal:
+        began = time.process_time()
+        proposal = self.method.ask(room)
+        self.batches.append(time.process_time() - began)
+        return proposal
+
+    def tell(self, proposal: Proposal, outcome: Outcome) -> None:
+        began = time.process_time()
+        self.method.tell(proposal, outcome)
+        self.batches[-1] += time.process_time() - began
+
+
+def measure(policy: str, variables: int, trials: int, batches: int = BATCHES) -> dict[str, Any]:
+    """One row of the file, by column: the counts, and the seconds of `trials` searches in lockstep divided by `trials`."""
+    from omegaconf import OmegaConf
+
+    from optimizers.parts.policies import policy_class
+    from optimizers.parts.policies.base import Layout
+    from optimizers.parts.policies.complexity import count
+
+    benchmark = load_benchmark("large", variables=variables)
+    options: Any = OmegaConf.to_container(OmegaConf.load(CONF / "optimizer" / f"{LABELS[policy]}.yaml"))
+    width, size = options["width"], options["batch_size"]
+    clocked = Clocked(make_optimizer(options))
+    search(clocked, benchmark, budget=size * (1 + batches), trials=trials, seed=1000)
+    values = (
+        policy, variables, width, count(policy, variables, width),
+        policy_class(policy)(Layout.of(benchmark.space), width=width).num_parameters,
+        clocked.start_seconds / trials, median(clocked.batches[1:]) / trials, trials,
+    )  # fmt: skip
+    return dict(zip(COLUMNS, values))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output-dir", type=Path, default=Path("outputs"))
+    parser.add_argument("--policies", nargs="+", choices=sorted(LABELS), default=list(LABELS), help="which to measure (all)")
+    parser.add_argument("--variables", type=int, nargs="+", default=VARIABLES, help="which N (26 50 100 200 500)")
+    options = parser.parse_args(arguments)
+    path = options.output_dir / "complexity" / "scaling.csv"
+    lines = [",".join(COLUMNS)]
+    for policy in options.policies:
+        measure(policy, min(options.variables), 2, 1)  # compiles kernels and loads libraries
+        for variables in options.variables:
+            costly = policy == COSTLY[0] and variables > COSTLY[1]
+            row = measure(policy, variables, TRIALS[policy], 1 if costly else BATCHES)
+            lines.append(",".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+            print(lines[-1], flush=True)
+    write_whole(path, ("\n".join(lines) + "\n").encode())
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
