@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
 # Keys that the closing table has columns for, or that change no result.
 _SHOWN = ("optimizer", "benchmark", "budget", "trials", "output_dir", "workers", "device", "first_trial")
 
-# Sentences of failed jobs: Hydra passes nothing back from them.
+# Sentences of failed jobs, and of those the ones that ended by an error in the code: Hydra passes nothing back from them.
 _failures: list[str] = []
+_crashes: list[str] = []
 
 
 def main(config_dir: Path) -> None:
-    """Run the command line over the configs in `config_dir`; ends the process with 0, 2 (wrong input) or 130 (interrupted)."""
+    """Run the command line over the configs in `config_dir`; ends the process with 0, 1 (an error in the code), 2 (wrong input) or 130
+    (interrupted)."""
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(variable, "1")  # one thread a process: blocks and jobs are what is spread
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and the sentence is ours
@@ -34,7 +37,7 @@ def main(config_dir: Path) -> None:
     from nas_bench_suite.config import ConfigError
     from nas_bench_suite.sweeper import register
 
-    register(_failures)
+    register(_failures, _crashes)
     complaint = unknown_flag(sys.argv[1:])
     if complaint:
         _fail(complaint)
@@ -51,7 +54,7 @@ def main(config_dir: Path) -> None:
             raise
         _fail(sentence)
     if _failures:
-        sys.exit(2)
+        sys.exit(1 if _crashes else 2)
 
 
 def _fail(sentence: str) -> None:
@@ -84,6 +87,13 @@ def task(config: DictConfig) -> JobResult:
         print(f"error: {sentence}", file=sys.stderr)
         _failures.append(sentence)
         return JobResult(label, benchmark, failure=sentence)
+    except Exception as error:
+        if not many:
+            raise
+        # Somebody's new method has a fault: whoever left the multirun running over night wants the other results, and the traceback.
+        traceback.print_exc()
+        words = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+        return JobResult(label, benchmark, failure=f"{words} (traceback above; job: {' '.join(hydra_config.overrides.task)})", crashed=True)
     result.overrides = tuple(word for word in hydra_config.overrides.task if word.lstrip("+~").partition("=")[0] not in _SHOWN)
     if not many:
         print_results([result])

@@ -37,8 +37,8 @@ BlockProgress = Callable[[float], None]  # trials finished, counting parts of th
 
 @dataclass
 class JobResult:
-    """What a job found. Errors are in percent; `failure` is the sentence of a job that could not run; `overrides` are the words of the command
-    line that made it, but for those that the closing table has columns for."""
+    """What a job found. Errors are in percent; `failure` is the sentence of a job that could not run (`crashed`: by an error in the
+    code, not in its input); `overrides` are the words of its command line that the closing table has no columns for."""
 
     label: str
     benchmark: str = ""
@@ -50,6 +50,7 @@ class JobResult:
     surrogate: bool = False
     warnings: list[str] = field(default_factory=list)
     failure: str | None = None
+    crashed: bool = False
     overrides: tuple[str, ...] = ()
 
 

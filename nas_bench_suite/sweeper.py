@@ -32,6 +32,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # noqa: E40
 # Hydra takes plugins from the package `hydra_plugins` only; the class stays here and is registered under a name in that package.
 _NAME = "hydra_plugins.nas_bench_suite.SuiteSweeper"
 _failures: list[str] = []
+_crashes: list[str] = []
 
 
 class SuiteSweeper(BasicSweeper):
@@ -91,16 +92,17 @@ class SuiteSweeper(BasicSweeper):
         returns = super().sweep(arguments)
         results = [job.return_value for batch in returns for job in batch]
         _failures.extend(result.failure for result in results if result.failure)
+        _crashes.extend(result.failure for result in results if result.crashed)
         print_results([result for result in results if not result.failure])
         for sentence in _failures:
             print(f"error: {sentence}", file=sys.stderr)
         return returns
 
 
-def register(failures: list[str]) -> None:
-    """Make the sweeper known to Hydra; the sentences of failed jobs are appended to `failures`."""
-    global _failures
-    _failures = failures
+def register(failures: list[str], crashes: list[str]) -> None:
+    """Make the sweeper known to Hydra; the sentences of failed jobs are appended to `failures`, those of jobs that crashed to `crashes` too."""
+    global _failures, _crashes
+    _failures, _crashes = failures, crashes
     Plugins.instance().class_name_to_class[_NAME] = SuiteSweeper
     ConfigStore.instance().store(
         group="hydra/sweeper",

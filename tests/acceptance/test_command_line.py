@@ -77,6 +77,17 @@ def test_in_a_multirun_the_other_jobs_go_on(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_method_that_crashes_does_not_take_the_other_jobs_with_it(tmp_path: Path) -> None:
+    faulty = "optimizer._target_=optimizers.random_search.RandomSearch,tests.acceptance.faulty.Faulty"
+    words = ("optimizer=random", "budget=10", "trials=10", "benchmark=planted", f"output_dir={tmp_path}")
+    done = run("-m", faulty, *words)
+    assert done.returncode == 1 and len(list(tmp_path.rglob("*.parquet"))) == 1
+    assert "faulty.py" in done.stderr and "Traceback" in done.stderr
+    assert "error: ZeroDivisionError: no good reason (traceback above; job: " in done.stderr.splitlines()[-1]
+    alone = run(*words, "optimizer._target_=tests.acceptance.faulty.Faulty")
+    assert alone.returncode == 1 and "Traceback" in alone.stderr
+
+
 def test_help_is_readable_and_quick_and_the_job_can_be_shown() -> None:
     done = run("--help", timeout=20)
     assert done.returncode == 0 and "python run.py -m optimizer=remaade,random budget=150" in done.stdout and "trials: 500" in done.stdout
