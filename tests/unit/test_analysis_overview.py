@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,14 @@ def test_every_configuration_with_enough_trials_best_first(results: Path) -> Non
     assert evolution["paper_mean"] == pytest.approx(5.98) and best["paper_mean"] is None
     assert "20,000" in " ".join(table.notes) and "DRAFT" in table.full_caption
     assert "reference" in reference["verdict"]
+
+
+def test_a_benchmark_may_call_itself_by_a_longer_name(results: Path) -> None:
+    manifest = next(results.glob("nasbench201/tpe/*/trials-000000-000009.json"))
+    content = json.loads(manifest.read_text())
+    content["benchmark"]["name"] = "nasbench201_cifar10"
+    manifest.write_text(json.dumps(content))
+    assert "tpe" in {row["label"] for row in overview(study(results, 10), 150, options={"dataset": "cifar10"}).data}
 
 
 def test_another_reference_and_option(results: Path) -> None:

@@ -94,7 +94,7 @@ def test_damaged_and_misplaced_files_are_named(outputs: Path) -> None:
     assert len(problems) == 1
     block.write_bytes(whole)
     manifest = json.loads(block.with_suffix(".json").read_text())
-    block.with_suffix(".json").write_text(json.dumps(manifest | {"benchmark": {"name": "planted"}}))
+    block.with_suffix(".json").write_text(json.dumps(manifest | {"benchmark": {"name": "planted", "options": {"name": "planted"}}}))
     with pytest.raises(ConfigError, match="was made on benchmark=planted"):
         load_results(outputs)
     block.unlink()
