@@ -176,3 +176,39 @@ def test_a_trial_without_room_takes_no_part() -> None:
         assert proposal.wanted[0].any() and not proposal.wanted[1].any(), step
         status = np.where(proposal.wanted, OK, 3).astype(np.int8)
         optimizer.tell(proposal, Outcome(np.where(proposal.wanted, rng.random(proposal.wanted.shape), np.nan), status))
+
+
+def test_a_search_can_give_several_cells() -> None:
+    """The best new cells of one pool, none twice, a share of what was observed; and without growth, one."""
+    for growth, expected in ((0.25, [10, 2, 3, 3, 4]), (0.0, [10, 1, 1, 1, 1])):
+        optimizer = NASBOT(growth=growth)
+        optimizer.start(Task(space=SPACE, trials=2, budget=60, streams=Streams(0, 2)))
+        seen: list[set[int]] = [set(), set()]
+        for size in expected:
+            proposal = optimizer.ask(np.array([60, 60]))
+            assert proposal.wanted.sum(axis=1).tolist() == [size, size]
+            ids = SPACE.cell_id(proposal.architectures)
+            for t in range(2):
+                assert len(set(ids[t, proposal.wanted[t]]) - seen[t]) == size
+                seen[t] |= set(ids[t, proposal.wanted[t]].tolist())
+            accuracy = np.where(proposal.wanted, 0.9 + 0.01 * np.sin(ids), np.nan)
+            optimizer.tell(proposal, Outcome(accuracy, np.where(proposal.wanted, OK, 3).astype(np.int8)))
+
+
+def test_distances_survive_a_cut() -> None:
+    """After points were dropped, distances kept by moving them are those computed anew."""
+    optimizer = NASBOT(max_points=30, growth=0.05)
+    optimizer.start(Task(space=SPACE, trials=1, budget=120, streams=Streams(3, 1)))
+    while optimizer._count[0] < 100:
+        proposal = optimizer.ask(np.array([120]))
+        value = 0.9 + 0.01 * np.sin(SPACE.cell_id(proposal.architectures))
+        optimizer.tell(proposal, Outcome(value, np.where(proposal.wanted, OK, 3).astype(np.int8)))
+    size = int(optimizer._size[0])
+    strings = optimizer._strings[0, optimizer._active[0, :size]].astype(np.int64)
+    lower = np.tril_indices(size, k=-1)
+    np.testing.assert_allclose(optimizer._distances[0, :size, :size][lower], distances(strings, optimizer.weights)[lower], atol=2e-6)
+    for slot in np.flatnonzero(optimizer._cached_ids[0] >= 0)[:40]:
+        held = int(optimizer._cached_count[0, slot])
+        cell = SPACE.architecture(optimizer._cached_ids[0, slot])[None]
+        anew = distances(np.concatenate([cell, strings[:held]]), optimizer.weights)[0, 1:]
+        np.testing.assert_allclose(optimizer._cached[0, slot, :held], anew, atol=5e-6)
