@@ -60,15 +60,38 @@ def load_results(
         and (labels is None or info.label in labels)
         and (budget is None or info.budget == budget)
     ]
-    varying = _varying([info.config for info in chosen])
-    frames = [_curve_frame(info, trials) if curves else _trial_frame(info, trials) for info in chosen]
-    for info, frame in zip(chosen, frames):
-        flat = _flatten(info.config)
-        for name in varying:
-            frame[name] = [flat.get(name)] * len(frame)
-    if not frames:
+    if not chosen:
         return pd.DataFrame(columns=["benchmark", "protocol", "optimizer", "config_hash", "budget", "seed", "trial", "trials_in_job", *_FIRST])
-    return pd.concat(frames, ignore_index=True)
+    varying = _varying([info.config for info in chosen])
+    flat = [_flatten(info.config) for info in chosen]
+    constants = [_identity(info) | {name: values.get(name) for name in varying} for info, values in zip(chosen, flat)]
+    parts = [_curve_columns(info, trials) if curves else _trial_columns(info, trials) for info in chosen]
+    return _joined(constants, parts)
+
+
+def _joined(constants: list[dict[str, Any]], parts: list[dict[str, np.ndarray]]) -> pd.DataFrame:
+    """One frame of all runs: what is constant within a run (its words as categories), and the runs' columns, taken out of `parts` one by one.
+
+    Millions of rows are usual: nothing is held twice, and a word costs a byte a row.
+    """
+    import pandas as pd
+
+    lengths = [len(part["trial"]) for part in parts]
+    out: dict[str, Any] = {}
+    for name in constants[0]:
+        values = [constant[name] for constant in constants]
+        if all(type(value) is int for value in values):
+            out[name] = np.repeat(np.array(values), lengths)
+        else:
+            known = list(dict.fromkeys(value for value in values if value is not None))
+            codes = np.repeat(np.array([-1 if value is None else known.index(value) for value in values]), lengths)
+            out[name] = pd.Categorical.from_codes(codes, categories=known)
+    columns = list(dict.fromkeys(name for part in parts for name in part))
+    for name in columns:
+        pieces = [part.pop(name, None) for part in parts]
+        out[name] = np.concatenate([np.full(length, np.nan) if piece is None else piece for piece, length in zip(pieces, lengths)])
+    order = [name for name in out if "." not in name] + [name for name in out if "." in name]
+    return pd.DataFrame({name: out.pop(name) for name in order}, copy=False)
 
 
 def _identity(info: RunInfo) -> dict[str, Any]:
@@ -82,37 +105,32 @@ def _identity(info: RunInfo) -> dict[str, Any]:
     }
 
 
-def _trial_frame(info: RunInfo, trials: int | None) -> pd.DataFrame:
-    import pandas as pd
-
+def _trial_columns(info: RunInfo, trials: int | None) -> dict[str, np.ndarray]:
+    """One value a trial."""
     ledger = dict(info.ledger)
-    frame = pd.DataFrame({name: [value] * len(info.trial_ids) for name, value in _identity(info).items()})
-    frame["trial"] = ledger.pop("trial").astype(np.int64)
-    frame["trials_in_job"] = len(info.trial_ids)
+    count = len(info.trial_ids)
+    out = {"trial": ledger.pop("trial").astype(np.int64), "trials_in_job": np.full(count, count)}
     for name, source in zip(_FIRST, ("incumbent_validation", "incumbent_test", "incumbent_test_mean")):
-        frame[name] = 100 * (1 - ledger.pop(source).astype(float)) if source in ledger else np.nan
-    for name, column in ledger.items():
-        frame[name] = column
-    return frame if trials is None else frame[frame["trial"] < trials]
+        out[name] = 100 * (1 - ledger.pop(source).astype(float)) if source in ledger else np.full(count, np.nan)
+    out |= ledger
+    return out if trials is None else {name: column[out["trial"] < trials] for name, column in out.items()}
 
 
-def _curve_frame(info: RunInfo, trials: int | None) -> pd.DataFrame:
-    import pandas as pd
-
+def _curve_columns(info: RunInfo, trials: int | None) -> dict[str, np.ndarray]:
+    """One value a charged query."""
     columns = info.queries(trials)
     held = incumbents(columns)
-    frame = pd.DataFrame({name: [value] * len(held) for name, value in _identity(info).items()})
-    frame["trial"] = columns["trial"].astype(np.int64)
-    frame["trials_in_job"] = len(info.trial_ids)
-    frame["query"] = columns["query"].astype(np.int64)
-    frame["spent"] = columns["spent"] / unit_cost(info, columns)
+    out = {
+        "trial": columns["trial"],
+        "trials_in_job": np.full(len(held), len(info.trial_ids), dtype=np.int32),
+        "query": columns["query"],
+        "spent": columns["spent"] / unit_cost(info, columns),
+    }
     for name, source in zip(_FIRST[:2], ("validation", "test")):
-        frame[name] = np.where(held < 0, np.nan, 100 * (1 - columns[source][held]))
+        out[name] = np.where(held < 0, np.nan, 100 * (1 - columns[source][held]))
     for source in ("validation", "test"):
-        frame[f"query_{source}_error"] = 100 * (1 - columns[source])
-    for name in ("cell_id", "run", "fidelity", "seconds", "status"):
-        frame[name] = columns[name]
-    return frame
+        out[f"query_{source}_error"] = 100 * (1 - columns[source])
+    return out | {name: columns[name] for name in ("cell_id", "run", "fidelity", "seconds", "status")}
 
 
 def _flatten(config: dict[str, Any], sections: tuple[str, ...] = ("benchmark", "optimizer", "protocol")) -> dict[str, Any]:
@@ -152,7 +170,7 @@ def summarize(frame: pd.DataFrame, by: Iterable[str] | None = None) -> pd.DataFr
 
     by = list(by) if by is not None else _identity_columns(frame)
     rows = []
-    for values, group in frame.groupby(by, dropna=False, sort=True):
+    for values, group in frame.groupby(by, dropna=False, sort=True, observed=True):
         errors = group["test_error"].dropna().to_numpy()
         if len(errors):
             described = statistics.describe(errors)
