@@ -8,7 +8,7 @@ ARGS   ?= -m optimizer=remaade,random budget=150
 OUTPUT ?= outputs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench tables figures report surrogate clean
+.PHONY: help setup run test lint bench tables figures report scaling surrogate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -46,6 +46,9 @@ figures: setup  ## every figure, running what is missing
 
 report: setup  ## outputs/report/index.html, running what is missing
 	$(BIN)/python -m analysis report --output-dir $(OUTPUT) --trials $(TRIALS)
+
+scaling: setup  ## parameters, quality and seconds against N, running what is missing (16 minutes; TRIALS=10 for a draft)
+	$(BIN)/python -m analysis scaling --output-dir $(OUTPUT) $(if $(filter command environment,$(origin TRIALS)),--trials $(TRIALS))
 
 surrogate: setup  ## fit the NASBench-101 surrogate anew (needs the real cells, about 20 minutes)
 	$(BIN)/python -m nas_bench_suite.benchmarks.nasbench101.fit

@@ -1,5 +1,6 @@
 """`python -m analysis tables | figures | report`: run what is missing, then build from the result files alone.
-`python -m analysis compare`: one table of everything that was run on a benchmark."""
+`python -m analysis compare`: one table of everything that was run on a benchmark.
+`python -m analysis scaling`: the figure of docs/scaling.md (its options: `python -m analysis scaling --help`)."""
 
 from __future__ import annotations
 
@@ -15,6 +16,11 @@ from nas_bench_suite.config import ConfigError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0, 2 for wrong input or damaged files, 130 when interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["scaling"]:  # a study with trials and variables of its own
+        from analysis import scaling
+
+        return scaling.main(words[1:])
     parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__)
     parser.add_argument("what", choices=("tables", "figures", "report", "compare"))
     parser.add_argument("--output-dir", type=Path, default=Path("outputs"), help="where results lie and what is built goes (outputs)")
@@ -25,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--budget", type=int, default=150, help="compare: queries of the runs to compare (150)")
     parser.add_argument("--reference", default="random", help="compare: label that the others are tested against (random)")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="compare: a benchmark's option (dataset=cifar100)")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(words)
     if options.trials < 2:
         print(f"error: --trials={options.trials} is out of range; accepted: a whole number of at least 2.", file=sys.stderr)
         return 2

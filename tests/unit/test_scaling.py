@@ -1,0 +1,105 @@
+"""The scaling study: what it asks for, its numbers from result files, its figure, and what is said when something is missing."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis import __main__ as command_line
+from analysis import scaling
+from analysis.runs import scan
+from bench import scaling as costs
+from nas_bench_suite.job import run_job
+from tests.laws.collect import composed
+
+TRIALS = 6
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two N, two methods, and what the policies cost there."""
+    folder = tmp_path_factory.mktemp("scaling")
+    for n in (26, 50):
+        for label in ("random", "remaade"):
+            changes = (f"benchmark.variables={n}", f"optimizer={label}", "budget=300", f"trials={TRIALS}", f"output_dir={folder}")
+            run_job(composed("benchmark=large", *changes), label, "large")
+    costs.main(["--output-dir", str(folder), "--variables", "26", "50", "--policies", "maade", "nade"])
+    return folder
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    with open(folder / "figures" / "scaling.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_experiment_covers_the_family() -> None:
+    jobs = scaling.jobs()
+    assert {job.variables for job in jobs} == set(costs.VARIABLES) and {job.label for job in jobs} == {"random", *scaling.POLICIES}
+    assert len(jobs) == len(set(jobs)) == 25
+    assert all(job.trials >= 50 for job in jobs if (job.label, job.variables) not in {("reinforce_made", 200), ("reinforce_made", 500)})
+    assert all(job.trials == min(3, job.trials) for job in scaling.jobs(3))
+    assert {job.variables for job in scaling.jobs(variables=[26])} == {26}
+    assert {label: policy for policy, label in costs.LABELS.items()} == scaling.POLICIES
+    assert all(composed(f"optimizer={label}")["optimizer"]["batch_size"] == scaling.BATCH for label in scaling.POLICIES)
+
+
+def test_figure_and_numbers(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["scaling", "--output-dir", str(outputs), "--no-run", "--trials", str(TRIALS), "--variables", "26", "50"]
+    assert command_line.main(words) == 0
+    said = capsys.readouterr().err
+    assert "note: REINFORCE with MADE at N = 50: no result" in said and "ReMAADE at N = 26" not in said
+    for ending, begins in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
+        assert (outputs / "figures" / f"scaling.{ending}").read_bytes().startswith(begins)
+    found = {(row["optimizer"], int(row["N"])): row for row in rows(outputs)}
+    assert set(found) == {(label, n) for label in ("random", "remaade") for n in (26, 50)}
+    for info in scan(outputs):
+        row = found[info.label, info.config["benchmark"]["variables"]]
+        regret = 100 * (0.894 - info.ledger["incumbent_test_mean"])
+        assert float(row["regret_points"]) == pytest.approx(regret.mean(), rel=1e-4) and int(row["trials"]) == TRIALS
+        assert float(row["regret_low"]) < regret.mean() < float(row["regret_high"]) and (regret >= -1e-9).all()
+    assert found["remaade", 26]["context_parameters"] == found["remaade", 50]["context_parameters"] == "5292"
+    assert found["random", 26]["context_parameters"] == "" and int(found["random", 26]["shared_trials"]) == TRIALS
+    difference = float(found["random", 26]["regret_points"]) - float(found["remaade", 26]["regret_points"])
+    assert float(found["random", 26]["minus_remaade_points"]) == pytest.approx(difference, abs=1e-3)
+
+
+def test_costs_are_read_as_written(outputs: Path) -> None:
+    found = scaling.read_costs(outputs / "complexity" / "scaling.csv")
+    assert set(found) == {(policy, n) for policy in ("maade", "nade") for n in (26, 50)}
+    nade = found["nade", 50]
+    assert nade.context_parameters == 50 * 36**2 + 36 < nade.all_parameters and nade.start_seconds >= 0 < nade.batch_seconds
+    assert nade.seconds(300) == pytest.approx(nade.start_seconds + 10 * nade.batch_seconds)
+    assert nade.seconds(301) == pytest.approx(nade.start_seconds + 11 * nade.batch_seconds)
+
+
+def test_exponents() -> None:
+    n = np.array([26, 50, 100, 200, 500])
+    assert scaling.exponent(n, 3.0 * n**2) == pytest.approx(2) and scaling.exponent(n, np.full(5, 7.0)) == pytest.approx(0)
+    assert np.isnan(scaling.exponent(n[:1], n[:1]))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--trials", "1"], r"--trials=1 is out of range; accepted: a whole number of at least 2\."),
+        (["--variables", "27"], r"--variables=27 is not of the study; accepted: 26, 50, 100, 200, 500\."),
+        (["--no-run"], r"has no result of the scaling study; to make them: python run\.py -m \+experiment=scaling\."),
+    ],
+)
+def test_wrong_use_gets_one_sentence(tmp_path: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert scaling.main(["--output-dir", str(tmp_path), *words]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1
+    assert re.search(sentence, said)
+
+
+def test_costs_that_nobody_measured_are_named(outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "large").symlink_to(outputs / "large")
+    assert scaling.main(["--output-dir", str(tmp_path), "--no-run", "--trials", str(TRIALS), "--variables", "26"]) == 2
+    assert "python -m bench.scaling --output-dir" in capsys.readouterr().err
+    assert not (tmp_path / "figures").exists()
