@@ -18,6 +18,14 @@ def test_wilcoxon_of_a_textbook_example() -> None:
     assert effect == pytest.approx((4 - 32) / 36)  # negative: the first tends to be higher
 
 
+def test_wilcoxon_of_darwins_maize() -> None:
+    # Heights of 15 pairs of cross- and self-fertilized plants (Darwin 1876; the example of SciPy's documentation): W = 24 of 120, exact p.
+    difference = np.array([6, 8, 14, 16, 23, 24, 28, 29, 41, -48, 49, 56, 60, -67, 75], dtype=float)
+    p, effect = statistics.wilcoxon(difference, np.zeros(15))
+    assert p == pytest.approx(0.041259765625)
+    assert effect == pytest.approx((24 - 96) / 120)
+
+
 def test_equal_samples_differ_in_nothing() -> None:
     x = np.array([1.0, 2.0, 3.0])
     assert statistics.wilcoxon(x, x) == (1.0, 0.0)
@@ -41,6 +49,30 @@ def test_probability_of_improvement_by_counting() -> None:
     assert statistics.probability_of_improvement(x, y) == pytest.approx(counted)
 
 
+def test_probability_of_improvement_of_a_library_example() -> None:
+    # SciPy's example of Mann and Whitney's test: U = 17 of 20 pairs in which the first is above.
+    first, second = np.array([19.0, 22, 16, 29, 24]), np.array([20.0, 11, 17, 12])
+    assert statistics.probability_of_improvement(second, first) == pytest.approx(17 / 20)
+    assert statistics.probability_of_improvement(first, second) == pytest.approx(3 / 20)
+
+
+def test_bootstrap_intervals_against_all_resamples() -> None:
+    """Both intervals of a skewed sample of 6 from the means of all 6^6 resamples; BCa by its formulas (Efron 1987)."""
+    from scipy.stats import norm
+
+    x = np.array([0.1, 0.4, 0.5, 1.1, 2.3, 6.0])
+    means = np.array(np.meshgrid(*[x] * 6)).reshape(6, -1).mean(axis=0)
+    assert statistics.bootstrap_interval(x, method="percentile") == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.06)
+    below = (np.mean(means < x.mean()) + np.mean(means <= x.mean())) / 2
+    jackknife = np.array([np.delete(x, i).mean() for i in range(6)])
+    d = jackknife.mean() - jackknife
+    acceleration = (d**3).sum() / (6 * (d**2).sum() ** 1.5)
+    z = norm.ppf(below) + norm.ppf([0.025, 0.975])
+    levels = norm.cdf(norm.ppf(below) + z / (1 - acceleration * z))
+    assert levels[0] > 0.04 and levels[1] > 0.985  # far from the percentiles, so that the two methods are told apart
+    assert statistics.bootstrap_interval(x) == pytest.approx(np.quantile(means, levels), abs=0.06)
+
+
 def test_bootstrap_interval_of_normal_data_is_near_the_t_interval() -> None:
     x = np.random.default_rng(2).normal(6, 0.25, 400)
     for method in ("BCa", "percentile"):
@@ -60,6 +92,20 @@ def test_equivalence_is_two_one_sided_t_tests() -> None:
     lower = stats.ttest_1samp(difference, -0.03, alternative="greater").pvalue
     upper = stats.ttest_1samp(difference, 0.03, alternative="less").pvalue
     assert statistics.equivalence(x, y, 0.03) == pytest.approx((lower, max(lower, upper)))
+
+
+def test_equivalence_by_hand() -> None:
+    # Differences of mean 0.01 and SD 0.02 over 4 pairs: standard error 0.01, t = (0.01 + 0.03) / 0.01 = 4 and (0.01 - 0.03) / 0.01 = -2, 3 df.
+    from scipy.special import stdtr
+
+    difference = 0.01 + 0.02 * np.array([1.0, 1.0, -1.0, -1.0]) * np.sqrt(3 / 4)
+    not_better, equivalent = statistics.equivalence(difference, np.zeros(4), 0.03)
+    assert not_better == pytest.approx(stdtr(3, -4)) and equivalent == pytest.approx(stdtr(3, -2))
+
+
+def test_win_rates_by_counting() -> None:
+    matrix = statistics.win_rate_matrix({"a": np.array([1.0, 2, 3, 4]), "b": np.array([2.0, 2, 1, 5])})
+    assert matrix[0, 1] == (2 + 0.5) / 4 and matrix[1, 0] == (1 + 0.5) / 4 and np.isnan(matrix[0, 0])
 
 
 def test_exponents_of_a_power_law() -> None:
@@ -86,6 +132,14 @@ def test_verdicts_follow_their_rules() -> None:
     judged = verdicts.judge([Claim(a, kind, b, "") for a, kind, b in kinds], samples)
     assert [verdict.word for verdict in judged] == ["holds", "fails", "not resolved", "fails", "no data", "holds", "worse"]
     assert "gone" in judged[4].detail
+
+
+def test_no_better_enters_the_family_with_both_its_tests() -> None:
+    samples = _samples(a=0.0, b=0.0)
+    x, y = samples["a"].to_numpy(), samples["b"].to_numpy()
+    raw = [statistics.compare(x, y).p, statistics.equivalence(x, y)[0], statistics.compare(x, y).p]
+    alone, pair = verdicts.judge([Claim("a", "better", "b", ""), Claim("a", "no better", "b", "")], samples)
+    assert [alone.p, pair.p] == pytest.approx(statistics.holm(raw)[:2])
 
 
 def test_pairs_are_trials_not_positions() -> None:
