@@ -41,7 +41,7 @@ class AlphaX(Optimizer):
         layers, width, epochs, batch_size, max_steps, learning_rate: the network and its training (squared error, Adam): see `Ensemble`.
     """
 
-    trials_per_block: ClassVar[int] = 20  # at 3,200 queries a trial's tree takes up to 30 MB
+    trials_per_block: ClassVar[int] = 50  # at 3,200 queries a trial's tree takes up to 30 MB
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from numba import njit
 
 from optimizers.parts.build_game import Game, act, initial_state, list_actions, num_actions, state_key
 
-ABSENT, NOWHERE, UNLISTED, UNSEEN = -1, -2, -3, -4  # what an entry of `_children` can be besides a node
+ABSENT, NOWHERE, END = -1, -2, -3  # what an entry of `_children` can be besides a node
 FREE_DESCENTS = 1000  # descents in a row that end at known terminal nodes, before such a node is evaluated once more
 
 
@@ -40,8 +40,9 @@ class Trees:
         self.parent = np.full((trials, capacity), -1, dtype=np.int64)
         self._table = np.full((trials, 4 * capacity), -1, dtype=np.int32)  # open addressing, by key
         self._keys = np.zeros((trials, capacity), dtype=np.int64)
-        # By action. A walk through a node whose children are all in the tree, and nearly all walks of long searches are, reads this alone.
-        self._children = np.full((trials, capacity, num_actions(game)), UNSEEN, dtype=np.int32)
+        # In the order in which actions are listed, up to an END; all END until a walk has come through. Nearly all walks of a long search
+        # lead through nodes whose children are all in the tree, and read this alone.
+        self._children = np.full((trials, capacity, num_actions(game) + 1), END, dtype=np.int32)
         self._root = initial_state(game)
 
     def descend(self, generators: Any, trials: np.ndarray, exploration: float) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +67,7 @@ class Trees:
 
     def _grow(self) -> None:
         capacity = self.value.shape[1]
-        for name, blank in (("states", 0), ("value", 0), ("visits", 0), ("_keys", 0), ("parent", -1), ("_children", UNSEEN)):
+        for name, blank in (("states", 0), ("value", 0), ("visits", 0), ("_keys", 0), ("parent", -1), ("_children", END)):
             old = getattr(self, name)
             setattr(self, name, np.concatenate([old, np.full_like(old, blank)], axis=1))
         self._table = np.full((len(self.size), 8 * capacity), -1, dtype=np.int32)
@@ -122,7 +123,7 @@ def _add(state, above, t, size, states, parent, table, keys):  # pragma: no cove
     return node
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _descend(
     game, generators, trials, exploration, root, size, states, value, visits, parent, table, keys, children, nodes, new
 ):  # fmt: skip  # pragma: no cover - compiled
@@ -135,35 +136,37 @@ def _descend(
             new[r] = True
             continue
         generator = generators[t]
+        own_value, own_visits = value[t], visits[t]
         free, last, node = 0, 0, 0
         while True:
             below = children[t, node]
-            if below[0] == UNSEEN:
-                below[:] = UNLISTED
-                for k in range(list_actions(game, states[t, node], actions)):
-                    below[actions[k]] = ABSENT
+            if below[0] == END:
+                below[: list_actions(game, states[t, node], actions)] = ABSENT
             best, best_child, best_score, ties = -1, NOWHERE, -np.inf, 0
-            spread = 2 * np.log(visits[t, node])
-            for action in range(len(below)):
-                child = below[action]
-                if child == UNLISTED:
-                    continue
+            spread = 2 * np.log(own_visits[node])
+            for k in range(len(below)):
+                child = below[k]
+                if child == END:
+                    break
                 if child == ABSENT:  # when last looked up: it may have been reached from elsewhere since
                     state[:] = states[t, node]
-                    child = table[t, _slot(table[t], keys[t], state_key(state))] if act(game, state, action) else np.int32(NOWHERE)
-                    below[action] = child
+                    list_actions(game, state, actions)
+                    child = table[t, _slot(table[t], keys[t], state_key(state))] if act(game, state, actions[k]) else np.int32(NOWHERE)
+                    below[k] = child
                 score = np.inf if child == ABSENT else 0.0
                 if child >= 0:
-                    score = value[t, child] + 2 * exploration * np.sqrt(spread / visits[t, child])
+                    at = np.uint64(child)
+                    score = own_value[at] + 2 * exploration * np.sqrt(spread / own_visits[at])
                 if score > best_score:
-                    best, best_child, best_score, ties = action, child, score, 1
+                    best, best_child, best_score, ties = k, child, score, 1
                 elif score == best_score:
                     ties += 1
                     if generator.random() * ties < 1:
-                        best, best_child = action, child
+                        best, best_child = k, child
             if best_child == ABSENT:
                 state[:] = states[t, node]
-                act(game, state, best)
+                list_actions(game, state, actions)
+                act(game, state, actions[best])
                 nodes[r] = _add(state, node, t, size, states, parent, table, keys)
                 below[best] = nodes[r]
                 new[r] = True
