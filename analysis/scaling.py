@@ -67,7 +67,8 @@ class Point:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a policy costs at N variables: parameters of its context layer and of all, processor seconds of the start and of a batch, a trial."""
+    """What a policy costs at N variables: parameters of its context layer and of all, processor seconds of the start and of a batch, a trial
+    (NaN where it is too large to be run)."""
 
     context_parameters: int
     all_parameters: int
@@ -147,10 +148,11 @@ def find(runs: Sequence[RunInfo], wanted: Sequence[Job], seed: int) -> tuple[lis
 
 
 def exponent(n: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> float:
-    """The slope b of log y = a + b log N; NaN for fewer than two points."""
-    if len(n) < 2:
+    """The slope b of log y = a + b log N over the finite y; NaN for fewer than two."""
+    known = np.isfinite(np.asarray(y, dtype=float))
+    if known.sum() < 2:
         return float("nan")
-    return float(np.polyfit(np.log(np.asarray(n, dtype=float)), np.log(np.asarray(y, dtype=float)), 1)[0])
+    return float(np.polyfit(np.log(np.asarray(n, dtype=float)[known]), np.log(np.asarray(y, dtype=float)[known]), 1)[0])
 
 
 def run_missing(output_dir: Path, wanted: Sequence[Job], seed: int, trials: int | None, variables: Sequence[int] | None) -> None:
