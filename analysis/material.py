@@ -13,7 +13,7 @@ from analysis.style import style
 
 MAIN_150 = ("random", "remaade", "regularized_evolution", "tpe", "bohb", "alphax", "nasbot", "bananas", "local_search", "remaade_ranked")
 MAIN_3200 = (
-    "random", "remaade_medium", "regularized_evolution", "tpe", "bohb", "alphax", "nasbot", "bananas_medium", "local_search", "remaade_ranked",
+    "random", "remaade_medium", "regularized_evolution", "tpe", "bohb", "alphax", "nasbot_medium", "bananas_medium", "local_search", "remaade_ranked",
 )  # fmt: skip
 ABLATION = ("random", "reinforce", "reinforce_made", "reinforce_nade", "reinforce_lstm", "remaade_ppo", "remaade")
 BY_BUDGET = {150: MAIN_150, 3200: MAIN_3200}

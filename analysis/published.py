@@ -101,7 +101,7 @@ TABLE5 = (
     Row("BOHB", "bohb", Value(6.08, 0.34)),
     Row("Random Search", "random", Value(6.03, 0.23)),
     Row("Alpha X", "alphax", Value(5.94, 0.32)),
-    Row("NASBOT", "nasbot", Value(6.06, 0.34)),
+    Row("NASBOT", "nasbot_medium", Value(6.06, 0.34)),
     Row("Reg Evolution", "regularized_evolution", Value(6.04, 0.23)),
     Row("ReMAADE", "remaade_medium", Value(5.91, 0.19)),
     Row(

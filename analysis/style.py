@@ -53,6 +53,7 @@ STYLES: dict[str, Style] = {
     "bananas": Style("BANANAS", GREEN, "solid", "P"),
     "bananas_medium": Style("BANANAS (medium term)", GREEN, "solid", "P"),
     "nasbot": Style("NASBOT", SKY, "solid", "<"),
+    "nasbot_medium": Style("NASBOT (medium term)", SKY, "solid", "<"),
     "nasbot_as_run": Style("NASBOT, distance as commonly run", "#2F7FAF", "dotted", "<"),
     "alphax": Style("Alpha X", PURPLE, "solid", ">"),
 }
