@@ -71,13 +71,11 @@ def _build(options: argparse.Namespace) -> int:
 
 def _tables(study: Study, output_dir: Path) -> list[str]:
     from analysis import tables
-    from analysis.table import is_panel
 
     built = tables.build_all(study, output_dir)
     notes = tables.write_all(built, output_dir / "tables")
     for table in built:
-        present = sum(any("missing" not in column.show(row) for column in table.columns[2:3]) for row in table.rows if not is_panel(row))
-        print(f"{table.name}: {present} of {len(table.data)} rows")
+        print(f"{table.name}: {sum(row['status'] == 'ok' for row in table.data)} of {len(table.data)} rows")
     return notes + [f"{table.name}: {note}" for table in built for note in table.notes if note.startswith("Missing")]
 
 

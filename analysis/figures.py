@@ -139,9 +139,9 @@ def training_time(material: Material, methods: list[Method]) -> Figure | None:
     axis.set_xlabel("simulated training time, hours on one accelerator (log scale)")
     axis.set_ylabel("test error of the incumbent, %")
     start = max(float(b.x[-1]) for _, b in drawn) / 20
-    top = max(float(np.nanmax(b.high[b.x >= start])) for _, b in drawn if (b.x >= start).any())
+    top = max(float(b.mean[b.x >= start].max()) for _, b in drawn if (b.x >= start).any())
     bottom = min(float(np.nanmin(b.low)) for _, b in drawn)
-    axis.set_ylim(bottom - 0.05 * (top - bottom), top + 0.02)
+    axis.set_ylim(bottom - 0.05 * (top - bottom), top + 0.05 * (top - bottom))
     axis.set_xlim(start / 2, max(float(b.x[-1]) for _, b in drawn))
     _plain_log(axis)
     return _finish(figure, material, [method for method, _ in drawn], note=f"{BAND}; a curve ends where the first of its trials does")

@@ -14,6 +14,7 @@ PREAMBLE = r"""\documentclass[10pt]{article}
 \usepackage{booktabs}
 \usepackage{graphicx}
 \setlength{\parindent}{0pt}
+\setlength{\belowcaptionskip}{6pt}
 \renewcommand{\tablename}{}
 \renewcommand{\thetable}{}
 \makeatletter\long\def\@makecaption#1#2{\vskip\abovecaptionskip#2\par\vskip\belowcaptionskip}\makeatother

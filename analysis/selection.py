@@ -117,7 +117,8 @@ class Study:
         if not fitting:
             if not defaults("optimizer", label) and not same:
                 return Found(None, self.trials, "not built yet (no config of that name)")
-            return Found(None, self.trials, "no result")
+            others = f" with its present configuration ({len(same)} with another)" if same else ""
+            return Found(None, self.trials, f"no result{others}")
         whole = [info for info in fitting if not len(info.lacking(self.trials))]
         if not whole:
             lacking = min((info.lacking(self.trials) for info in fitting), key=len)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,12 @@ def protocol_table(study: Study, methods: Sequence[str] = PROTOCOL_METHODS, budg
         for present in [[label for label in methods if (label, name) in means]]
     }
     for label in methods:
-        row: dict[str, Any] = {"name": style(label).name, "label": label}
+        present = sum((label, name) in means for name in VARIANTS)
+        row: dict[str, Any] = {
+            "name": style(label).name,
+            "label": label,
+            "status": "ok" if present == len(VARIANTS) else "partly" if present else "missing",
+        }
         for name in VARIANTS:
             row[f"mean, {name}"] = means.get((label, name))
             row[f"rank, {name}"] = float(ranks[name][label]) if label in ranks[name] else None
@@ -177,13 +182,7 @@ def protocol_table(study: Study, methods: Sequence[str] = PROTOCOL_METHODS, budg
             tau = stats.kendalltau([means[label, "default"] for label in both], [means[label, name] for label in both]).statistic
             shift = np.mean([means[label, name] - means[label, "default"] for label in both])
             notes.append(f"{name}: Kendall's τ with the default order {number(tau)}, mean shift of the level {number(shift, '+.3f')} points.")
-    absent: dict[str, Found] = {}
-    for name in VARIANTS:
-        without = [label for label in methods if found[label, name].info is None]
-        for reason in sorted({found[label, name].reason for label in without}):
-            names = [style(label).name for label in without if found[label, name].reason == reason]
-            absent[f"under '{name}' {'all methods' if len(names) == len(methods) else '; '.join(names)}"] = Found(None, study.trials, reason)
-    notes += comparison.missing_notes(absent, f"python run.py -m +experiment=protocol trials={study.trials}")
+    notes += comparison.missing_notes(_absent(found, methods), f"python run.py -m +experiment=protocol trials={study.trials}")
     notes.append(
         "Disagreements between papers on this benchmark are of this size: which run a query reads, whether a test error is one run's or "
         "a mean of three, and "
@@ -201,3 +200,19 @@ def protocol_table(study: Study, methods: Sequence[str] = PROTOCOL_METHODS, budg
         notes=notes,
         draft=study.draft,
     )
+
+
+def _absent(found: Mapping[tuple[str, str], Found], methods: Sequence[str]) -> dict[str, Found]:
+    """What the protocol table lacks, in few words: variants that the same methods lack for the same reason stand together."""
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for name in VARIANTS:
+        without = [label for label in methods if found[label, name].info is None]
+        for reason in sorted({found[label, name].reason for label in without}):
+            names = tuple(style(label).name for label in without if found[label, name].reason == reason)
+            groups.setdefault((reason, names), []).append(name)
+    out = {}
+    for (reason, names), variants in groups.items():
+        who = "all methods" if len(names) == len(methods) else "; ".join(names)
+        where = "" if len(variants) == len(VARIANTS) else f" ({'; '.join(variants)})"
+        out[who + where] = Found(None, 0, reason)
+    return out

@@ -137,15 +137,15 @@ def _html_table(table: Table) -> dict[str, Any]:
             parts = [{"text": part, "css": _chip(part)} for part in text.split("; ")]
             cells.append({"parts": parts, "align": column.align, "title": row.get("doubt") if "†" in text else None})
         rows.append({"panel": None, "cells": cells, "missing": row.get("status") == "missing"})
-    # Doubts about published values and missing rows stand under the table, the rules fold away.
-    first = [note for note in table.notes if note.startswith(("†", "Missing", "To make what is missing"))]
+    # What is about this table stands under it; the rules, the same for all, fold away.
+    rules = (verdicts.RULE, verdicts.LEVEL_RULE, verdicts.INTERVAL_NOTE)
     return {
         "name": table.name,
         "caption": table.full_caption,
         "columns": table.columns,
         "rows": rows,
-        "shown": first,
-        "folded": [note for note in table.notes if note not in first],
+        "shown": [note for note in table.notes if note not in rules],
+        "folded": [note for note in table.notes if note in rules],
     }
 
 
