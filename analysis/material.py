@@ -11,12 +11,10 @@ from analysis import curves, published
 from analysis.selection import Found, Study
 from analysis.style import style
 
-MAIN_150 = ("random", "remaade", "regularized_evolution", "tpe", "bohb", "alphax", "nasbot", "bananas", "local_search", "remaade_ranked")
-MAIN_3200 = (
-    "random", "remaade_medium", "regularized_evolution", "tpe", "bohb", "alphax", "nasbot_medium", "bananas_medium", "local_search", "remaade_ranked",
-)  # fmt: skip
-ABLATION = ("random", "reinforce", "reinforce_made", "reinforce_nade", "reinforce_lstm", "remaade_ppo", "remaade")
-BY_BUDGET = {150: MAIN_150, 3200: MAIN_3200}
+# Labels that figures show: the paper's rows, and of ours those that say something new.
+OURS = ("local_search", "remaade_ranked")
+BY_BUDGET = {budget: (*(row.label for row in rows), *OURS) for budget, rows in ((150, published.TABLE3), (3200, published.TABLE5))}
+ABLATION = tuple(row.label for row in (*published.TABLE4, *published.OTHER_POLICIES))
 
 
 @dataclass
@@ -49,8 +47,7 @@ class Material:
         """The methods among `labels` that have results at `budget`."""
         out = []
         for label in labels:
-            settings = {"orderings": 4} if label == "remaade_medium" else None
-            found = self.study.find(label, budget, settings)
+            found = self.study.find(label, budget)
             if found.info is None:
                 self.missing[f"{style(label).name} at {budget:,} queries"] = found.reason
                 continue

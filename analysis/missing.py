@@ -13,7 +13,7 @@ from pathlib import Path
 from analysis import published
 from analysis.comparison import LIBRARIES, rows_of
 from analysis.runs import scan
-from analysis.selection import CONF, Found, Study
+from analysis.selection import CONF, Found, Study, is_built
 from analysis.tables import PROTOCOL_METHODS, VARIANTS
 
 ROOT = CONF.parent
@@ -36,11 +36,7 @@ def run(output_dir: Path, benchmark: str, trials: int, seed: int) -> None:
 
 def needed(study: Study) -> list[str]:
     """Experiments in which a row is missing whose config exists."""
-    return [name for name, found in _wanted(study) if any(_can_run(label, entry) for label, entry in found)]
-
-
-def _can_run(label: str, found: Found) -> bool:
-    return found.info is None and (CONF / "optimizer" / f"{label}.yaml").exists()
+    return [name for name, found in _wanted(study) if any(entry.info is None and is_built(label) for label, entry in found)]
 
 
 def _wanted(study: Study) -> Iterator[tuple[str, list[tuple[str, Found]]]]:

@@ -102,20 +102,23 @@ class Study:
             protocol, options: rules of the protocol and options of the benchmark that differ from their defaults.
         """
         budget = self.budgets.get(budget, budget)
-        same = [info for info in self.comparable if info.label == label and info.budget == budget and int(info.config["seed"]) == self.seed]
-        wanted_settings = dict(defaults("optimizer", label)) | dict(settings or {})
         wanted_options = dict(defaults("benchmark", self.benchmark)) | dict(options or {})
         # A multi-fidelity method may charge epochs by its own config; captions say so.
         wanted_rules = PROTOCOL | dict(own_rules(label)) | dict(protocol or {})
-        fitting = [
+        same = [
             info
-            for info in same
-            if agrees(info.config["optimizer"], wanted_settings)
+            for info in self.comparable
+            if info.label == label
+            and info.budget == budget
+            and int(info.config["seed"]) == self.seed
+            and agrees(info.config["optimizer"], settings or {})
             and agrees(info.config["benchmark"], wanted_options)
             and agrees(info.config["protocol"], wanted_rules)
         ]
+        own = dict(defaults("optimizer", label)) | dict(settings or {})
+        fitting = [info for info in same if agrees(info.config["optimizer"], own)]
         if not fitting:
-            if not defaults("optimizer", label) and not same:
+            if not is_built(label) and not same:
                 return Found(None, self.trials, "not built yet (no config of that name)")
             others = f" with its present configuration ({len(same)} with another)" if same else ""
             return Found(None, self.trials, f"no result{others}")
@@ -153,6 +156,11 @@ def _plain(value: Any) -> Any:
         except ValueError:
             return value
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def is_built(label: str) -> bool:
+    """Whether there is a config of that name."""
+    return (CONF / "optimizer" / f"{label}.yaml").exists()
 
 
 @cache

@@ -26,7 +26,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "edge_limit: raw": ({}, {"edge_limit": "raw"}),
     "repeats: free": ({"repeats": "free"}, {}),
 }
-PROTOCOL_METHODS = ("random", "remaade", "regularized_evolution", "tpe", "bohb", "alphax", "nasbot", "bananas", "local_search")
+PROTOCOL_METHODS = (*(row.label for row in published.TABLE3), "local_search")
 COMPLEXITY_COLUMNS = ("policy", "N", "d", "context_parameters")
 
 

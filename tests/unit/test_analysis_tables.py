@@ -116,7 +116,8 @@ def test_a_config_that_builds_on_another_asks_for_both(outputs: Path) -> None:
     own, base = defaults("optimizer", "remaade_tuned"), defaults("optimizer", "remaade")
     assert set(own) == set(base) and own["width"] == base["width"] and own["learning_rate"] != base["learning_rate"]
     write_run(outputs, "remaade_tuned", settings=dict(own) | {"width": 72})
-    assert Study(scan(outputs), trials=20).find("remaade_tuned", 150).info is None
+    found = Study(scan(outputs), trials=20).find("remaade_tuned", 150)
+    assert found.info is None and found.reason == "no result with its present configuration (1 with another)"
 
 
 def test_table2_counts(tmp_path: Path) -> None:
@@ -154,3 +155,42 @@ def test_experiments_run_what_tables_ask_for() -> None:
         products = OmegaConf.load(CONF / "experiment" / f"table{number}.yaml").hydra.sweeper.products
         labels = {label.strip() for product in products for label in product.optimizer.split(",")}
         assert labels == {row.label for row in comparison.rows_of(number) if row.panel != comparison.LIBRARIES}
+    products = OmegaConf.load(CONF / "experiment" / "protocol.yaml").hydra.sweeper.products
+    assert all({label.strip() for label in product.optimizer.split(",")} == set(tables.PROTOCOL_METHODS) for product in products)
+
+
+def test_protocol_table_by_hand(outputs: Path) -> None:
+    levels = {"random": 0.001, "remaade": 0.008}
+    for label, shift in levels.items():
+        write_run(outputs, label, shift=shift, settings=dict(defaults("optimizer", label)), protocol={"run": "mean"})
+    study = Study(scan(outputs), trials=20)
+    table = tables.protocol_table(study)
+    rows = {row["label"]: row for row in table.data}
+    for label in ("random", "remaade"):
+        for name, rules in (("default", {}), ("run: mean", {"run": "mean"})):
+            assert rows[label][f"mean, {name}"] == pytest.approx(study.find(label, 150, protocol=rules).errors.mean())
+    order = sorted(("random", "remaade", "regularized_evolution"), key=lambda label: rows[label]["mean, default"])
+    assert [rows[label]["rank, default"] for label in order] == [1, 2, 3]
+    assert {rows["random"]["rank, run: mean"], rows["remaade"]["rank, run: mean"]} == {1, 2}
+    assert rows["random"]["status"] == "partly" and rows["tpe"]["status"] == "missing"
+    (missing,) = [note for note in table.notes if note.startswith("Missing")]
+    assert "TPE; BOHB; Alpha X; NASBOT; BANANAS; Local search (default)" in missing
+    assert "NASBOT; Reg Evolution; BANANAS; Local search (run: mean)" in missing
+    assert "all methods (run: independent test; edge_limit: raw; repeats: free)" in missing
+
+
+def test_numbers_have_a_true_sign() -> None:
+    from analysis.table import number
+
+    assert [number(value, "+.2f") for value in (-0.001, 0.0, 0.014, -1.0)] == ["0.00", "0.00", "+0.01", "\u22121.00"]
+    assert number(float("nan")) == "—"
+
+
+def test_comparisons_turn_with_the_reference(outputs: Path) -> None:
+    table = comparison.build(3, Study(scan(outputs), trials=20))
+    rows = {row["name"]: row for row in table.data}
+    frame = load_results(outputs).set_index(["optimizer", "trial"])["test_error"]
+    difference = (frame["random"] - frame["remaade"]).mean()
+    row = rows["Random Search"]
+    assert row["difference"] == pytest.approx(difference) and row["difference_low"] < difference < row["difference_high"]
+    assert row["difference"] > 0 > row["effect"] and row["probability_better"] < 0.5
