@@ -30,9 +30,13 @@ def changed(row: pd.Series, base: pd.Series) -> str:
     return ", ".join(f"`{key.removeprefix(PREFIX)}={row[key]}`" for key in different) or "as configured"
 
 
-def _sortable(value: object) -> str:
-    """Numbers by size, words after them."""
-    return f"{value:020.6f}" if isinstance(value, (int, float)) else f"~{value}"
+def _sortable(what: str) -> tuple[str, float, str]:
+    """The default first, then by key, numbers by size, words after them."""
+    key, _, value = what.strip("`").partition("=")
+    try:
+        return key if value else "", float(value), ""
+    except ValueError:
+        return key if value else "", float("inf"), value
 
 
 def errors(frame: pd.DataFrame, key: str) -> np.ndarray:
@@ -43,19 +47,20 @@ def main(folder: str) -> None:
     frame = load_results(folder)
     runs = frame.drop_duplicates("config_hash")
     for (label, budget), group in runs.groupby(["optimizer", "budget"], sort=False):
-        group = group.sort_values([key for key in group if key.startswith(PREFIX)], key=lambda column: column.map(_sortable))
         config = {f"{PREFIX}{key}": value for key, value in options(label).items()}
         base = next((row for _, row in group.iterrows() if all(str(row.get(k)) == str(v) for k, v in config.items() if k in row)), None)
         print(f"\n**`{label}`**, {budget} queries\n")
         print("| setting | test error, % | 95 % interval | against the default (95 % interval) |\n|---|---|---|---|")
-        for _, row in group.iterrows():
+        rows = [(changed(row, base) if base is not None else "as configured", row) for _, row in group.iterrows()]
+        for what, row in sorted(rows, key=lambda entry: _sortable(entry[0])):
             x = errors(frame, row["config_hash"])
             d = describe(x)
             against = "-"
             if base is not None and row["config_hash"] != base["config_hash"]:
                 c = compare(x, errors(frame, base["config_hash"]))
                 against = f"{c.difference:+.3f} [{c.interval.low:+.3f}, {c.interval.high:+.3f}]"
-            what = changed(row, base) if base is not None else "as configured"
+            stalled = int((frame[frame["config_hash"] == row["config_hash"]]["ended"] == "stalled").sum())
+            what += f" ({stalled} of {d.n} trials stalled)" if stalled else ""
             print(f"| {what} | {d.mean:.3f} +- {d.sd:.3f} | [{d.interval.low:.3f}, {d.interval.high:.3f}] | {against} |")
     figure(frame, runs)
 
@@ -84,7 +89,7 @@ def figure(frame: pd.DataFrame, runs: pd.DataFrame) -> None:
     axis.set_xscale("log")
     axis.set_xlabel("learning rate")
     axis.set_ylabel("test error after 150 queries, %")
-    axis.set_title("Every policy at five step sizes (500 trials, 95 % intervals of the mean)", fontsize=9)
+    axis.set_title("Every policy at seven step sizes (500 trials, 95 % intervals of the mean)", fontsize=9)
     axis.legend(fontsize=8)
     fig.tight_layout()
     (ROOT / "docs" / "images").mkdir(exist_ok=True)
