@@ -36,7 +36,7 @@ EXPERIMENT = "scaling"
 POLICIES = {"remaade": "maade", "reinforce_made": "made", "reinforce_nade": "nade", "reinforce_lstm": "lstm"}  # label -> policy
 REFERENCE = "remaade"
 BATCH = 30  # queries a gradient step, in every config of the study
-LEAST_FOR_INTERVAL = 5  # trials below which a bootstrap says nothing
+LEAST_FOR_INTERVAL = 10  # with fewer trials a bootstrap says nothing
 
 
 @dataclass(frozen=True)
@@ -261,18 +261,12 @@ def draw(points: Sequence[Point], costs: Costs, seed: int) -> Any:
 
 def _footer(points: Sequence[Point], seed: int) -> str:
     infos = [point.found.info for point in points if point.found.info is not None]
-    counts = [point.job.trials for point in points]
-    usual = max(set(counts), key=counts.count)
-    fewer: dict[int, list[str]] = {}
-    for point in points:
-        if point.job.trials != usual:
-            name = style(point.job.label).name.removeprefix("REINFORCE with ")
-            fewer.setdefault(point.job.trials, []).append(f"{name} {point.job.variables}")
-    named = "; ".join(f"{count}: {', '.join(names)}" for count, names in sorted(fewer.items(), reverse=True))
-    trials = f"{usual} trials" + (f" ({named})" if named else "")
+    counts = sorted({point.job.trials for point in points})
+    trials = f"{counts[0]} trials" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} trials a point (scaling.csv)"
+    hollow = f"; hollow: fewer than {LEAST_FOR_INTERVAL} trials" if counts[0] < LEAST_FOR_INTERVAL else ""
     return (
         f"benchmark large, {points[0].job.budget} queries, {trials}, seed {seed}, commit {', '.join(commits(infos))}; "
-        "bars: 95 % interval of the mean, hollow: too few trials"
+        f"bars: 95 % interval of the mean{hollow}"
     )
 
 

@@ -17,7 +17,7 @@ from bench import scaling as costs
 from nas_bench_suite.job import run_job
 from tests.laws.collect import composed
 
-TRIALS = 6
+TRIALS = 10
 
 
 @pytest.fixture(scope="module")
