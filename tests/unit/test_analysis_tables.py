@@ -146,6 +146,31 @@ def test_methods_keep_their_looks() -> None:
     assert style("never_heard_of") == style("never_heard_of")
 
 
+# Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
+DEFICIENCIES = {
+    "none": np.eye(3),
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+def test_principal_colours_stay_apart(deficiency: str) -> None:
+    """CIE 1976 colour difference of at least 15 between any two; 2.3 is just noticeable."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+    def lab(label: str) -> np.ndarray:
+        rgb = np.array([int(style(label).color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        seen = np.clip(np.array(DEFICIENCIES[deficiency]) @ linear, 0, 1)
+        x, y, z = (np.cbrt(v) if v > 0.008856 else 7.787 * v + 16 / 116 for v in to_xyz @ seen / [0.9505, 1, 1.089])
+        return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+    gaps = {(a, b): float(np.linalg.norm(lab(a) - lab(b))) for a in PRINCIPAL for b in PRINCIPAL if a < b}
+    assert min(gaps.values()) > 15, min(gaps, key=lambda pair: gaps[pair])
+
+
 def test_experiments_run_what_tables_ask_for() -> None:
     from omegaconf import OmegaConf
 
