@@ -68,7 +68,9 @@ def read_complexity(path: Path) -> dict[str, np.ndarray]:
             raise ValueError(f"columns {list(rows[0]) if rows else []}")
         numbers = {name: np.array([int(row[name]) for row in rows]) for name in COMPLEXITY_COLUMNS[1:]}
     except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}); accepted: a CSV file with columns {', '.join(COMPLEXITY_COLUMNS)}.") from None
+        raise ConfigError(
+            f"{path} cannot be read ({error}); accepted: a CSV file with columns {', '.join(COMPLEXITY_COLUMNS)}; remove it to have it made."
+        ) from None
     words = {name: np.array([row[name] for row in rows]) for name in ("policy", "commit") if name in rows[0]}
     return words | numbers
 
@@ -76,7 +78,13 @@ def read_complexity(path: Path) -> dict[str, np.ndarray]:
 def table2(output_dir: Path) -> Table:
     """Table 2: parameters of the context layer, counted on the policies, with fitted exponents beside the paper's O()."""
     path = output_dir / "complexity" / "table2.csv"
-    counted = read_complexity(path) if path.exists() else None
+    make = f"python -m optimizers.parts.policies.complexity --output-dir {output_dir}"
+    counted, lacking = None, f"{path} does not exist; to make it: {make}."
+    if path.exists():
+        try:
+            counted = read_complexity(path)
+        except ConfigError as error:
+            lacking = str(error)
     commit = ", ".join(np.unique(counted["commit"]).tolist()) if counted is not None and "commit" in counted else ""
     pairs = [(n, d) for d in published.COMPLEXITY_D for n in published.COMPLEXITY_N]
     rows: list[dict[str, Any]] = []
@@ -114,7 +122,7 @@ def table2(output_dir: Path) -> Table:
         "0.15 of the paper's O()."
     ]
     if counted is None:
-        notes.append(f"Missing: {path} does not exist; to make it: python -m optimizers.parts.policies.complexity --output-dir {output_dir}.")
+        notes.append(f"Missing: {lacking}")
     return Table(
         name="table2",
         title="Table 2. Parameters of the context representation layer.",

@@ -128,6 +128,24 @@ def test_table2_counts(tmp_path: Path) -> None:
     assert all(count(policy, n, 36) == policy_class(policy).context_parameters(n, 36) for policy in POLICIES for n in (26, 52))
 
 
+def test_table2_fits_exponents_and_names_what_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "complexity" / "table2.csv"
+    assert f"{path} does not exist" in tables.table2(tmp_path).notes[-1]
+    path.parent.mkdir()
+    pairs = [(n, d) for d in (36, 72) for n in (26, 52, 104)]
+    counts = {"maade": lambda n, d: 4 * d * d, "nade": lambda n, d: n * d * d, "made": lambda n, d: n * d * d, "lstm": lambda n, d: 8 * d * d}
+    lines = [f"{policy},{n},{d},{count(n, d)},abcd1234" for policy, count in counts.items() for n, d in pairs]
+    path.write_text("\n".join(["policy,N,d,context_parameters,commit", *lines]))
+    table = tables.table2(tmp_path)
+    rows = {row["policy"]: row for row in table.data}
+    assert (rows["nade"]["exponent_n"], rows["nade"]["exponent_d"]) == pytest.approx((1, 2))
+    assert [rows[policy]["verdict"] for policy in counts] == ["agrees", "agrees", "differs", "agrees"]
+    assert "Code: commit abcd1234." in table.caption and "1.00 (2)" in table.to_markdown()
+    path.write_text("policy,N\nmaade,26\n")
+    damaged = tables.table2(tmp_path)
+    assert f"Missing: {path} cannot be read" in damaged.notes[-1] and {row["status"] for row in damaged.data} == {"missing"}
+
+
 def test_report_is_self_contained(outputs: Path) -> None:
     from analysis.report import write_report
 
