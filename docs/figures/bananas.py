@@ -11,11 +11,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from analysis.style import style
-from nas_bench_suite import Streams, Task, load_benchmark
-from nas_bench_suite.optimizer import OK, Outcome
+from docs.figures.common import course, one_trial
+from nas_bench_suite import Task, load_benchmark
 from optimizers.bananas import Bananas
-
-BUDGET, SEED, TRIAL = 150, 0, 1
 
 
 class Watched(Bananas):
@@ -46,26 +44,14 @@ class Watched(Bananas):
 
 
 def main() -> None:
-    benchmark = load_benchmark("nasbench101_surrogate")
-    space, rng = benchmark.space, np.random.default_rng(0)
     optimizer = Watched()
-    optimizer.start(Task(space=space, trials=1, budget=BUDGET, streams=Streams(SEED, 1, TRIAL), first_trial=TRIAL))
-    errors: list[float] = []
-    while len(errors) < BUDGET:
-        proposal = optimizer.ask(np.array([BUDGET - len(errors)]))
-        run = rng.integers(benchmark.num_runs, size=proposal.wanted.shape)
-        accuracy = benchmark.query(space.cell_id(proposal.architectures), run, None, proposal.architectures).validation
-        optimizer.tell(proposal, Outcome(accuracy, np.full(accuracy.shape, OK, dtype=np.int8)))
-        errors += (100 * (1 - accuracy[0])).tolist()
+    errors = one_trial(optimizer)
+    benchmark = load_benchmark("nasbench101_surrogate")
+    space = benchmark.space
 
     color = style("bananas").color
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    queries = np.arange(1, BUDGET + 1)
-    left.axvspan(0.5, 10.5, color="0.9", lw=0, label="10 uniform architectures")
-    left.plot(queries, errors, "o", ms=4, color=color, alpha=0.7, label="validation error of a query")
-    left.plot(queries, np.minimum.accumulate(errors), color="black", label="best so far")
-    left.set(xlabel="query", ylabel="validation error (%)", ylim=(4.6, 10), title="Rounds of ten, mutants of the best")
-    left.legend(frameon=False)
+    course(left, errors, color, "Rounds of ten, mutants of the best")
     for at, shade in ((4, "0.6"), (13, color)):
         data = optimizer.rounds[at]
         mean, spread = data["predictions"].mean(axis=0), data["predictions"].std(axis=0)

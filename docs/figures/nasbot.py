@@ -11,13 +11,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from analysis.style import style
-from nas_bench_suite import Streams, Task, load_benchmark
-from nas_bench_suite.optimizer import OK, Outcome
+from docs.figures.common import course, one_trial
+from nas_bench_suite import Task
 from optimizers.nasbot import NASBOT
 from optimizers.parts.descriptions import row_distances
 from optimizers.parts.gaussian_process import forward, sum_kernel
-
-BUDGET, SEED, TRIAL = 150, 0, 1
 
 
 class Watched(NASBOT):
@@ -32,7 +30,7 @@ class Watched(NASBOT):
         turn = int(self._queries[0]) % len(self._theta[0])
         strings, found, rejected = super()._choose(ready)
         theta = self._theta[0, turn]
-        row = self._described.describe(strings[:1])
+        row = self._described.describe(strings[0, :1])
         between = np.zeros((n, self._described.lanes), dtype=np.float32)
         row_distances(self._described.kind, self._described.inner, self._described.weights, row[0], self._rows[0], n, between)
         v = np.zeros(n)
@@ -44,28 +42,12 @@ class Watched(NASBOT):
 
 
 def main() -> None:
-    benchmark = load_benchmark("nasbench101_surrogate")
-    space, rng = benchmark.space, np.random.default_rng(0)
     optimizer = Watched()
-    optimizer.start(Task(space=space, trials=1, budget=BUDGET, streams=Streams(SEED, 1, TRIAL), first_trial=TRIAL))
-    errors: list[float] = []
-    strings: list[np.ndarray] = []
-    while len(errors) < BUDGET:
-        proposal = optimizer.ask(np.array([BUDGET - len(errors)]))
-        run = rng.integers(benchmark.num_runs, size=proposal.wanted.shape)
-        accuracy = benchmark.query(space.cell_id(proposal.architectures), run, None, proposal.architectures).validation
-        optimizer.tell(proposal, Outcome(accuracy, np.full(accuracy.shape, OK, dtype=np.int8)))
-        errors += (100 * (1 - accuracy[0])).tolist()
-        strings += list(proposal.architectures[0])
+    errors = one_trial(optimizer)
 
     color = style("nasbot").color
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    queries = np.arange(1, BUDGET + 1)
-    left.axvspan(0.5, 10.5, color="0.9", lw=0, label="10 uniform cells")
-    left.plot(queries, errors, "o", ms=4, color=color, alpha=0.7, label="validation error of a query")
-    left.plot(queries, np.minimum.accumulate(errors), color="black", label="best so far")
-    left.set(xlabel="query", ylabel="validation error (%)", ylim=(4.6, 10), title="The search")
-    left.legend(frameon=False)
+    course(left, errors, color, "The search")
 
     said = np.array(optimizer.said)
     mean, spread = 100 * (1 - said[:, 0]), 100 * said[:, 1]
