@@ -158,8 +158,11 @@ def exponent(n: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -
 def run_missing(output_dir: Path, wanted: Sequence[Job], seed: int, trials: int | None, variables: Sequence[int] | None) -> None:
     """Measure costs and run the jobs where something is missing; results that exist are found and kept."""
     folder = output_dir.resolve()
-    if not (folder / "complexity" / "scaling.csv").exists():
-        _python("-m", "bench.scaling", "--output-dir", str(folder), *(["--variables", *map(str, variables)] if variables else []))
+    path = folder / "complexity" / "scaling.csv"
+    measured = {n for _, n in read_costs(path)} if path.exists() else set()
+    asked = {job.variables for job in wanted}
+    if not asked <= measured:
+        _python("-m", "bench.scaling", "--output-dir", str(folder), "--variables", *map(str, sorted(asked | measured)))
     runs = scan(folder, lambda sentence: print(f"warning: {sentence}", file=sys.stderr))
     if not find(runs, wanted, seed)[1]:
         return

@@ -77,6 +77,22 @@ def test_costs_are_read_as_written(outputs: Path) -> None:
     assert nade.seconds(301) == pytest.approx(nade.start_seconds + 11 * nade.batch_seconds)
 
 
+def test_only_what_is_missing_is_run(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr(scaling, "_python", lambda *words: ran.append(words))
+    there = [job for job in scaling.jobs(TRIALS, [26, 50]) if job.label in ("random", "remaade")]
+    scaling.run_missing(outputs, there, 0, TRIALS, [26, 50])
+    assert not ran
+    scaling.run_missing(outputs, scaling.jobs(TRIALS, [50, 100]), 0, TRIALS, [50, 100])
+    costs_words, *jobs = ran
+    assert costs_words[:2] == ("-m", "bench.scaling") and costs_words[-3:] == ("26", "50", "100")
+    assert len(jobs) == 2 and all("seed=0" in words and f"trials={TRIALS}" in words for words in jobs)
+    assert {word for words in jobs for word in words if word.startswith("benchmark.variables=")} == {"benchmark.variables=50,100"}
+    ran.clear()
+    scaling.run_missing(outputs, scaling.jobs(), 0, None, None)
+    assert ran[1][:3] == ("run.py", "-m", "+experiment=scaling")
+
+
 def test_exponents() -> None:
     n = np.array([26, 50, 100, 200, 500])
     assert scaling.exponent(n, 3.0 * n**2) == pytest.approx(2) and scaling.exponent(n, np.full(5, 7.0)) == pytest.approx(0)
