@@ -97,7 +97,7 @@ def build(table: int, study: Study) -> Table:
             raw.append({"panel": panel})
         raw.append(raw_row(table, row, found[row.name], OWN_REFERENCE if row.panel == OWN_STEP else reference, judged, letters))
     notes = _claim_notes(judged, len(claims), reference, letters) + missing_notes(
-        {row.name: found[row.name] for row in rows}, f"python run.py -m +experiment=table{table} trials={study.trials}"
+        {row.name: found[row.name] for row in rows}, study, f"table{table}"
     )
     notes += [f"† {row.name}: {row.value.doubt}." for row in rows if row.value and row.value.doubt]
     if table == 4:
@@ -242,14 +242,17 @@ def _claim_notes(judged: Sequence[Verdict], claims: int, reference: str, letters
     return notes
 
 
-def missing_notes(found: dict[str, Found], command: str) -> list[str]:
-    """Missing rows by name, grouped by the reason."""
+def missing_notes(found: dict[str, Found], study: Study, experiment: str) -> list[str]:
+    """Missing rows by name, grouped by the reason, and the command that makes them."""
     groups: dict[str, list[str]] = {}
     for name, entry in found.items():
         if entry.info is None:
             groups.setdefault(entry.reason, []).append(name)
     notes = [f"Missing, {reason}: {'; '.join(names)}." for reason, names in groups.items()]
-    return notes + [f"To make what is missing: {command}"] if notes else []
+    words = f"python run.py -m +experiment={experiment} trials={study.trials}"
+    words += "" if study.benchmark == Study.benchmark else f" benchmark={study.benchmark}"
+    words += "" if study.seed == Study.seed else f" seed={study.seed}"
+    return notes + [f"To make what is missing: {words}"] if notes else []
 
 
 def _margins() -> str:

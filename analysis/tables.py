@@ -190,7 +190,7 @@ def protocol_table(study: Study, methods: Sequence[str] = PROTOCOL_METHODS, budg
             tau = stats.kendalltau([means[label, "default"] for label in both], [means[label, name] for label in both]).statistic
             shift = np.mean([means[label, name] - means[label, "default"] for label in both])
             notes.append(f"{name}: Kendall's τ with the default order {number(tau)}, mean shift of the level {number(shift, '+.3f')} points.")
-    notes += comparison.missing_notes(_absent(found, methods), f"python run.py -m +experiment=protocol trials={study.trials}")
+    notes += comparison.missing_notes(_absent(found, methods), study, "protocol")
     notes.append(
         "Disagreements between papers on this benchmark are of this size: which run a query reads, whether a test error is one run's or "
         "a mean of three, and "
