@@ -54,6 +54,30 @@ class JobResult:
     overrides: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Work:
+    """What the blocks of a job share."""
+
+    optimizer: Optimizer
+    benchmark: Benchmark
+    protocol: Protocol
+    budget: int
+    seed: int
+    device: str
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Work:
+        """Check and make it from a job's configuration; raises `ConfigError`."""
+        return cls(
+            budget=check_int("budget", config["budget"], 1),
+            seed=check_int("seed", config["seed"], 0),
+            device=_check_device(str(config["device"])),
+            protocol=make_protocol(config["protocol"]),
+            optimizer=make_optimizer(config["optimizer"]),
+            benchmark=make_benchmark(config["benchmark"]),
+        )
+
+
 def run_job(config: Mapping[str, Any], label: str, benchmark_label: str, progress: BlockProgress | None = None) -> JobResult:
     """Run one job.
 
@@ -69,45 +93,40 @@ def run_job(config: Mapping[str, Any], label: str, benchmark_label: str, progres
     unknown = [key for key in config if key not in KEYS]
     if unknown:
         raise ConfigError(f"{unknown[0]} is not a key of this configuration{nearest(unknown[0], KEYS)}; accepted: {', '.join(KEYS)}.")
-    budget = check_int("budget", config["budget"], 1)
     trials = check_int("trials", config["trials"], 1)
     first_trial = check_int("first_trial", config["first_trial"], 0)
-    seed = check_int("seed", config["seed"], 0)
     workers = check_int("workers", config["workers"], 1)
-    device = _check_device(str(config["device"]))
-    protocol = make_protocol(config["protocol"])
-    optimizer = make_optimizer(config["optimizer"])
-    benchmark = make_benchmark(config["benchmark"])
+    work = Work.of(config)
     size = config["trials_per_block"]
-    size = min(optimizer.trials_per_block, trials) if size is None else check_int("trials_per_block", size, 1)
-    facts = benchmark.facts()
+    size = min(work.optimizer.trials_per_block, trials) if size is None else check_int("trials_per_block", size, 1)
+    facts = work.benchmark.facts()
     identity = {
         # What a file holds determines the result, where it lies does not.
         "benchmark": {key: value for key, value in config["benchmark"].items() if key != "path"} | {"checksum": facts["checksum"]},
         "benchmark_label": benchmark_label,
-        "budget": budget,
+        "budget": work.budget,
         "optimizer": dict(config["optimizer"]),
         "optimizer_label": label,
-        "protocol": {key: getattr(protocol, key) for key in ("run", "repeats", "invalid", "cost")},
-        "seed": seed,
+        "protocol": {key: getattr(work.protocol, key) for key in ("run", "repeats", "invalid", "cost")},
+        "seed": work.seed,
         "trials_per_block": size,
     }
     identity = json.loads(json.dumps(identity))
-    run = Run(Path(config["output_dir"]) / benchmark_label / label / f"{budget}-{run_key(identity)}")
-    provenance = _provenance(optimizer, benchmark, facts, device)
+    run = Run(Path(config["output_dir"]) / benchmark_label / label / f"{work.budget}-{run_key(identity)}")
+    provenance = _provenance(work, facts)
     provenance["benchmark"]["options"] = json.loads(json.dumps(dict(config["benchmark"])))
     blocks = [run.block(first, size) for first in range(first_trial // size * size, first_trial + trials, size)]
     todo, warnings = _unfinished(blocks, provenance["source_hash"])
     if facts.get("notice"):
         warnings.append(facts["notice"])
-    result = JobResult(label, benchmark_label, budget, str(run.folder), surrogate=bool(facts.get("surrogate")), warnings=warnings)
+    result = JobResult(label, benchmark_label, work.budget, str(run.folder), surrogate=bool(facts.get("surrogate")), warnings=warnings)
     result.computed = len(todo)
     if todo:
         _write_config(run, identity)
         remove_leftovers(run.folder)
         done = float(trials_of(blocks) - trials_of(todo))
         report = (lambda more: progress(done + more)) if progress is not None else None
-        _compute(todo, config, optimizer, benchmark, protocol, budget, seed, device, provenance, workers, report)
+        _compute(todo, config, work, provenance, workers, report)
     ledgers = [block.ledger() for block in blocks]
     joined = {name: np.concatenate([ledger[name] for ledger in ledgers]) for name in ledgers[0]}
     asked = (joined["trial"] >= first_trial) & (joined["trial"] < first_trial + trials)
@@ -183,11 +202,11 @@ def _check_device(device: str) -> str:
     return device
 
 
-def _provenance(optimizer: Optimizer, benchmark: Benchmark, facts: Mapping[str, Any], device: str) -> dict[str, Any]:
+def _provenance(work: Work, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What a manifest says of how a result came about."""
-    module = Path(inspect.getfile(type(optimizer)))
+    module = Path(inspect.getfile(type(work.optimizer)))
     sources = [*_CORE.glob("*.py"), module, *([module.parent / "parts"] if (module.parent / "parts").is_dir() else [])]
-    sources += [Path(inspect.getfile(type(benchmark)))]
+    sources += [Path(inspect.getfile(type(work.benchmark)))]
     return {
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _VERSIONS},
         **git_commit(_CORE.parent),
@@ -195,7 +214,7 @@ def _provenance(optimizer: Optimizer, benchmark: Benchmark, facts: Mapping[str, 
         "benchmark": {key: facts.get(key) for key in ("name", "description", "source", "checksum", "surrogate", "notice")},
         "host": socket.gethostname(),
         "platform": f"{platform.machine()} {platform.system()}",
-        "device": device,
+        "device": work.device,
         "command": sys.argv,
     }
 
@@ -244,20 +263,10 @@ def _write_config(run: Run, identity: dict[str, Any]) -> None:
 
 
 def _compute(
-    blocks: list[Block],
-    config: Mapping[str, Any],
-    optimizer: Optimizer,
-    benchmark: Benchmark,
-    protocol: Protocol,
-    budget: int,
-    seed: int,
-    device: str,
-    provenance: dict[str, Any],
-    workers: int,
-    report: BlockProgress | None,
+    blocks: list[Block], config: Mapping[str, Any], work: Work, provenance: dict[str, Any], workers: int, report: BlockProgress | None
 ) -> None:
+    done = 0.0
     if workers == 1:
-        done = 0.0
         for block in blocks:
             size = block.last - block.first + 1
 
@@ -265,52 +274,38 @@ def _compute(
                 if report is not None:
                     report(done + size * spent / total)
 
-            compute_block(block, optimizer, benchmark, protocol, budget, seed, device, provenance, within)
+            _compute_block(block, work, provenance, within)
             done += size
             if report is not None:
                 report(done)
         return
     from joblib import Parallel, delayed
 
-    jobs = (delayed(_compute_in_worker)(block, dict(config), protocol, budget, seed, device, provenance) for block in blocks)
-    done = 0.0
+    jobs = (delayed(_compute_in_worker)(block, dict(config), provenance) for block in blocks)
     for size in Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
         done += size
         if report is not None:
             report(done)
 
 
-def compute_block(
-    block: Block,
-    optimizer: Optimizer,
-    benchmark: Benchmark,
-    protocol: Protocol,
-    budget: int,
-    seed: int,
-    device: str,
-    provenance: dict[str, Any],
-    progress: Callable[[int, int], None] | None = None,
-) -> None:
+def _compute_block(block: Block, work: Work, provenance: dict[str, Any], progress: Callable[[int, int], None] | None = None) -> None:
     """Search one block's trials and write it."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)  # one thread a process is the better default on a shared machine
     record = search(
-        optimizer,
-        benchmark,
-        protocol,
-        budget=budget,
+        work.optimizer,
+        work.benchmark,
+        work.protocol,
+        budget=work.budget,
         trials=block.last - block.first + 1,
         first_trial=block.first,
-        seed=seed,
-        device=device,
+        seed=work.seed,
+        device=work.device,
         progress=progress,
     )
     block.write(record, provenance)
 
 
-def _compute_in_worker(
-    block: Block, config: dict[str, Any], protocol: Protocol, budget: int, seed: int, device: str, provenance: dict[str, Any]
-) -> int:
-    optimizer, benchmark = make_optimizer(config["optimizer"]), make_benchmark(config["benchmark"])
-    compute_block(block, optimizer, benchmark, protocol, budget, seed, device, provenance)
+def _compute_in_worker(block: Block, config: dict[str, Any], provenance: dict[str, Any]) -> int:
+    _compute_block(block, Work.of(config), provenance)
     return block.last - block.first + 1
