@@ -47,7 +47,7 @@ figures: setup  ## every figure, running what is missing
 report: setup  ## outputs/report/index.html, running what is missing
 	$(BIN)/python -m analysis report --output-dir $(OUTPUT) --trials $(TRIALS)
 
-scaling: setup  ## parameters, quality and seconds against N, running what is missing (16 minutes; TRIALS=10 for a draft)
+scaling: setup  ## parameters, quality and seconds against N, running what is missing (10 minutes; TRIALS=10 for a draft)
 	$(BIN)/python -m analysis scaling --output-dir $(OUTPUT) $(if $(filter command environment,$(origin TRIALS)),--trials $(TRIALS))
 
 surrogate: setup  ## fit the NASBench-101 surrogate anew (needs the real cells, about 20 minutes)
