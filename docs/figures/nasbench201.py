@@ -38,7 +38,7 @@ def ours(row: dict[str, Any] | None) -> str:
     """Mean and SD, and the verdict against random search: + better, - worse, nothing where no difference is resolved."""
     if row is None or row["status"] != "ok":
         return "missing"
-    mark = {"BETTER": " +", "WORSE": " -"}.get(str(row["verdict"]), "")
+    mark = {"better": " **+**", "worse": " **-**"}.get(str(row["verdict"]), "")
     return f"{row['mean']:.2f} ± {row['sd']:.2f}{mark}"
 
 
