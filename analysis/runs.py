@@ -161,6 +161,7 @@ def _check_place(run: Run, config: dict[str, Any]) -> None:
 def _checked(block: Block, config: dict[str, Any]) -> dict[str, Any]:
     """The manifest of a block whose query file is whole and belongs to `config`."""
     manifest = block.manifest()
+    block.check_key(block.folder.name.rpartition("-")[2])
     facts, expected = manifest.get("benchmark") or {}, config["benchmark"]
     # The name that a benchmark gives itself may say more (nasbench201_cifar100) than the one that it is asked for by.
     made_on = {"name": (facts.get("options") or {}).get("name"), "checksum": facts.get("checksum")}

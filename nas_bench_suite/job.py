@@ -113,10 +113,10 @@ def run_job(config: Mapping[str, Any], label: str, benchmark_label: str, progres
     }
     identity = json.loads(json.dumps(identity))
     run = Run(Path(config["output_dir"]) / benchmark_label / label / f"{work.budget}-{run_key(identity)}")
-    provenance = _provenance(work, facts)
+    provenance = {"key": run_key(identity), **_provenance(work, facts)}
     provenance["benchmark"]["options"] = json.loads(json.dumps(dict(config["benchmark"])))
     blocks = [run.block(first, size) for first in range(first_trial // size * size, first_trial + trials, size)]
-    todo, warnings = _unfinished(blocks, provenance["source_hash"])
+    todo, warnings = _unfinished(blocks, provenance)
     if facts.get("notice"):
         warnings.append(facts["notice"])
     result = JobResult(label, benchmark_label, work.budget, str(run.folder), surrogate=bool(facts.get("surrogate")), warnings=warnings)
@@ -226,8 +226,10 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _unfinished(blocks: list[Block], current: str) -> tuple[list[Block], list[str]]:
-    """The blocks to compute, and warnings. Results of other code are reused when they are complete and never mixed with new ones."""
+def _unfinished(blocks: list[Block], provenance: dict[str, Any]) -> tuple[list[Block], list[str]]:
+    """The blocks to compute, and warnings. Results of other code are reused when they are complete and never mixed with new ones; those
+    of another configuration, moved here by hand, are not used."""
+    current: str = provenance["source_hash"]
     made_by: dict[Block, str | None] = {}
     warnings = []
     for block in blocks:
@@ -236,6 +238,7 @@ def _unfinished(blocks: list[Block], current: str) -> tuple[list[Block], list[st
             continue
         try:
             block.queries()
+            block.check_key(provenance["key"])
             made_by[block] = block.manifest().get("source_hash")
         except ConfigError as error:
             made_by[block] = None

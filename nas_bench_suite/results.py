@@ -147,6 +147,16 @@ class Block:
             raise ConfigError(f"{self.manifest_path} is no manifest of format {FORMAT}; remove it and {self.path.name}, and run the job again.")
         return manifest
 
+    def check_key(self, key: str) -> None:
+        """Check that the block belongs to the configuration with this key (a manifest that names none is taken at its place).
+
+        Raises:
+            ConfigError: if it belongs to another.
+        """
+        found = self.manifest().get("key")
+        if found not in (None, key):
+            raise ConfigError(f"{self.path} holds results of another configuration ({found} instead of {key}); remove it and run the job again.")
+
     def ledger(self) -> dict[str, np.ndarray]:
         """One array a column of the ledger, over the block's trials; missing numbers are NaN."""
         ledger = self.manifest()["ledger"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -79,3 +80,10 @@ def test_damaged_and_foreign_files_are_named_and_made_anew(tmp_path: Path) -> No
     done = subprocess.run(command(tmp_path, *words), capture_output=True, text=True)
     assert done.returncode == 0 and "are made anew" in done.stderr and files(tmp_path) == expected
     assert not [path for path in tmp_path.rglob("*.json") if '"source_hash": "other' in path.read_text()]
+    # Results of another configuration: never taken for this one's.
+    subprocess.run(command(tmp_path / "elsewhere", *words, "seed=1"), check=True, capture_output=True)
+    for path in sorted((tmp_path / "elsewhere").rglob("trials-*")):
+        (first.parent / path.name).write_bytes(path.read_bytes())
+    shutil.rmtree(tmp_path / "elsewhere")
+    done = subprocess.run(command(tmp_path, *words), capture_output=True, text=True)
+    assert done.returncode == 0 and "holds results of another configuration" in done.stderr and files(tmp_path) == expected

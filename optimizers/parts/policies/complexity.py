@@ -2,8 +2,9 @@
 
     python -m optimizers.parts.policies.complexity --output-dir outputs
 
-writes `<output_dir>/complexity/table2.csv` with columns policy, N, d, context_parameters. A policy is built for N binary variables and its
-parameters are counted, without the embeddings (named query and value) and the density layer; MADE's masked weights count, as they are stored.
+writes `<output_dir>/complexity/table2.csv` with columns policy, N, d, context_parameters, commit. A policy is built for N binary variables and
+its parameters are counted, without the embeddings (named query and value) and the density layer; MADE's masked weights count, as they are
+stored.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nas_bench_suite.results import write_whole
+from nas_bench_suite.results import git_commit, write_whole
 
 POLICIES = ("maade", "nade", "made", "lstm")
 VARIABLES = (26, 52, 104)
@@ -38,8 +39,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output-dir", type=Path, default=Path("outputs"))
     path = parser.parse_args().output_dir / "complexity" / "table2.csv"
-    lines = ["policy,N,d,context_parameters"]
-    lines += [f"{policy},{n},{d},{count(policy, n, d)}" for policy in POLICIES for d in WIDTHS for n in VARIABLES]
+    commit = (git_commit(Path(__file__).parents[3])["commit"] or "unknown")[:8]
+    lines = ["policy,N,d,context_parameters,commit"]
+    lines += [f"{policy},{n},{d},{count(policy, n, d)},{commit}" for policy in POLICIES for d in WIDTHS for n in VARIABLES]
     write_whole(path, ("\n".join(lines) + "\n").encode())
     print(path)
 
