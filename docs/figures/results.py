@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 HEAD = """# Tables 2 to 6, as they came out
 
-What `make tables` wrote, unedited, from 500 trials a row; [analysis.md](analysis.md) says how to read a row, and what each verdict means. It is a
+What `make tables` wrote, from 500 trials a row; [analysis.md](analysis.md) says how to read a row, and what each verdict means. It is a
 surrogate: its [model card](surrogate.md) says what may not be concluded. How long it takes is in the README.
 """
 
