@@ -233,9 +233,10 @@ def _errors(**accuracies: tuple[float, float]) -> dict[str, Value]:
 
 
 _NATS = (
-    "NATS-Bench (Dong, Liu, Musial & Gabrys 2021), topology space, means and SDs of 500 searches. Another protocol: a search sees validation "
-    "accuracies after 12 epochs and stops at a budget of simulated training seconds ({seconds:,} here) instead of a number of queries, so it "
-    "sees other cells and more noise; evolution there has a population of 10 and samples of 3, REINFORCE a step size of 0.01, BOHB four samples."
+    "NATS-Bench (Dong, Liu, Musial & Gabrys 2021), topology space, means and SDs of 500 searches, as later papers quote them. Another "
+    "protocol: a search sees validation accuracies after 12 epochs and stops at a budget of simulated training seconds ({seconds:,} here) "
+    "instead of a number of queries, so it sees other cells and more noise; evolution there has a population of 10 and samples of 3, REINFORCE "
+    "a step size of 0.01, BOHB four samples."
 )
 # What has been published on other benchmarks: (benchmark, values of its options) -> (values by configuration, source and protocol).
 ELSEWHERE: dict[tuple[str, ...], tuple[dict[str, Value], str]] = {
