@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.selection import FULL_TRIALS, Study
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.config import ConfigError, check_int
+from nas_bench_suite.messages import GOES_ON, exit_code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,23 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--reference", default="random", help="compare: label that the others are tested against (random)")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="compare: a benchmark's option (dataset=cifar100)")
     options = parser.parse_args(words)
-    if options.trials < 2:
-        print(f"error: --trials={options.trials} is out of range; accepted: a whole number of at least 2.", file=sys.stderr)
-        return 2
-    try:
-        return _build(options)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on from the last finished block.", file=sys.stderr)
-        return 130
+    return exit_code(lambda: _build(options), GOES_ON)
 
 
 def _build(options: argparse.Namespace) -> int:
     from analysis import missing
     from analysis.runs import scan
 
+    check_int("--trials", options.trials, 2)
     began = time.perf_counter()
     if not options.no_run and options.what != "compare":
         missing.run(options.output_dir, options.benchmark, options.trials, options.seed)

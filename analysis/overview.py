@@ -93,13 +93,17 @@ def _fitting(study: Study, budget: int, options: Mapping[str, Any]) -> list[RunI
     ]
 
 
+def configuration(info: RunInfo) -> str:
+    """A configuration by its label and what differs from the label's config: `remaade`, `remaade learning_rate=0.03`, `random run=mean`."""
+    standard, rules = defaults("optimizer", info.label), PROTOCOL | dict(own_rules(info.label))
+    settings = [f"{k}={v}" for k, v in info.config["optimizer"].items() if k in standard and not agrees({k: v}, {k: standard[k]})]
+    settings += [f"{k}={v}" for k, v in info.config["protocol"].items() if not agrees({k: v}, {k: rules[k]})]
+    return " ".join([info.label, *settings])
+
+
 def _names(infos: list[RunInfo]) -> dict[str, RunInfo]:
-    """Each configuration by its label and what differs from the label's config: `remaade`, `remaade learning_rate=0.03`, `random run=mean`."""
+    """The runs by configuration; of several block sizes the largest."""
     out: dict[str, RunInfo] = {}
     for info in sorted(infos, key=lambda info: -int(info.config["trials_per_block"])):
-        standard = dict(defaults("optimizer", info.label))
-        rules = PROTOCOL | dict(own_rules(info.label))
-        settings = [f"{k}={v}" for k, v in info.config["optimizer"].items() if k in standard and not agrees({k: v}, {k: standard[k]})]
-        settings += [f"{k}={v}" for k, v in info.config["protocol"].items() if not agrees({k: v}, {k: rules[k]})]
-        out.setdefault(" ".join([info.label, *settings]), info)
+        out.setdefault(configuration(info), info)
     return out

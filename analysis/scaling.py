@@ -29,7 +29,8 @@ from analysis.runs import RunInfo, scan
 from analysis.selection import CONF, Found, Study
 from analysis.style import order, style
 from nas_bench_suite.benchmark import load_benchmark
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.config import ConfigError, check_int
+from nas_bench_suite.messages import GOES_ON, exit_code
 from nas_bench_suite.results import write_whole
 
 EXPERIMENT = "scaling"
@@ -309,24 +310,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the study")
     parser.add_argument("--no-run", action="store_true", help="build from what is there, run nothing")
     options = parser.parse_args(arguments)
-    try:
-        if options.trials is not None and options.trials < 2:
-            raise ConfigError(f"--trials={options.trials} is out of range; accepted: a whole number of at least 2.")
-        wanted = jobs(options.trials, options.variables)
-        known = sorted({job.variables for job in jobs()})
-        if options.variables and set(options.variables) - set(known):
-            given = " ".join(map(str, options.variables))
-            raise ConfigError(f"--variables={given} is not of the study; accepted: {', '.join(map(str, known))}.")
-        options.output_dir.mkdir(parents=True, exist_ok=True)
-        if not options.no_run:
-            run_missing(options.output_dir, wanted, options.seed, options.trials, options.variables)
-        missing = build(options.output_dir, wanted, options.seed)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on from the last finished block.", file=sys.stderr)
-        return 130
+    return exit_code(lambda: _run(options), GOES_ON)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.trials is not None:
+        check_int("--trials", options.trials, 2)
+    wanted = jobs(options.trials, options.variables)
+    known = sorted({job.variables for job in jobs()})
+    if options.variables and set(options.variables) - set(known):
+        given = " ".join(map(str, options.variables))
+        raise ConfigError(f"--variables={given} is not of the study; accepted: {', '.join(map(str, known))}.")
+    options.output_dir.mkdir(parents=True, exist_ok=True)
+    if not options.no_run:
+        run_missing(options.output_dir, wanted, options.seed, options.trials, options.variables)
+    missing = build(options.output_dir, wanted, options.seed)
     for name, reason in missing.items():
         print(f"note: {name}: {reason}", file=sys.stderr)
     print(options.output_dir / "figures" / "scaling.{png,pdf,csv}")

@@ -172,15 +172,9 @@ def defaults(group: str, name: str) -> Mapping[str, Any]:
         ConfigError: if the file cannot be read.
     """
     content = _content(group, name)
-    bases = content.get("defaults")
-    inherited: dict[str, Any] = {}
-    for base in bases if isinstance(bases, list) else []:
-        if isinstance(base, str) and base != "_self_":
-            inherited |= defaults(group, base)
     if isinstance(content.get(group), dict):  # a global package keeps the section under its own name
         content = content[group]
-    own = {str(key): value for key, value in content.items() if key != "_target_" and "${" not in str(value)}
-    return inherited | own
+    return {str(key): value for key, value in content.items() if key != "_target_" and "${" not in str(value)}
 
 
 def own_rules(label: str) -> Mapping[str, Any]:

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 # Keys that the closing table has columns for, or that change no result.
 _SHOWN = ("optimizer", "benchmark", "budget", "trials", "output_dir", "workers", "device", "first_trial")
 
-# Sentences of failed jobs, and of those the ones that ended by an error in the code: Hydra passes nothing back from them.
-_failures: list[str] = []
-_crashes: list[str] = []
+# Jobs that failed: Hydra passes nothing back from them.
+_failures: list[JobResult] = []
 
 
 def main(config_dir: Path) -> None:
@@ -37,7 +36,7 @@ def main(config_dir: Path) -> None:
     from nas_bench_suite.config import ConfigError
     from nas_bench_suite.sweeper import register
 
-    register(_failures, _crashes)
+    register(_failures)
     complaint = unknown_flag(sys.argv[1:])
     if complaint:
         _fail(complaint)
@@ -54,7 +53,7 @@ def main(config_dir: Path) -> None:
             raise
         _fail(sentence)
     if _failures:
-        sys.exit(1 if _crashes else 2)
+        sys.exit(1 if any(result.crashed for result in _failures) else 2)
 
 
 def _fail(sentence: str) -> None:
@@ -85,8 +84,8 @@ def task(config: DictConfig) -> JobResult:
         if many:
             return JobResult(label, benchmark, failure=f"{sentence} (job: {' '.join(hydra_config.overrides.task)})")
         print(f"error: {sentence}", file=sys.stderr)
-        _failures.append(sentence)
-        return JobResult(label, benchmark, failure=sentence)
+        _failures.append(JobResult(label, benchmark, failure=sentence))
+        return _failures[-1]
     except Exception as error:
         if not many:
             raise

@@ -1,17 +1,35 @@
-"""One sentence for each way in which Hydra can refuse a command line: what is wrong, where, and what would be accepted."""
+"""What commands say when they cannot go on: one sentence for each way in which Hydra can refuse a command line (what is wrong, where, and what
+would be accepted), and the exit codes."""
 
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nas_bench_suite.config import nearest
+from nas_bench_suite.config import ConfigError, nearest
 
 _FLAGS = (
     "--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve", "--package", "-p", "--run", "-r", "--multirun", "-m",
     "--shell-completion", "-sc", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--experimental-rerun", "--info", "-i",
 )  # fmt: skip
+
+
+def exit_code(command: Callable[[], int], interrupted: str = "interrupted") -> int:
+    """Run a command: what it returns, or its one sentence on stderr and 2 for wrong input, 130 when interrupted."""
+    try:
+        return command()
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\n{interrupted}", file=sys.stderr)
+        return 130
+
+
+GOES_ON = "interrupted; the same command goes on from the last finished block."
 
 
 def unknown_flag(arguments: list[str]) -> str | None:

@@ -77,6 +77,7 @@ def print_results(results: Sequence[JobResult]) -> None:
     if not results:
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console(width=None if sys.stdout.isatty() else 140)
@@ -92,7 +93,7 @@ def print_results(results: Sequence[JobResult]) -> None:
         seconds = f"{s['seconds']:.1f}" if result.computed else "found"
         interval = f"[{s['low']:.3f}, {s['high']:.3f}]" if s["trials"] > 1 else "(one trial)"
         spread = f"{s['mean']:.3f} +- {s['sd']:.3f}" if s["trials"] > 1 else f"{s['mean']:.3f}"
-        table.add_row(label, str(result.budget), spread, interval, f"{s['trials']:.0f}", f"{s['unique']:.1f}", seconds)
+        table.add_row(escape(label), str(result.budget), spread, interval, f"{s['trials']:.0f}", f"{s['unique']:.1f}", seconds)
     console.print(table, highlight=False)
     for result, label in zip(results, row_labels(results)):
         console.print(f"{label}: {result.folder}", highlight=False, soft_wrap=True, markup=False)

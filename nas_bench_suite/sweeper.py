@@ -23,6 +23,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from nas_bench_suite.job import JobResult
 from nas_bench_suite.messages import sentence_for
 from nas_bench_suite.report import print_results
 
@@ -31,8 +32,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # noqa: E40
 
 # Hydra takes plugins from the package `hydra_plugins` only; the class stays here and is registered under a name in that package.
 _NAME = "hydra_plugins.nas_bench_suite.SuiteSweeper"
-_failures: list[str] = []
-_crashes: list[str] = []
+_failures: list[JobResult] = []
 
 
 class SuiteSweeper(BasicSweeper):
@@ -83,7 +83,7 @@ class SuiteSweeper(BasicSweeper):
                 sentence = sentence_for(error, list(overrides), folder)
                 if sentence is None:
                     raise
-                _failures.append(f"{sentence} (job: {' '.join(overrides)})")
+                _failures.append(JobResult("", failure=f"{sentence} (job: {' '.join(overrides)})"))
             else:
                 good.append(overrides)
         batch[:] = good  # type: ignore[index]
@@ -91,18 +91,17 @@ class SuiteSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         returns = super().sweep(arguments)
         results = [job.return_value for batch in returns for job in batch]
-        _failures.extend(result.failure for result in results if result.failure)
-        _crashes.extend(result.failure for result in results if result.crashed)
+        _failures.extend(result for result in results if result.failure)
         print_results([result for result in results if not result.failure])
-        for sentence in _failures:
-            print(f"error: {sentence}", file=sys.stderr)
+        for result in _failures:
+            print(f"error: {result.failure}", file=sys.stderr)
         return returns
 
 
-def register(failures: list[str], crashes: list[str]) -> None:
-    """Make the sweeper known to Hydra; the sentences of failed jobs are appended to `failures`, those of jobs that crashed to `crashes` too."""
-    global _failures, _crashes
-    _failures, _crashes = failures, crashes
+def register(failures: list[JobResult]) -> None:
+    """Make the sweeper known to Hydra; jobs that fail are appended to `failures`."""
+    global _failures
+    _failures = failures
     Plugins.instance().class_name_to_class[_NAME] = SuiteSweeper
     ConfigStore.instance().store(
         group="hydra/sweeper",

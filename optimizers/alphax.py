@@ -18,6 +18,7 @@ from nas_bench_suite.config import check_bool, check_float, check_int
 from nas_bench_suite.optimizer import OK, Optimizer, Outcome, Proposal, Task
 from optimizers.parts.build_game import cell_play_outs, game_of, play_out, write_string
 from optimizers.parts.ensemble import Ensemble, Sparse
+from optimizers.parts.hash_index import index, slot
 from optimizers.parts.tree import Trees
 from optimizers.parts.uniform import INVALID_IN_A_ROW
 
@@ -188,7 +189,7 @@ class AlphaX(Optimizer):
             columns = (self._encodings.index, self._encodings.value, self._encodings.count)
             self._encodings = Sparse(*(np.concatenate([column, np.zeros_like(column)], axis=1) for column in columns))
             self._table = np.full((len(self._ids), 4 * self._ids.shape[1]), -1, dtype=np.int32)
-            _index(self._ids, self._known, self._table)
+            index(self._known, self._ids, self._table)
         new = Sparse.of(self._task.space.encode(strings))
         self._encodings = self._encodings.widened(new.index.shape[-1])
         place = _keep(trials, self._task.space.cell_id(strings), accuracy, self._ids, self._accuracy, self._known, self._table)
@@ -248,30 +249,12 @@ def _gather(rows, trials, drawn, valid, needed, ends, have, fruitless, rejected)
 
 
 @njit(cache=True)
-def _place(table, ids, cell):  # pragma: no cover - compiled
-    """Where in a trial's table the cell is, or would be."""
-    mask = len(table) - 1
-    at = np.int64((np.uint64(cell) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
-    while table[at] >= 0 and ids[table[at]] != cell:
-        at = (at + 1) & mask
-    return at
-
-
-@njit(cache=True)
-def _index(ids, known, table):  # pragma: no cover - compiled
-    """Fill an empty table with all ids that are known."""
-    for t in range(len(known)):
-        for p in range(known[t]):
-            table[t, _place(table[t], ids[t], ids[t, p])] = p
-
-
-@njit(cache=True)
 def _correct(trials, cells, ids, accuracy, table, guesses):  # pragma: no cover - compiled
     """Replace guesses [R, C] for cells that a trial has evaluated by their accuracies."""
     for r in range(len(trials)):
         t = trials[r]
         for c in range(cells.shape[1]):
-            place = table[t, _place(table[t], ids[t], cells[r, c])]
+            place = table[t, slot(table[t], ids[t], cells[r, c])]
             if place >= 0:
                 guesses[r, c] = accuracy[t, place]
 
@@ -282,7 +265,7 @@ def _keep(trials, cells, values, ids, accuracy, known, table):  # pragma: no cov
     out = np.empty(len(trials), np.int64)
     for r in range(len(trials)):
         t = trials[r]
-        at = _place(table[t], ids[t], cells[r])
+        at = slot(table[t], ids[t], cells[r])
         if table[t, at] < 0:
             table[t, at] = known[t]
             ids[t, known[t]] = cells[r]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sys
 
-from analysis import load_results
+from analysis.overview import configuration
 from analysis.published import Claim
+from analysis.runs import scan
+from analysis.selection import Found
 from analysis.table import number
 from analysis.verdicts import judge
 
-# The settings that tell the study's configurations of `remaade` apart, at their defaults.
-DEFAULTS = {"blocks": 1, "attention": "additive", "entropy": 0.0, "orderings": 1}
 CLAIMS = (
     Claim("remaade", "better", "random", "ReMAADE outperforms random search (table 4)"),
     Claim("reinforce", "better", "random", "plain REINFORCE outperforms random search (table 4)"),
@@ -34,10 +34,8 @@ CLAIMS = (
 
 def main(folder: str) -> None:
     samples = {}
-    for _, group in load_results(folder).groupby("config_hash"):
-        first = group.iloc[0]
-        settings = [f"{key}={first[f'optimizer.{key}']}" for key, value in DEFAULTS.items() if differs(first.get(f"optimizer.{key}"), value)]
-        samples[" ".join([first["optimizer"], *settings])] = group.set_index("trial")["test_error"].dropna()
+    for info in scan(folder):
+        samples[configuration(info)] = Found(info, int(info.trial_ids.max()) + 1).errors
     print("| claim of the paper | comparison | difference, points (95 % interval) | p (Holm) | effect | verdict |\n|---|---|---|---|---|---|")
     for verdict in judge(CLAIMS, samples):
         c, claim = verdict.comparison, verdict.claim
@@ -50,15 +48,6 @@ def main(folder: str) -> None:
     print("\n| configuration | trials | test error, % |\n|---|---|---|")
     for name, errors in sorted(samples.items(), key=lambda item: item[1].mean()):
         print(f"| `{name}` | {len(errors):,} | {errors.mean():.4f} +- {errors.std():.4f} |")
-
-
-def differs(value: object, default: object) -> bool:
-    """Whether a setting is there and not at its default; columns of words and numbers come back as text."""
-    if value is None or value != value:
-        return False
-    if isinstance(default, str):
-        return str(value) != default
-    return str(value) == "all" or float(str(value)) != float(default)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import numpy as np
 from numba import njit
 
 from optimizers.parts.build_game import Game, act, initial_state, list_actions, num_actions, state_key
+from optimizers.parts.hash_index import index, slot
 
 ABSENT, NOWHERE, END = -1, -2, -3  # what an entry of `_children` can be besides a node
 FREE_DESCENTS = 1000  # descents in a row that end at known terminal nodes, before such a node is evaluated once more
@@ -71,24 +72,7 @@ class Trees:
             old = getattr(self, name)
             setattr(self, name, np.concatenate([old, np.full_like(old, blank)], axis=1))
         self._table = np.full((len(self.size), 8 * capacity), -1, dtype=np.int32)
-        _rehash(self.size, self._keys, self._table)
-
-
-@njit(cache=True)
-def _slot(table, keys, key):  # pragma: no cover - compiled
-    """Where the node with this key is, or would be, in a trial's table."""
-    mask = len(table) - 1
-    place = key & mask
-    while table[place] >= 0 and keys[table[place]] != key:
-        place = (place + 1) & mask
-    return place
-
-
-@njit(cache=True)
-def _rehash(size, keys, table):  # pragma: no cover - compiled
-    for t in range(len(size)):
-        for node in range(size[t]):
-            table[t, _slot(table[t], keys[t], keys[t, node])] = node
+        index(self.size, self._keys, self._table)
 
 
 @njit(cache=True)
@@ -118,7 +102,7 @@ def _add(state, above, t, size, states, parent, table, keys):  # pragma: no cove
     states[t, node] = state
     parent[t, node] = above
     keys[t, node] = key
-    table[t, _slot(table[t], keys[t], key)] = node
+    table[t, slot(table[t], keys[t], key)] = node
     size[t] += 1
     return node
 
@@ -151,7 +135,7 @@ def _descend(
                 if child == ABSENT:  # when last looked up: it may have been reached from elsewhere since
                     state[:] = states[t, node]
                     list_actions(game, state, actions)
-                    child = table[t, _slot(table[t], keys[t], state_key(state))] if act(game, state, actions[k]) else np.int32(NOWHERE)
+                    child = table[t, slot(table[t], keys[t], state_key(state))] if act(game, state, actions[k]) else np.int32(NOWHERE)
                     below[k] = child
                 score = np.inf if child == ABSENT else 0.0
                 if child >= 0:

@@ -62,6 +62,7 @@ def test_the_level_of_a_row_is_the_mean_of_the_result_files(study: Path) -> None
 
     import pyarrow.parquet as pq
 
+    assert build("tables", study) == 0
     with open(study / "tables" / "table3.csv", newline="") as file:
         row = next(row for row in csv.DictReader(file) if row["label"] == "tpe")
     final = []

@@ -22,7 +22,7 @@ def composed(*overrides: str) -> dict[str, Any]:
     """A job's configuration as `python run.py OVERRIDES` has it."""
     from nas_bench_suite.sweeper import register
 
-    register([], [])
+    register([])
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
     assert isinstance(config, dict)

@@ -8,9 +8,10 @@ import pytest
 from nas_bench_suite import Protocol, Streams, load_benchmark, search
 from nas_bench_suite.benchmarks.nasbench101.space import OPERATIONS, NASBench101Space
 from nas_bench_suite.config import ConfigError
-from optimizers.alphax import AlphaX, _correct, _index
+from optimizers.alphax import AlphaX, _correct
 from optimizers.parts.build_game import HEAD, act, cell_play_outs, game_of, initial_state, list_actions, play_out, state_key, write_string
 from optimizers.parts.ensemble import Sparse
+from optimizers.parts.hash_index import index
 from optimizers.parts.tree import Trees
 
 
@@ -138,6 +139,6 @@ def test_the_network_learns_each_cell_once_and_values_are_halved() -> None:
         guess = optimizer.network.predict(optimizer._networks[trial : trial + 1], features, np.array([known]), optimizer._features)[0, 0]
         assert np.corrcoef(guess[:80], optimizer._accuracy[trial, :80])[0, 1] > 0.6
     values, ids, table = np.array([[0.2, 0.4]]), np.array([[0, 0], [6, 7]]), np.full((2, 8), -1, dtype=np.int32)
-    _index(ids, np.array([0, 2]), table)
+    index(np.array([0, 2]), ids, table)
     _correct(np.array([1]), np.array([[5, 6]]), ids, np.array([[0.0, 0], [0.9, 0.8]]), table, values)
     np.testing.assert_allclose(values, [[0.2, 0.9]])  # a cell that was evaluated is not guessed

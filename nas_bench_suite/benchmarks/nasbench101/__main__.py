@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import sys
 
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.messages import exit_code
 
 COMMANDS = ("importer", "info", "check")  # modules with add_parser(subparsers), which sets `run`
 
@@ -21,14 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
         if importlib.util.find_spec(f"{package}.{name}") is not None:
             importlib.import_module(f"{package}.{name}").add_parser(subparsers)
     chosen = parser.parse_args(arguments)
-    try:
-        return chosen.run(chosen)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    return exit_code(lambda: chosen.run(chosen))
 
 
 if __name__ == "__main__":
