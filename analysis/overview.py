@@ -95,10 +95,13 @@ def _fitting(study: Study, budget: int, options: Mapping[str, Any]) -> list[RunI
 
 def configuration(info: RunInfo) -> str:
     """A configuration by its label and what differs from the label's config: `remaade`, `remaade learning_rate=0.03`, `random run=mean`."""
-    standard, rules = defaults("optimizer", info.label), PROTOCOL | dict(own_rules(info.label))
-    settings = [f"{k}={v}" for k, v in info.config["optimizer"].items() if k in standard and not agrees({k: v}, {k: standard[k]})]
-    settings += [f"{k}={v}" for k, v in info.config["protocol"].items() if not agrees({k: v}, {k: rules[k]})]
-    return " ".join([info.label, *settings])
+    return " ".join([info.label, *differing(info, "protocol"), *differing(info, "optimizer")])
+
+
+def differing(info: RunInfo, section: str) -> list[str]:
+    """The hyperparameters (`section` optimizer) or rules (protocol) of a run that differ from its label's config, as `key=value`."""
+    standard = defaults("optimizer", info.label) if section == "optimizer" else PROTOCOL | dict(own_rules(info.label))
+    return [f"{k}={v}" for k, v in info.config[section].items() if k in standard and not agrees({k: v}, {k: standard[k]})]
 
 
 def _names(infos: list[RunInfo]) -> dict[str, RunInfo]:
