@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,3 @@ def composed(*overrides: str) -> dict[str, Any]:
         config = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
-
-
-# Wrappers of optional libraries: without the library they can only say so.
-NEEDS = {"bohb_hpbandster": "hpbandster", "tpe_hyperopt": "hyperopt"}
-
-
-def missing_library(optimizer: str) -> str | None:
-    """The library that this optimizer config needs and that is not installed."""
-    library = NEEDS.get(optimizer)
-    return library if library and importlib.util.find_spec(library) is None else None

@@ -12,7 +12,8 @@ from nas_bench_suite import FAILED, INVALID, NOT_RUN, OK, Evaluation, Optimizer,
 from nas_bench_suite.benchmarks.planted import Planted
 from nas_bench_suite.config import ConfigError
 from nas_bench_suite.job import make_optimizer, make_protocol
-from tests.laws.collect import composed, missing_library, names
+from tests.laws.collect import composed, names
+from tests.optional import package
 
 BUDGET, TRIALS, SEED = 40, 6, 11
 # hpbandster takes two milliseconds a candidate: with 64 of them a suggestion its laws would take most of an hour.
@@ -35,9 +36,8 @@ class Method:
 
 @pytest.fixture(scope="module", params=names("optimizer"))
 def method(request: pytest.FixtureRequest) -> Method:
-    library = missing_library(request.param)
-    if library:
-        pytest.skip(f"{library} is not installed")
+    if request.param == "bohb_hpbandster":
+        package("hpbandster")
     config = composed(f"optimizer={request.param}", "benchmark=planted")
     return Method(request.param, config["optimizer"] | CHEAPER.get(request.param, {}), make_protocol(config["protocol"]))
 
@@ -168,21 +168,23 @@ class Tiny(Planted):
 
 # AlphaX explores so much (docs/methods/alphax.md) that its lead over random search, real but a third of a trial's standard deviation, takes
 # more trials to see. So with plain REINFORCE: five Adam steps at ReMAADE's learning rate move a bias by 0.05 (docs/methods/reinforce.md).
-TRIALS_TO_BEAT_RANDOM = {"alphax": 600, "reinforce": 600, "tpe_hyperopt": 10, "bohb_hpbandster": 6}
+TRIALS_TO_BEAT_RANDOM = {"alphax": 600, "reinforce": 600, "random": 600, "tpe_hyperopt": 10, "bohb_hpbandster": 6}
 
 
 def test_beats_random_search(method: Method) -> None:
     """Law 7: the mean of 30 trials, or of what `TRIALS_TO_BEAT_RANDOM` says, lies two standard errors above the exact expectation of
-    random search's incumbent."""
-    if method.label == "random":
-        pytest.skip("random search is what the others are compared with")
+    random search's incumbent. Random search itself agrees with that expectation."""
     benchmark = load_benchmark("planted")
     protocol = Protocol(run="mean", cost=method.protocol.cost)
     ours = method.search(benchmark, budget=150, trials=TRIALS_TO_BEAT_RANDOM.get(method.label, 30), protocol=protocol)
     values, cdf = benchmark.random_search_cdf(150, run="mean")  # type: ignore[attr-defined]
     expected = float((values * np.diff(cdf, prepend=0)).sum())
     reached = benchmark.query(ours.ledger["incumbent_cell_id"], "mean").validation
-    assert reached.mean() - 2 * reached.std(ddof=1) / np.sqrt(len(reached)) > expected
+    error = reached.std(ddof=1) / np.sqrt(len(reached))
+    if method.label == "random":
+        assert abs(reached.mean() - expected) < 4 * error
+    else:
+        assert reached.mean() - 2 * error > expected
 
 
 def test_unknown_hyperparameter_is_one_sentence(method: Method) -> None:

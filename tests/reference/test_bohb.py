@@ -13,6 +13,7 @@ from nas_bench_suite import FAILED, INVALID, OK, Outcome, SearchSpace, Streams, 
 from optimizers.bohb import BOHB
 from optimizers.parts.hyperband import Brackets
 from optimizers.parts.kde import BLOCK_CODES, Models, make_blocks
+from tests.optional import package
 from tests.reference import bohb_plain
 
 SIZES = np.array([2] * 7 + [3] * 4 + [6])
@@ -66,7 +67,8 @@ def test_split_bandwidths_and_densities_equal_the_twins(count: int, kind: str) -
 
 @pytest.mark.parametrize("count", [54, 120, 700])
 def test_densities_equal_statsmodels(count: int) -> None:
-    nonparametric = pytest.importorskip("statsmodels.api").nonparametric
+    from statsmodels.api import nonparametric
+
     sizes = np.array([2] * 21 + [3] * 5)
     models, _, _ = a_model(count, "distinct", sizes=sizes)
     queries = (np.random.default_rng(4).random((30, len(sizes))) * sizes).astype(np.int64)
@@ -108,7 +110,7 @@ def test_suggestions_are_distributed_as_the_twins(kind: str) -> None:
 
 @pytest.mark.parametrize(("count", "samples", "kind", "draws"), [(24, 64, "distinct", 70), (40, 12, "constant", 150), (120, 8, "distinct", 200)])
 def test_suggestions_are_distributed_as_hpbandsters(count: int, samples: int, kind: str, draws: int) -> None:
-    pytest.importorskip("hpbandster")
+    package("hpbandster")
     from optimizers.bohb_hpbandster import BOHBHpbandster
 
     space = load_benchmark("planted").space
@@ -189,7 +191,7 @@ def test_brackets_equal_the_twins(failing: float) -> None:
 
 @pytest.mark.parametrize("failing", [0.0, 0.3])
 def test_brackets_equal_hpbandsters(failing: float) -> None:
-    pytest.importorskip("hpbandster")
+    package("hpbandster")
     import logging
 
     from hpbandster.optimizers.bohb import BOHB as Master

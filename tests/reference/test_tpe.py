@@ -72,7 +72,6 @@ def test_one_uniform_a_variable_equals_many_draws(candidates: int) -> None:
 
 @pytest.mark.parametrize(("count", "kind"), [(5, "distinct"), (20, "ties"), (45, "failed"), (130, "distinct")])
 def test_suggestions_are_distributed_as_hyperopts(count: int, kind: str) -> None:
-    pytest.importorskip("hyperopt")
     from optimizers.tpe_hyperopt import TPEHyperopt
 
     space = load_benchmark("planted").space

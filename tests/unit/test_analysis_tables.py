@@ -77,7 +77,7 @@ def test_documents_compile(outputs: Path) -> None:
     from analysis.latex import pdflatex
 
     if pdflatex() is None:
-        pytest.skip("pdflatex is not installed")
+        pytest.skip("pdflatex is not installed; to run this: apt-get install texlive-latex-recommended")
     built = tables.build_all(Study(scan(outputs), trials=20), outputs)
     assert tables.write_all(built, outputs / "tables") == []
     assert (outputs / "tables" / "tables.pdf").stat().st_size > 10_000
@@ -121,7 +121,6 @@ def test_a_config_that_builds_on_another_asks_for_both(outputs: Path) -> None:
 
 
 def test_table2_counts(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
     from optimizers.parts.policies import policy_class
     from optimizers.parts.policies.complexity import POLICIES, count
 

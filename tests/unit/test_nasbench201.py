@@ -21,7 +21,7 @@ STRINGS = SPACE.architecture(np.arange(SPACE.num_cells))
 def csv(shared_data: Path) -> Path:
     path = shared_data / "nasbench201" / "nasbench201.csv.gz"
     if not path.is_file():
-        pytest.skip(f"no {path}")
+        pytest.skip(f"no {path}: put the table of docs/tabular.md there, or set NBS_SHARED_DATA")
     return path
 
 

@@ -214,7 +214,7 @@ def test_a_million_rows_load_in_seconds_and_are_looked_up_fast(tmp_path: Path) -
 def test_the_transnas_conversion_of_the_page(tmp_path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = shared_data / "transnas101" / "transnas101.csv.gz"
     if not source.is_file():
-        pytest.skip(f"no {source}")
+        pytest.skip(f"no {source}: put TransNAS-Bench-101 there, or set NBS_SHARED_DATA")
     page = (ROOT / "docs" / "tabular.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     monkeypatch.chdir(tmp_path)

@@ -16,6 +16,7 @@ from optimizers.parts.hyperband import Brackets, bracket_sizes, ladder
 from optimizers.parts.isolation import GlobalStream
 from optimizers.tpe import TPE
 from optimizers.tpe_hyperopt import TPEHyperopt
+from tests.optional import package
 
 EPOCHS = Protocol(cost="epochs")
 
@@ -86,7 +87,7 @@ def test_bracket_sizes_are_hyperbands() -> None:
 @pytest.mark.parametrize("make", [BOHB, BOHBHpbandster])
 def test_a_round_of_brackets(make: type[Optimizer]) -> None:
     if make is BOHBHpbandster:
-        pytest.importorskip("hpbandster")
+        package("hpbandster")
     record = run(make(), budget=15, trials=1, protocol=EPOCHS)
     fidelity = record.queries["fidelity"]
     rounds = [4] * 27 + [12] * 9 + [36] * 3 + [108] + [12] * 9 + [36] * 3 + [108] + [36] * 6 + [108] * 2 + [108] * 4
@@ -118,7 +119,7 @@ def test_bohb_and_invalid_strings(invalid: str) -> None:
 
 def test_redrawing_keeps_the_share_of_uniform_draws() -> None:
     """hpbandster's: a replaced draw is of the kind of the one that it replaces."""
-    pytest.importorskip("hpbandster")
+    package("hpbandster")
     space = load_benchmark("planted").space
     method = BOHBHpbandster(low_fidelities=False)
     method.start(Task(space, 1, 10, Streams(0, 1), fidelities=(108,)))
@@ -148,7 +149,7 @@ def test_global_streams_are_apart() -> None:
 @pytest.mark.parametrize("make", [TPEHyperopt, lambda: BOHBHpbandster(low_fidelities=False, num_samples=4)])
 def test_wrappers_neither_read_nor_move_the_global_generator(make: Callable[[], Optimizer]) -> None:
     if not isinstance(make, type):
-        pytest.importorskip("hpbandster")
+        package("hpbandster")
     cells = []
     for seed in (1, 2):
         np.random.seed(seed)  # noqa: NPY002
