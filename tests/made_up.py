@@ -1,13 +1,17 @@
-"""Tables of the right form with made-up values."""
+"""Tables and files of the right form with made-up values."""
 
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from nas_bench_suite.benchmarks.nasbench101 import records
+from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.benchmarks.nasbench201 import DATASETS, NASBench201Space
+from tests.reference import tfrecord_plain as plain
 
 
 def tabular() -> pd.DataFrame:
@@ -33,3 +37,29 @@ def nasbench201() -> pd.DataFrame:
         table.loc[0, f"{dataset}_test"] = best
         table.loc[1::2, f"{dataset}_validation_run2"] = np.nan
     return table
+
+
+CELLS = (0, 3, 50, 90, 2_000, 40_000, 64_500, 300_000, 423_623)
+
+
+def payloads(cells=CELLS, budgets=(108,), seed=0, runs=3, single=True, checkpoint=None):
+    """Payloads of NASBench-101's official file: cells with random values, in random order of cells."""
+    space, rng = NASBench101Space(), np.random.default_rng(seed)
+    grid = records.SINGLE if single else records.DOUBLE
+    out = []
+    for cell in rng.permutation(cells):
+        matrix, ops = space.graph(space.architecture(int(cell)))
+        for budget in budgets:
+            for _ in range(runs):
+                k = rng.integers(0, 9985, 6)
+                half, final = rng.uniform(1, 4000, 2).astype(np.float32).astype(float)
+                values = (half, *grid[k[:3]]), (final, *grid[k[3:]])
+                name, parameters = space.official_hash(int(cell)), 300_000 + int(cell)
+                out.append(plain.payload(name, budget, matrix, ops, parameters, *values, checkpoint))
+    return out
+
+
+def write(path: Path, records_of_it) -> Path:
+    """An official file with these payloads."""
+    plain.write(path, records_of_it)
+    return path

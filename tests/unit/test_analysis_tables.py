@@ -236,3 +236,18 @@ def test_comparisons_turn_with_the_reference(outputs: Path) -> None:
     row = rows["Random Search"]
     assert row["difference"] == pytest.approx(difference) and row["difference_low"] < difference < row["difference_high"]
     assert row["difference"] > 0 > row["effect"] and row["probability_better"] < 0.5
+
+
+def test_collapsed_test_runs_are_named_with_the_mean_without_them() -> None:
+    from types import SimpleNamespace
+
+    import pandas as pd
+
+    found = {
+        "random": SimpleNamespace(info=object(), errors=pd.Series([6.0, 7.0, 90.0])),
+        "remaade": SimpleNamespace(info=object(), errors=pd.Series([6.0, 49.9])),
+        "tpe": SimpleNamespace(info=None),
+    }
+    (sentence,) = tables._collapsed(found, "run: independent test")  # type: ignore[arg-type]
+    assert sentence.startswith("run: independent test: ") and sentence.endswith("move means and ranks: Random Search 1 (without: 6.500).")
+    assert tables._collapsed({"remaade": found["remaade"]}, "x") == []  # type: ignore[dict-item]

@@ -1,13 +1,10 @@
-"""The official file's importer: exact values, every kind of damage, the mapped table, the commands."""
+"""The official file's importer: exact values, every kind of damage."""
 
 from __future__ import annotations
 
 import base64
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,35 +12,12 @@ import pytest
 
 from nas_bench_suite import load_benchmark
 from nas_bench_suite.benchmarks.nasbench101 import records, tablefile, tfrecord
-from nas_bench_suite.benchmarks.nasbench101.__main__ import main
 from nas_bench_suite.benchmarks.nasbench101.importer import import_file
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.config import ConfigError
+from tests.made_up import CELLS, write
+from tests.made_up import payloads as made_up
 from tests.reference import tfrecord_plain as plain
-
-CELLS = (0, 3, 50, 90, 2_000, 40_000, 64_500, 300_000, 423_623)
-
-
-def made_up(cells=CELLS, budgets=(108,), seed=0, runs=3, single=True, checkpoint=None):
-    """Payloads of cells with random values, in random order of cells."""
-    space, rng = NASBench101Space(), np.random.default_rng(seed)
-    grid = records.SINGLE if single else records.DOUBLE
-    out = []
-    for cell in rng.permutation(cells):
-        matrix, ops = space.graph(space.architecture(int(cell)))
-        for budget in budgets:
-            for _ in range(runs):
-                k = rng.integers(0, 9985, 6)
-                half, final = rng.uniform(1, 4000, 2).astype(np.float32).astype(float)
-                values = (half, *grid[k[:3]]), (final, *grid[k[3:]])
-                name, parameters = space.official_hash(int(cell)), 300_000 + int(cell)
-                out.append(plain.payload(name, budget, matrix, ops, parameters, *values, checkpoint))
-    return out
-
-
-def write(path: Path, payloads) -> Path:
-    plain.write(path, payloads)
-    return path
 
 
 def refused(path: Path, match: str, partial: bool = True) -> str:
@@ -312,180 +286,3 @@ def test_the_compiled_pass_never_accepts_what_the_plain_one_refuses():
             np.testing.assert_array_equal(column[i], value[0])
         changed_values += i >= len(originals)
     assert changed_values > 100  # mutations that still make a record, so that the comparison bites
-
-
-def test_table_damage(tmp_path):
-    path = write(tmp_path / "some.tfrecord", made_up(cells=(5, 6)))
-    import_file(path, tmp_path / "some.table", partial=True)
-    good = (tmp_path / "some.table").read_bytes()
-    header, arrays = tablefile.read(tmp_path / "some.table")
-    damaged = tmp_path / "damaged.table"
-    noticed = 0
-    for position in range(len(good)):
-        bad = bytearray(good)
-        bad[position] ^= 1 << (position % 8)
-        damaged.write_bytes(bad)
-        try:
-            other, values = tablefile.read(damaged)
-        except ConfigError as error:
-            assert "\n" not in str(error)
-            noticed += 1
-        else:  # padding
-            assert other == header
-            for name, array in arrays.items():
-                np.testing.assert_array_equal(values[name], array)
-    assert noticed > 0.7 * len(good)
-    for length in (0, 10, 31, 40, len(good) // 2, len(good) - 64):
-        damaged.write_bytes(good[:length])
-        with pytest.raises(ConfigError, match=r"damaged|no NASBench-101 table|cannot be read"):
-            tablefile.read(damaged)
-
-
-def test_a_partial_table_knows_what_it_lacks(tmp_path):
-    import_file(write(tmp_path / "some.tfrecord", made_up()), tmp_path / "some.table", partial=True)
-    table = load_benchmark("nasbench101", path=str(tmp_path / "some.table"), edge_limit="raw")
-    assert table.partial and table.facts()["partial"] and "PARTIAL: 9 of 423,624 cells" in table.facts()["description"]
-    assert "is PARTIAL: it holds 9 of 423,624 cells" in table.facts()["notice"]
-    with pytest.raises(ConfigError, match=r"cell 4 \([0-9a-f]{32}\) is missing from .*some.table, which is partial: it holds 9"):
-        table.query(np.array([0, 4]), 0)
-    for wrong in (-1, 423_624):
-        with pytest.raises(ConfigError, match=f"cell id {wrong} is out"):
-            table.query(wrong, 0)
-    with pytest.raises(ConfigError, match=r"fidelity=12 .* accepted: 108"):
-        table.query(0, 0, 12)
-    for wrong in (3, -1, "median"):
-        with pytest.raises(ConfigError, match=f"run={wrong}"):
-            table.query(0, wrong)
-    with pytest.raises(ConfigError, match="did you mean 'path'"):
-        load_benchmark("nasbench101", pat="x")
-
-
-def test_query_shapes(tmp_path):
-    import_file(write(tmp_path / "some.tfrecord", made_up(budgets=(4, 108))), tmp_path / "some.table", partial=True)
-    table = load_benchmark("nasbench101", path=tmp_path / "some.table")
-    ids = np.array(CELLS[:8]).reshape(2, 4)
-    runs = np.array([[0, 1, 2, 0], [1, 1, 0, 2]])
-    budgets = np.array([[4], [108]])
-    got = table.query(ids, runs, budgets)
-    for i in np.ndindex(2, 4):
-        one = table.query(int(ids[i]), int(runs[i]), int(budgets[i[0], 0]))
-        assert [values[i] for values in got] == [float(value) for value in one]
-    assert table.query(ids, "mean", budgets).test.shape == (2, 4)
-    assert table.query(ids, 1).validation.dtype == np.float64
-
-
-def test_two_processes_share_the_table(tmp_path):
-    import_file(write(tmp_path / "some.tfrecord", made_up()), tmp_path / "some.table", partial=True)
-    table = load_benchmark("nasbench101", path=tmp_path / "some.table")
-    for array in table.arrays.values():
-        assert not array.flags.owndata and not array.flags.writeable
-    code = (
-        "import sys; from nas_bench_suite import load_benchmark; t = load_benchmark('nasbench101', path=sys.argv[1]);"
-        "print('ready', flush=True); sys.stdin.readline(); print(t.query(t.arrays['cells'].astype(int), 2).test.tolist())"
-    )
-    both = [subprocess.Popen([sys.executable, "-c", code, tmp_path / "some.table"], stdin=-1, stdout=-1, text=True) for _ in range(2)]
-    for process in both:
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
-    wanted = table.query(table.arrays["cells"].astype(int), 2).test.tolist()
-    (tmp_path / "some.table").unlink()  # what is mapped stays whole
-    assert [json.loads(process.communicate("go\n")[0]) for process in both] == [wanted, wanted]
-
-
-def run_command(capsys, *arguments) -> tuple[int, str, str]:
-    code = main([str(argument) for argument in arguments])
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-def test_commands(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("NAS_BENCH_SUITE_DATA", str(tmp_path / "made" / "data"))
-    code, _, err = run_command(capsys, "info")
-    assert code == 2 and err.count("\n") == 1 and "nasbench_only108.tfrecord" in err and "nasbench101_surrogate needs no download" in err
-    with pytest.raises(ConfigError, match=r"nasbench_only108\.tfrecord"):
-        load_benchmark("nasbench101")
-
-    path = write(tmp_path / "some.tfrecord", made_up(budgets=(36, 108)))
-    code, _, err = run_command(capsys, "import", path)
-    assert code == 2 and "--partial" in err.splitlines()[-1] and not (tmp_path / "made").exists()
-    code, out, _ = run_command(capsys, "import", path, "--partial")
-    assert code == 0 and "PARTIAL" in out and "54 records" in out and "imported in" in out
-    assert os.listdir(tmp_path / "made" / "data") == [tablefile.NAME]
-    code, out, _ = run_command(capsys, "info")
-    assert code == 0 and "PARTIAL" in out and "9 cells, three runs each at 36, 108 epochs" in out
-    assert load_benchmark("nasbench101").facts()["checksum"] in out and "computed anew: the same" in out
-
-    # what is there is not lost to a file that holds less
-    less = write(tmp_path / "less.tfrecord", made_up(budgets=(108,)))
-    code, _, err = run_command(capsys, "import", less, "--partial")
-    assert code == 2 and "holds the budgets 36" in err
-    assert run_command(capsys, "import", less, "--partial", "--replace")[0] == 0
-    assert load_benchmark("nasbench101").fidelities == (108,)
-    code, _, err = run_command(capsys, "import", path, "--partial", "--output", path)
-    assert code == 2 and "exists and is no table" in err and path.stat().st_size > 10_000
-
-    (tmp_path / "flipped.tfrecord").write_bytes(path.read_bytes()[:-1] + b"?")
-    before = (tmp_path / "made" / "data" / tablefile.NAME).read_bytes()
-    code, _, err = run_command(capsys, "import", tmp_path / "flipped.tfrecord", "--partial")
-    assert code == 2 and "record 54" in err
-    assert (tmp_path / "made" / "data" / tablefile.NAME).read_bytes() == before
-
-    with pytest.raises(ConfigError, match="has to be imported first"):
-        load_benchmark("nasbench101", path=path)
-
-
-def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
-    path = write(tmp_path / "some.tfrecord", made_up())
-
-    def full(_descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ConfigError, match="cannot be written: No space left on device"):
-        import_file(path, tmp_path / "data" / "some.table", partial=True)
-    assert list((tmp_path / "data").iterdir()) == []
-    monkeypatch.undo()
-    (tmp_path / "blocked").write_text("")
-    with pytest.raises(ConfigError, match="cannot be written"):
-        import_file(path, tmp_path / "blocked" / "some.table", partial=True)
-
-
-def test_facts_of_real_cells(tmp_path, shared_data):
-    """Real cells' parameters follow from their matrices; made-up parameters, which do not, are reported."""
-    space, payloads, real = NASBench101Space(), [], {}
-    with open(shared_data / "nasbench101" / "three_runs_of_30_cells.csv") as file:
-        for line in csv.DictReader(file):
-            real[line["hash"]] = int(line["params"])
-    rng = np.random.default_rng(0)
-    for wrong in (0, 5):
-        payloads.clear()
-        for name, parameters in real.items():
-            matrix, ops = space.graph(space.architecture(space.from_official_hash(name)))
-            for _ in range(3):
-                values = [(float(rng.integers(1, 999)), *records.SINGLE[rng.integers(0, 9985, 3)]) for _ in range(2)]
-                payloads.append(plain.payload(name, 108, matrix, ops, parameters + wrong, *values))
-        header = import_file(write(tmp_path / "some.tfrecord", payloads), tmp_path / "some.table", partial=True)
-        checks = {entry["fact"]: entry for entry in header["checked"]}
-        entry = checks["cells whose trainable parameters follow from the matrix"]
-        if wrong:
-            assert not entry["holds"] and entry["found"] == 0
-        else:
-            # 3, 5 or 6 vertices that feed the output share its channels unevenly, by their order in the recorded matrix
-            assert entry["found"] >= 25
-        assert not checks["distinct cells"]["holds"]
-
-
-def test_official_parameters_of_25000_cells(shared_data):
-    import gzip
-
-    from nas_bench_suite.benchmarks.nasbench101.facts import parameters_of
-
-    space, ids, forms, codes, parameters = NASBench101Space(), [], [], [], []
-    with gzip.open(shared_data / "nasbench101" / "observed_25000_cells.csv.gz", "rt") as file:
-        for line in csv.DictReader(file):
-            _, form, code = records._graph(line["adjacency"], line["ops"])
-            ids.append(line["hash"])
-            forms.append(form)
-            codes.append(code)
-            parameters.append(int(line["trainable_parameters"]))
-    arrays = {"cells": space.from_official_hash(ids), "forms": np.array(forms, dtype=np.int32), "codes": np.array(codes, dtype=np.uint8)}
-    np.testing.assert_array_equal(parameters_of(arrays), parameters)
