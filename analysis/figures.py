@@ -246,7 +246,7 @@ def seconds(material: Material, methods: list[Method]) -> Figure | None:
     _plain_log(axis)
     axis.set_xlabel("seconds of the optimizer itself, a trial (log scale)")
     axis.set_ylabel("final test error, %: mean and 95 % interval")
-    return _finish(figure, material, methods)
+    return _finish(figure, material, methods, note="wall-clock seconds of the machine as it was, loading compiled code included")
 
 
 def orderings(material: Material) -> Figure | None:
