@@ -28,11 +28,13 @@ run: setup  ## the main job: ReMAADE and random search, 500 trials (ARGS="..." f
 
 test: setup  ## lint, types and all tests
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist load
 
 lint: setup  ## ruff and mypy alone
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 bench: setup  ## speed, as ratios within one run

@@ -1,4 +1,5 @@
-"""Tables, figures and a report from result files alone: `from analysis import load_results, summarize` (docs/analysis.md)."""
+"""Tables, figures and a report from result files alone: `from analysis import load_results, summarize`
+(docs/analysis.md)."""
 
 from analysis.summary import load_results, summarize
 

@@ -1,6 +1,6 @@
-"""`python -m analysis tables | figures | report`: run what is missing, then build from the result files alone.
-`python -m analysis compare`: one table of everything that was run on a benchmark.
-`python -m analysis scaling`: the figure of docs/scaling.md (its options: `python -m analysis scaling --help`)."""
+"""`python -m analysis tables | figures | report`: run what is missing, then build from the result files
+alone. `python -m analysis compare`: one table of everything that was run on a benchmark. `python -m analysis
+scaling`: the figure of docs/scaling.md (its options: `python -m analysis scaling --help`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from nas_bench_suite.messages import GOES_ON, exit_code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code: 0, 2 for wrong input or damaged files, 130 when interrupted."""
+    """The command line; returns the exit code: 0, 2 for wrong input or damaged files, 130 when
+    interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["scaling"]:  # a study with trials and variables of its own
         from analysis import scaling
@@ -24,14 +25,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return scaling.main(words[1:])
     parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__)
     parser.add_argument("what", choices=("tables", "figures", "report", "compare"))
-    parser.add_argument("--output-dir", type=Path, default=Path("outputs"), help="where results lie and what is built goes (outputs)")
-    parser.add_argument("--trials", type=int, default=FULL_TRIALS, help="trials a row; fewer than 500 is a draft, and says so")
-    parser.add_argument("--benchmark", default="nasbench101_surrogate", help="label of the benchmark's config")
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        default=Path("outputs"),
+        help="where results lie and what is built goes (outputs)",
+    )
+    parser.add_argument(
+        "--trials", type=int, default=FULL_TRIALS, help="trials a row; fewer than 500 is a draft, and says so"
+    )
+    parser.add_argument(
+        "--benchmark", default="nasbench101_surrogate", help="label of the benchmark's config"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the study")
     parser.add_argument("--no-run", action="store_true", help="build from what is there, run nothing")
-    parser.add_argument("--budget", type=int, default=150, help="compare: queries of the runs to compare (150)")
-    parser.add_argument("--reference", default="random", help="compare: label that the others are tested against (random)")
-    parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="compare: a benchmark's option (dataset=cifar100)")
+    parser.add_argument(
+        "--budget", type=int, default=150, help="compare: queries of the runs to compare (150)"
+    )
+    parser.add_argument(
+        "--reference", default="random", help="compare: label that the others are tested against (random)"
+    )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="compare: a benchmark's option (dataset=cifar100)",
+    )
     options = parser.parse_args(words)
     return exit_code(lambda: _build(options), GOES_ON)
 
@@ -68,7 +88,9 @@ def _tables(study: Study, output_dir: Path) -> list[str]:
     notes = tables.write_all(built, output_dir / "tables")
     for table in built:
         print(f"{table.name}: {sum(row['status'] == 'ok' for row in table.data)} of {len(table.data)} rows")
-    return notes + [f"{table.name}: {note}" for table in built for note in table.notes if note.startswith("Missing")]
+    return notes + [
+        f"{table.name}: {note}" for table in built for note in table.notes if note.startswith("Missing")
+    ]
 
 
 def _compare(study: Study, options: argparse.Namespace) -> None:

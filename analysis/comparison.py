@@ -1,7 +1,7 @@
 """Tables 3 to 6: the paper's value, ours, the difference and the verdict, row by row.
 
-The *reference* of a table is the row that the paper's claims are about (ReMAADE; S = 1 in table 6). Columns that compare are oriented
-row against reference: a negative difference means that the row's error is lower.
+The *reference* of a table is the row that the paper's claims are about (ReMAADE; S = 1 in table 6). Columns
+that compare are oriented row against reference: a negative difference means that the row's error is lower.
 """
 
 from __future__ import annotations
@@ -31,22 +31,55 @@ TITLES = {
     6: "Table 6. Number S of autoregressive orders: test error (%) after {budget} queries.",
 }
 STEP_SIZES = (
-    "What the first panel shows and does not show: the paper compares policies at one step size. A policy's step size in parameter space "
+    "What the first panel shows and does not show: the paper compares policies at one step size. A policy's "
+    "step size in parameter space "
     "is not its "
-    "step size in distribution space, and policies differ in how many parameters move a probability; a gap at one step size may be a gap "
+    "step size in distribution space, and policies differ in how many parameters move a probability; a gap "
+    "at one step size may be a gap "
     "in effective "
-    "learning speed. The second panel gives each policy the step size that its own sweep chose on other seeds, with the same number of "
+    "learning speed. The second panel gives each policy the step size that its own sweep chose on other "
+    "seeds, with the same number of "
     "settings tried for "
-    "each (docs/defaults.md). An order that holds in both panels speaks for the policy; one that holds in the first alone speaks for the "
+    "each (docs/defaults.md). An order that holds in both panels speaks for the policy; one that holds in "
+    "the first alone speaks for the "
     "step size."
 )
 KEYS = (
-    "table", "panel", "name", "label", "settings", "status", "reason", "paper_mean", "paper_sd", "doubt", "trials", "mean", "sd",
-    "median", "iqm",
-    "interval_low", "interval_high", "difference_from_paper", "level", "mean_of_runs", "validation_error", "reference", "difference",
+    "table",
+    "panel",
+    "name",
+    "label",
+    "settings",
+    "status",
+    "reason",
+    "paper_mean",
+    "paper_sd",
+    "doubt",
+    "trials",
+    "mean",
+    "sd",
+    "median",
+    "iqm",
+    "interval_low",
+    "interval_high",
+    "difference_from_paper",
+    "level",
+    "mean_of_runs",
+    "validation_error",
+    "reference",
+    "difference",
     "difference_low",
-    "difference_high", "p", "p_holm", "effect", "probability_better", "verdict", "unique_cells", "optimizer_seconds", "protocol", "config_hash",
-)  # fmt: skip
+    "difference_high",
+    "p",
+    "p_holm",
+    "effect",
+    "probability_better",
+    "verdict",
+    "unique_cells",
+    "optimizer_seconds",
+    "protocol",
+    "config_hash",
+)
 
 
 def rows_of(table: int) -> list[Row]:
@@ -73,9 +106,16 @@ def comparisons_of(table: int, rows: Sequence[Row]) -> list[Claim]:
         if row.panel in (OURS, OTHER):
             out.append(Claim(row.name, "compare", reference, ""))
         elif row.panel == LIBRARIES:
-            out += [Claim(row.name, "compare", reference, ""), Claim(row.name, "compare", row.name.split(" (")[0], "")]
+            out += [
+                Claim(row.name, "compare", reference, ""),
+                Claim(row.name, "compare", row.name.split(" (")[0], ""),
+            ]
     if table == 4:
-        out += [Claim(row.name, "compare", OWN_REFERENCE, "") for row in rows if row.panel == OWN_STEP and row.name != OWN_REFERENCE]
+        out += [
+            Claim(row.name, "compare", OWN_REFERENCE, "")
+            for row in rows
+            if row.panel == OWN_STEP and row.name != OWN_REFERENCE
+        ]
         out.append(Claim("REINFORCE with MADE" + OWN, "no better", "Plain vanilla REINFORCE" + OWN, ""))
     return out
 
@@ -95,7 +135,16 @@ def build(table: int, study: Study) -> Table:
         if row.panel != panel:
             panel = row.panel
             raw.append({"panel": panel})
-        raw.append(raw_row(table, row, found[row.name], OWN_REFERENCE if row.panel == OWN_STEP else reference, judged, letters))
+        raw.append(
+            raw_row(
+                table,
+                row,
+                found[row.name],
+                OWN_REFERENCE if row.panel == OWN_STEP else reference,
+                judged,
+                letters,
+            )
+        )
     notes = _claim_notes(judged, len(claims), reference, letters) + missing_notes(
         {row.name: found[row.name] for row in rows}, study, f"table{table}"
     )
@@ -120,8 +169,11 @@ def build(table: int, study: Study) -> Table:
     )
 
 
-def raw_row(table: int, row: Row, found: Found, reference: str, judged: Sequence[Verdict], letters: dict[int, str]) -> dict[str, Any]:
-    """What a row holds: the published value, the statistics of its trials, and how it compares with the reference."""
+def raw_row(
+    table: int, row: Row, found: Found, reference: str, judged: Sequence[Verdict], letters: dict[int, str]
+) -> dict[str, Any]:
+    """What a row holds: the published value, the statistics of its trials, and how it compares with the
+    reference."""
     value = row.value
     out: dict[str, Any] = {
         "table": table,
@@ -215,8 +267,10 @@ def evidence(verdict: Verdict) -> str:
     if c is None:
         return verdict.detail
     text = (
-        f"difference {number(c.difference, '+.3f')} [{number(c.interval.low, '+.3f')}, {number(c.interval.high, '+.3f')}], "
-        f"p {p_text(verdict.p, '= ')}, effect {number(c.effect, '+.2f')}, P(better) {c.probability:.2f}, {c.n} shared trials"
+        f"difference {number(c.difference, '+.3f')} [{number(c.interval.low, '+.3f')}, "
+        f"{number(c.interval.high, '+.3f')}], "
+        f"p {p_text(verdict.p, '= ')}, effect {number(c.effect, '+.2f')}, P(better) {c.probability:.2f}, "
+        f"{c.n} shared trials"
     )
     return text + (f" ({verdict.detail})" if verdict.detail else "")
 
@@ -225,15 +279,25 @@ def p_text(p: float, equals: str = "") -> str:
     """A p value, not more exact than is meaningful."""
     if p != p:
         return "—"
-    return "< 0.0001" if p < 1e-4 else equals + (f"{p:.4f}" if p < 0.01 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}")
+    return (
+        "< 0.0001"
+        if p < 1e-4
+        else equals + (f"{p:.4f}" if p < 0.01 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}")
+    )
 
 
-def _claim_notes(judged: Sequence[Verdict], claims: int, reference: str, letters: dict[int, str]) -> list[str]:
+def _claim_notes(
+    judged: Sequence[Verdict], claims: int, reference: str, letters: dict[int, str]
+) -> list[str]:
     """What the letters stand for; comparisons that the table's columns do not hold get their numbers here."""
     by_text: dict[str, list[str]] = {}
     for verdict in judged[:claims]:
         by_text.setdefault(verdict.claim.text, []).append(letters[id(verdict)])
-    notes = ["Claims of the paper. " + "; ".join(f"({', '.join(group)}) {text}" for text, group in by_text.items()) + "."]
+    notes = [
+        "Claims of the paper. "
+        + "; ".join(f"({', '.join(group)}) {text}" for text, group in by_text.items())
+        + "."
+    ]
     for verdict in judged:
         named = (verdict.claim.row, verdict.claim.other)
         if reference not in named and OWN_REFERENCE not in named and verdict.word != verdicts.MISSING:
@@ -256,9 +320,12 @@ def missing_notes(found: dict[str, Found], study: Study, experiment: str) -> lis
 
 
 def _margins() -> str:
-    parts = ", ".join(f"{name} {short:.2f} then {medium:.2f}" for name, (short, medium) in published.MARGINS.items())
+    parts = ", ".join(
+        f"{name} {short:.2f} then {medium:.2f}" for name, (short, medium) in published.MARGINS.items()
+    )
     return (
-        "The paper adds that the margin is bigger at 3,200 queries. Its own tables give these margins over ReMAADE, at 150 and at 3,200: "
+        "The paper adds that the margin is bigger at 3,200 queries. Its own tables give these margins over "
+        "ReMAADE, at 150 and at 3,200: "
         f"{parts}. They grow for Reg Evolution alone."
     )
 
@@ -275,7 +342,9 @@ def columns(reference: str) -> list[Column]:
         return f"{row['paper_mean']:.2f} ± {row['paper_sd']:.2f}" + ("†" if row["doubt"] else "")
 
     def interval(low: str, high: str, form: str) -> Any:
-        return lambda row: f"[{number(row[low], form)}, {number(row[high], form)}]" if row.get(low) is not None else "—"
+        return lambda row: (
+            f"[{number(row[low], form)}, {number(row[high], form)}]" if row.get(low) is not None else "—"
+        )
 
     def against(row: dict[str, Any]) -> str:
         if row.get("difference") is None:

@@ -1,7 +1,8 @@
 """Best so far by query: incumbents and step curves.
 
-An *incumbent* is the best single evaluation so far: full-fidelity ones only, and until there is one the best at the highest fidelity
-so far; the first wins a tie. Its test error is that of the query that found it. Nothing is interpolated or smoothed.
+An *incumbent* is the best single evaluation so far: full-fidelity ones only, and until there is one the best
+at the highest fidelity so far; the first wins a tie. Its test error is that of the query that found it.
+Nothing is interpolated or smoothed.
 
 Notation: T trials; rows are charged queries ordered by trial, then query, as in the query files.
 """
@@ -34,7 +35,9 @@ def incumbents(columns: dict[str, np.ndarray]) -> np.ndarray:
     starts = np.flatnonzero(np.r_[True, trial[1:] != trial[:-1]])
     counts = np.diff(np.r_[starts, len(trial)])
     # One sortable number a row: fidelity first, then validation (accuracies lie in [0, 1]).
-    worth = np.where(np.isnan(validation), -np.inf, np.searchsorted(np.unique(fidelity), fidelity) * 2.0 + validation)
+    worth = np.where(
+        np.isnan(validation), -np.inf, np.searchsorted(np.unique(fidelity), fidelity) * 2.0 + validation
+    )
     grid = np.full((len(starts), counts.max()), -np.inf)
     row, column = np.repeat(np.arange(len(starts)), counts), np.arange(len(trial)) - np.repeat(starts, counts)
     grid[row, column] = worth
@@ -46,10 +49,12 @@ def incumbents(columns: dict[str, np.ndarray]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Curves:
-    """Step curves on the grid 1 .. budget of full-fidelity queries spent; float[T, budget], errors in percent.
+    """Step curves on the grid 1 .. budget of full-fidelity queries spent; float[T, budget], errors in
+    percent.
 
-    Column b holds the state after the last query whose cost fits into b; before the first one it is NaN. `unique` counts distinct
-    cells, `repeats` queries that met a cell seen before at that fidelity, `hours` simulated training time so far.
+    Column b holds the state after the last query whose cost fits into b; before the first one it is NaN.
+    `unique` counts distinct cells, `repeats` queries that met a cell seen before at that fidelity, `hours`
+    simulated training time so far.
     """
 
     trial: np.ndarray
@@ -70,7 +75,9 @@ def curves_of(info: RunInfo, trials: int | None = None) -> Curves:
     cost = unit_cost(info, columns)
     grid = np.arange(1, info.budget + 1) * cost
     # Row of the last query that fits into each budget, -1 before the first.
-    last = np.stack([np.searchsorted(columns["spent"][a:b], grid, side="right") - 1 + a for a, b in zip(starts, ends)])
+    last = np.stack(
+        [np.searchsorted(columns["spent"][a:b], grid, side="right") - 1 + a for a, b in zip(starts, ends)]
+    )
     none = last < starts[:, None]
     at = np.where(none, starts[:, None], last)
 
@@ -100,7 +107,11 @@ def curves_of(info: RunInfo, trials: int | None = None) -> Curves:
 def _first_time(trial: np.ndarray, value: np.ndarray) -> np.ndarray:
     """bool[rows]: whether a trial meets `value` for the first time in this row."""
     order = np.lexsort((np.arange(len(value)), value, trial))
-    new = np.r_[True, (np.diff(trial[order]) != 0) | (value[order][1:] != value[order][:-1])] if len(value) else np.empty(0, dtype=bool)
+    new = (
+        np.r_[True, (np.diff(trial[order]) != 0) | (value[order][1:] != value[order][:-1])]
+        if len(value)
+        else np.empty(0, dtype=bool)
+    )
     out = np.zeros(len(value), dtype=bool)
     out[order] = new
     return out
@@ -108,7 +119,8 @@ def _first_time(trial: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Band:
-    """A mean over trials with its 95 % interval (Student's t): float[points] each. NaN where some trial has no incumbent yet."""
+    """A mean over trials with its 95 % interval (Student's t): float[points] each. NaN where some trial has
+    no incumbent yet."""
 
     x: np.ndarray
     mean: np.ndarray
@@ -131,15 +143,20 @@ def band(x: np.ndarray, values: np.ndarray) -> Band:
 def bands(curves: Curves, points: int = 400) -> dict[str, Band]:
     """Bands of all curves of a run.
 
-    By query: `validation`, `test`, `unique`, `repeats`, at `points` query counts (all of them up to 150, then evenly spaced in the
-    logarithm). By simulated training time in hours: `time_test`, over the range that every trial covers. Values are read off step
-    curves, never interpolated.
+    By query: `validation`, `test`, `unique`, `repeats`, at `points` query counts (all of them up to 150, then
+    evenly spaced in the logarithm). By simulated training time in hours: `time_test`, over the range that
+    every trial covers. Values are read off step curves, never interpolated.
     """
     budget = curves.test.shape[1]
     grid = np.arange(1, budget + 1)
     if budget > points:
-        grid = np.unique(np.concatenate([np.arange(1, 151), np.geomspace(151, budget, points - 150).round().astype(int)]))
-    out = {name: band(grid, getattr(curves, name)[:, grid - 1]) for name in ("validation", "test", "unique", "repeats")}
+        grid = np.unique(
+            np.concatenate([np.arange(1, 151), np.geomspace(151, budget, points - 150).round().astype(int)])
+        )
+    out = {
+        name: band(grid, getattr(curves, name)[:, grid - 1])
+        for name in ("validation", "test", "unique", "repeats")
+    }
     started = np.isfinite(curves.test).all(axis=0)
     if started.any() and curves.hours[:, -1].min() > 0:
         first = max(float(curves.hours[:, np.argmax(started)].max()), 1e-9)

@@ -1,7 +1,8 @@
 """Every figure, as PNG and PDF, from results alone.
 
-Errors are in percent. Curves are best so far by query: means over trials with the 95 % interval of the mean; nothing is interpolated.
-Names, colours, dashes and markers come from `analysis.style`. A figure whose results are missing is not drawn, and said so by name.
+Errors are in percent. Curves are best so far by query: means over trials with the 95 % interval of the mean;
+nothing is interpolated. Names, colours, dashes and markers come from `analysis.style`. A figure whose results
+are missing is not drawn, and said so by name.
 """
 
 from __future__ import annotations
@@ -70,7 +71,12 @@ def draw_all(material: Material, folder: Path) -> tuple[list[Path], list[str]]:
                     path.unlink(missing_ok=True)  # one from an earlier build would belong to another study
                     continue
                 buffer = io.BytesIO()
-                figure.savefig(buffer, format=ending, dpi=DPI, metadata={"CreationDate": None} if ending == "pdf" else {"Software": None})
+                figure.savefig(
+                    buffer,
+                    format=ending,
+                    dpi=DPI,
+                    metadata={"CreationDate": None} if ending == "pdf" else {"Software": None},
+                )
                 write_whole(path, buffer.getvalue())
             if figure is None:
                 left_out.append(f"figure {name} is not drawn: no results for it yet.")
@@ -112,7 +118,8 @@ def curves(material: Material, methods: list[Method], kind: str) -> Figure | Non
         axis.set_xscale(scale)
         axis.set_xlabel(f"{query_words(methods)} ({scale} scale)")
     axes[0].set_ylabel(f"{kind} error of the incumbent, %")
-    # The first few queries are far above everything that follows: the axis starts at the worst mean once a twentieth of the budget is spent.
+    # The first few queries are far above everything that follows: the axis starts at the worst mean once a
+    # twentieth of the budget is spent.
     found = [material.bands(method.found)[kind] for method in methods]
     top = max(float(b.mean[np.searchsorted(b.x, max(budget / 20, 3), side="right") - 1]) for b in found)
     bottom = min(float(np.nanmin(b.low)) for b in found)
@@ -144,7 +151,12 @@ def training_time(material: Material, methods: list[Method]) -> Figure | None:
     axis.set_ylim(bottom - 0.05 * (top - bottom), top + 0.05 * (top - bottom))
     axis.set_xlim(start / 2, max(float(b.x[-1]) for _, b in drawn))
     _plain_log(axis)
-    return _finish(figure, material, [method for method, _ in drawn], note=f"{BAND}; a curve ends where the first of its trials does")
+    return _finish(
+        figure,
+        material,
+        [method for method, _ in drawn],
+        note=f"{BAND}; a curve ends where the first of its trials does",
+    )
 
 
 def final_errors(material: Material, methods: list[Method]) -> Figure | None:
@@ -170,9 +182,15 @@ def final_errors(material: Material, methods: list[Method]) -> Figure | None:
         axis.plot(quartiles[1], place, marker="|", color="white", markersize=6)
         described = statistics.describe(v)
         axis.errorbar(
-            described.mean, place + 0.3, xerr=[[described.mean - described.interval.low], [described.interval.high - described.mean]],
-            color="black", marker="o", markersize=2.5, linewidth=0.9, capsize=2,
-        )  # fmt: skip
+            described.mean,
+            place + 0.3,
+            xerr=[[described.mean - described.interval.low], [described.interval.high - described.mean]],
+            color="black",
+            marker="o",
+            markersize=2.5,
+            linewidth=0.9,
+            capsize=2,
+        )
     axis.set_yticks(places, [method.name for method in ranked])
     axis.grid(axis="y", visible=False)
     low, high = min(v.min() for v in values), max(np.percentile(v, 99.5) for v in values)
@@ -190,7 +208,8 @@ def win_rates(material: Material, methods: list[Method]) -> Figure | None:
     ranked = sorted(methods, key=lambda method: float(method.errors.mean()))
     matrix = statistics.win_rate_matrix(aligned(ranked))
     size = 0.36 * len(ranked)
-    figure, axis = plt.subplots(figsize=(size + 2.7, size + 1.3), layout="constrained")  # a colour bar keeps the layout it was made under
+    # a colour bar keeps the layout it was made under
+    figure, axis = plt.subplots(figsize=(size + 2.7, size + 1.3), layout="constrained")
     image = axis.imshow(matrix, cmap="RdBu", vmin=0, vmax=1, aspect="auto")
     names = [method.name for method in ranked]
     axis.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
@@ -201,7 +220,15 @@ def win_rates(material: Material, methods: list[Method]) -> Figure | None:
         for j in range(len(names)):
             if i != j:
                 dark = abs(matrix[i, j] - 0.5) > 0.33
-                axis.text(j, i, f"{100 * matrix[i, j]:.0f}", ha="center", va="center", fontsize=7, color="white" if dark else "black")
+                axis.text(
+                    j,
+                    i,
+                    f"{100 * matrix[i, j]:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color="white" if dark else "black",
+                )
     bar = figure.colorbar(image, ax=axis, shrink=0.8, aspect=16)
     bar.set_label("share of trials in which the row has\nthe lower test error, ties half")
     bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
@@ -215,7 +242,10 @@ def unique_cells(material: Material, methods: list[Method]) -> Figure | None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.3))
-    labels = {"unique": "distinct cells, a trial", "repeats": "queries on a cell seen before at that\nfidelity, a trial"}
+    labels = {
+        "unique": "distinct cells, a trial",
+        "repeats": "queries on a cell seen before at that\nfidelity, a trial",
+    }
     for axis, (kind, label) in zip(axes, labels.items()):
         for method in methods:
             _line(axis, method.label, material.bands(method.found)[kind])
@@ -246,7 +276,12 @@ def seconds(material: Material, methods: list[Method]) -> Figure | None:
     _plain_log(axis)
     axis.set_xlabel("seconds of the optimizer itself, a trial (log scale)")
     axis.set_ylabel("final test error, %: mean and 95 % interval")
-    return _finish(figure, material, methods, note="wall-clock seconds of the machine as it was, loading compiled code included")
+    return _finish(
+        figure,
+        material,
+        methods,
+        note="wall-clock seconds of the machine as it was, loading compiled code included",
+    )
 
 
 def orderings(material: Material) -> Figure | None:
@@ -263,19 +298,35 @@ def orderings(material: Material) -> Figure | None:
     means = np.array([value.mean for value in paper if value])
     errors = np.array([1.96 * value.sd / np.sqrt(published.PUBLISHED_TRIALS) for value in paper if value])
     axis.errorbar(
-        x - 0.08, means, yerr=errors, color="#7F7F7F", marker="s", markersize=4, linestyle="dashed", linewidth=1, capsize=2,
+        x - 0.08,
+        means,
+        yerr=errors,
+        color="#7F7F7F",
+        marker="s",
+        markersize=4,
+        linestyle="dashed",
+        linewidth=1,
+        capsize=2,
         label="paper (NASBench-101; interval from its SD over 500 trials)",
-    )  # fmt: skip
+    )
     mine = [(names.index(str(s)), statistics.describe(found.errors.to_numpy())) for s, found in runs]
     axis.errorbar(
-        [i + 0.08 for i, _ in mine], [d.mean for _, d in mine],
+        [i + 0.08 for i, _ in mine],
+        [d.mean for _, d in mine],
         yerr=[[d.mean - d.interval.low for _, d in mine], [d.interval.high - d.mean for _, d in mine]],
-        color=style("remaade_medium").color, marker="o", markersize=4, capsize=2, linewidth=1.2, label=f"ours ({material.study.benchmark})",
-    )  # fmt: skip
+        color=style("remaade_medium").color,
+        marker="o",
+        markersize=4,
+        capsize=2,
+        linewidth=1.2,
+        label=f"ours ({material.study.benchmark})",
+    )
     axis.set_xticks(x, names)
     axis.set_xlabel("number S of autoregressive orders")
     axis.set_ylabel("test error, %: mean and 95 % interval")
-    return _finish(figure, material, [], handles=axis.get_legend_handles_labels(), used=[found for _, found in runs])
+    return _finish(
+        figure, material, [], handles=axis.get_legend_handles_labels(), used=[found for _, found in runs]
+    )
 
 
 def paper_against_ours(material: Material) -> Figure | None:
@@ -298,12 +349,30 @@ def paper_against_ours(material: Material) -> Figure | None:
                 half = 1.96 * row.value.sd / np.sqrt(published.PUBLISHED_TRIALS)
                 filled = "full" if table in (3, 5) else "none"
                 marker = axis.errorbar(
-                    row.value.mean, described.mean, xerr=half,
-                    yerr=[[described.mean - described.interval.low], [described.interval.high - described.mean]],
-                    color=s.color, marker=s.marker, markersize=6, fillstyle=filled, linestyle="none", linewidth=0.8,
-                )  # fmt: skip
+                    row.value.mean,
+                    described.mean,
+                    xerr=half,
+                    yerr=[
+                        [described.mean - described.interval.low],
+                        [described.interval.high - described.mean],
+                    ],
+                    color=s.color,
+                    marker=s.marker,
+                    markersize=6,
+                    fillstyle=filled,
+                    linestyle="none",
+                    linewidth=0.8,
+                )
                 if row.value.doubt:
-                    axis.plot(row.value.mean, described.mean, marker="o", markersize=13, color="#B00020", fillstyle="none", markeredgewidth=0.9)
+                    axis.plot(
+                        row.value.mean,
+                        described.mean,
+                        marker="o",
+                        markersize=13,
+                        color="#B00020",
+                        fillstyle="none",
+                        markeredgewidth=0.9,
+                    )
                 handles.setdefault(s.name, marker)
                 points += [row.value.mean - half, row.value.mean + half, *described.interval]
         if points:
@@ -312,7 +381,9 @@ def paper_against_ours(material: Material) -> Figure | None:
             axis.set_xlim(low, high)
             axis.set_ylim(low, high)
             axis.set_aspect("equal")
-        axis.set_title(f"{published.TABLES[tables[0]][0]:,} queries (table {tables[0]} filled, table {tables[1]} hollow)")
+        axis.set_title(
+            f"{published.TABLES[tables[0]][0]:,} queries (table {tables[0]} filled, table {tables[1]} hollow)"
+        )
         axis.set_xlabel("paper: test error, %")
         axis.set_ylabel("ours: test error, %")
     if not used:
@@ -320,7 +391,9 @@ def paper_against_ours(material: Material) -> Figure | None:
         return None
     names = list(handles)
     note = "bars: 95 % interval of the mean; dotted: equal levels; red ring: doubtful published value"
-    return _finish(figure, material, [], handles=([handles[name] for name in names], names), used=used, note=note)
+    return _finish(
+        figure, material, [], handles=([handles[name] for name in names], names), used=used, note=note
+    )
 
 
 def _line(axis: Axes, label: str, b: Any) -> None:
@@ -329,9 +402,25 @@ def _line(axis: Axes, label: str, b: Any) -> None:
     step: Any = {"drawstyle": "steps-post"} if len(b.x) <= 400 else {}
     marks = _marks(int(shown.sum()))
     axis.plot(
-        b.x[shown], b.mean[shown], color=s.color, linestyle=s.dash, marker=s.marker, markersize=3.2, markevery=marks, label=s.name, **step
-    )  # fmt: skip
-    axis.fill_between(b.x[shown], b.low[shown], b.high[shown], color=s.color, alpha=0.11, linewidth=0, step="post" if step else None)
+        b.x[shown],
+        b.mean[shown],
+        color=s.color,
+        linestyle=s.dash,
+        marker=s.marker,
+        markersize=3.2,
+        markevery=marks,
+        label=s.name,
+        **step,
+    )
+    axis.fill_between(
+        b.x[shown],
+        b.low[shown],
+        b.high[shown],
+        color=s.color,
+        alpha=0.11,
+        linewidth=0,
+        step="post" if step else None,
+    )
 
 
 def _plain_log(axis: Axes) -> None:
@@ -370,7 +459,10 @@ def _finish(
         got, names = figure.axes[0].get_legend_handles_labels()
         by_name = dict(zip(names, got))
         wanted = [style(label).name for label in order([method.label for method in methods])]
-        handles = ([by_name[name] for name in wanted if name in by_name], [name for name in wanted if name in by_name])
+        handles = (
+            [by_name[name] for name in wanted if name in by_name],
+            [name for name in wanted if name in by_name],
+        )
     infos = [method.found.info for method in methods] + [found.info for found in used or []]
     study = material.study
     kind = " (a surrogate)" if any(info.surrogate for info in infos if info is not None) else ""
@@ -387,6 +479,13 @@ def _finish(
     figure.set_figheight(height)
     figure.set_layout_engine("compressed", rect=(0, footer / height, 1, 1 - footer / height))
     if handles and rows:
-        figure.legend(*handles, loc="lower center", bbox_to_anchor=(0.5, below / height), ncols=columns, frameon=False, borderaxespad=0)
+        figure.legend(
+            *handles,
+            loc="lower center",
+            bbox_to_anchor=(0.5, below / height),
+            ncols=columns,
+            frameon=False,
+            borderaxespad=0,
+        )
     figure.text(0.01, 0.04 / height, "\n".join(lines), fontsize=5.8, color="#666666", ha="left", va="bottom")
     return figure

@@ -41,14 +41,21 @@ def compile_document(path: Path) -> str | None:
     program = pdflatex()
     if program is None:
         return (
-            "pdflatex is not installed (docs/analysis.md says how to install it), so tables.tex was not compiled; the .tex files are complete."
+            "pdflatex is not installed (docs/analysis.md says how to install it), so tables.tex was not "
+            "compiled; the .tex files are complete."
         )
     done = subprocess.run(
-        [program, "-interaction=nonstopmode", "-halt-on-error", path.name], cwd=path.parent, capture_output=True, text=True, errors="replace"
+        [program, "-interaction=nonstopmode", "-halt-on-error", path.name],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
     if done.returncode == 0:
         for ending in (".aux", ".log"):
             path.with_suffix(ending).unlink(missing_ok=True)
         return None
     errors = [line for line in done.stdout.splitlines() if line.startswith("!")]
-    return f"pdflatex stopped on {path.name}: {errors[0] if errors else 'see ' + path.with_suffix('.log').name}"
+    return (
+        f"pdflatex stopped on {path.name}: {errors[0] if errors else 'see ' + path.with_suffix('.log').name}"
+    )

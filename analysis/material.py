@@ -13,7 +13,10 @@ from analysis.style import style
 
 # Labels that figures show: the paper's rows, and of ours those that say something new.
 OURS = ("local_search", "remaade_ranked")
-BY_BUDGET = {budget: (*(row.label for row in rows), *OURS) for budget, rows in ((150, published.TABLE3), (3200, published.TABLE5))}
+BY_BUDGET = {
+    budget: (*(row.label for row in rows), *OURS)
+    for budget, rows in ((150, published.TABLE3), (3200, published.TABLE5))
+}
 ABLATION = tuple(row.label for row in (*published.TABLE4, *published.OTHER_POLICIES))
 
 
@@ -60,7 +63,10 @@ class Material:
 
     def orderings(self) -> list[tuple[object, Found]]:
         """Table 6's runs: (S, found) for each S."""
-        return [(row.name.removeprefix("S = "), self.study.find(row.label, 3200, row.settings)) for row in published.TABLE6]
+        return [
+            (row.name.removeprefix("S = "), self.study.find(row.label, 3200, row.settings))
+            for row in published.TABLE6
+        ]
 
     def bands(self, found: Found) -> dict[str, curves.Band]:
         """The bands of a run, computed once."""
@@ -73,7 +79,11 @@ class Material:
 
 def query_words(methods: list[Method]) -> str:
     """Label of a query axis; its unit is named where a method is charged by epochs."""
-    charged = {method.found.info.config["protocol"].get("cost") for method in methods if method.found.info is not None}
+    charged = {
+        method.found.info.config["protocol"].get("cost")
+        for method in methods
+        if method.found.info is not None
+    }
     return "queries, in full trainings" if "epochs" in charged else "queries"
 
 

@@ -1,8 +1,9 @@
-"""What has been published, as printed: tables 2 to 6 of the ReMAADE paper, the claims made about them, and figures of other papers.
+"""What has been published, as printed: tables 2 to 6 of the ReMAADE paper, the claims made about them, and
+figures of other papers.
 
-Units: test error of the incumbent in percent; `mean +- sd`, where `sd` is what the paper prints after `+-` (over 500 trials). Nothing here is
-measured by this project. A value that cannot be taken at its word carries a `doubt`: it is printed as published and flagged, and no verdict on
-its level is passed.
+Units: test error of the incumbent in percent; `mean +- sd`, where `sd` is what the paper prints after `+-`
+(over 500 trials). Nothing here is measured by this project. A value that cannot be taken at its word carries
+a `doubt`: it is printed as published and flagged, and no verdict on its level is passed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass, field
 PAPER = "ReMAADE paper (Krishna et al.)"
 PUBLISHED_TRIALS = 500
 
-# Floors of the real NASBench-101, in percent: no mean over trials can lie at or below the first, no single trial below it either.
+# Floors of the real NASBench-101, in percent: no mean over trials can lie at or below the first, no single
+# trial below it either.
 BEST_SINGLE_RUN_TEST_ERROR = 100 * (1 - 0.94661456)
 BEST_MEAN_TEST_ERROR = 100 * (1 - 0.943175752957662)
 
@@ -31,9 +33,11 @@ class Value:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table: the paper's name for it, the config label that reproduces it, the value printed there.
+    """A row of a table: the paper's name for it, the config label that reproduces it, the value printed
+    there.
 
-    `settings` are hyperparameters beside the label's own (`orderings` for table 6); `panel` is "" for rows of the paper.
+    `settings` are hyperparameters beside the label's own (`orderings` for table 6); `panel` is "" for rows of
+    the paper.
     """
 
     name: str
@@ -45,7 +49,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement of the paper about two rows: `better` (the mean test error of `row` is lower than that of `other`) or `no better`.
+    """A statement of the paper about two rows: `better` (the mean test error of `row` is lower than that of
+    `other`) or `no better`.
 
     `text` quotes or paraphrases the paper; `row` and `other` are row names.
     """
@@ -57,7 +62,8 @@ class Claim:
 
 
 _SD_3 = (
-    "tables 3 and 4 report the same method at the same budget over 500 trials each, yet table 3 prints an SD about half of table 4's; "
+    "tables 3 and 4 report the same method at the same budget over 500 trials each, yet table 3 prints an SD "
+    "about half of table 4's; "
     "one of the two is not an SD over trials"
 )
 _RANDOM = "random search at 150 queries is 6.36 in table 3 and 6.30 in table 4: five standard errors apart"
@@ -76,7 +82,8 @@ TABLE3 = (
         Value(
             5.77,
             0.31,
-            "below every other report of BANANAS at 150 queries (its own paper: 5.92) and near the best mean test error in the table, "
+            "below every other report of BANANAS at 150 queries (its own paper: 5.92) and near the best mean "
+            "test error in the table, "
             f"{BEST_MEAN_TEST_ERROR:.3f}",
         ),
     ),
@@ -95,7 +102,10 @@ TABLE5 = (
         "TPE",
         "tpe",
         Value(
-            6.19, 0.83, "its SD is 1.8 to 4.4 times that of every other row, and five times the one printed for the same method at 150 queries"
+            6.19,
+            0.83,
+            "its SD is 1.8 to 4.4 times that of every other row, and five times the one printed for the same "
+            "method at 150 queries",
         ),
     ),
     Row("BOHB", "bohb", Value(6.08, 0.34)),
@@ -110,7 +120,8 @@ TABLE5 = (
         Value(
             5.34,
             0.45,
-            f"equal to the lowest test error of any single training run in NASBench-101, {BEST_SINGLE_RUN_TEST_ERROR:.3f}: a mean over "
+            "equal to the lowest test error of any single training run in NASBench-101, "
+            f"{BEST_SINGLE_RUN_TEST_ERROR:.3f}: a mean over "
             "500 trials with an SD of 0.45 cannot lie there",
         ),
     ),
@@ -119,7 +130,9 @@ TABLE5 = (
 ORDERINGS = (1, 2, 4, 6, 8, 16, "N!")
 TABLE6 = tuple(
     Row(f"S = {s}", "remaade_medium", Value(mean, sd), settings={"orderings": "all" if s == "N!" else s})
-    for s, mean, sd in zip(ORDERINGS, (5.95, 5.94, 5.91, 5.92, 5.93, 5.92, 5.92), (0.18, 0.19, 0.19, 0.19, 0.19, 0.19, 0.19))
+    for s, mean, sd in zip(
+        ORDERINGS, (5.95, 5.94, 5.91, 5.92, 5.93, 5.92, 5.92), (0.18, 0.19, 0.19, 0.19, 0.19, 0.19, 0.19)
+    )
 )
 
 # Ours: rows below the rule. They have no published counterpart in these tables.
@@ -144,34 +157,69 @@ TUNED = (
 OTHER_POLICIES = (Row("REINFORCE with NADE", "reinforce_nade"), Row("REINFORCE with LSTM", "reinforce_lstm"))
 
 _OUTPERFORMS_3 = "'ReMAADE outperforms all algorithms with the exception of BANANAS' (section 8, 150 queries)"
-_OUTPERFORMS_5 = "'ReMAADE outperforms all algorithms with a bigger margin with the exception of BANANAS' (section 8, 3,200 queries)"
-CLAIMS3 = tuple(Claim("ReMAADE", "better", row.name, _OUTPERFORMS_3) for row in TABLE3 if row.name not in ("ReMAADE", "BANANAS")) + (
-    Claim("BANANAS", "better", "ReMAADE", _OUTPERFORMS_3),
+_OUTPERFORMS_5 = (
+    "'ReMAADE outperforms all algorithms with a bigger margin with the exception of BANANAS' "
+    "(section 8, 3,200 queries)"
 )
+CLAIMS3 = tuple(
+    Claim("ReMAADE", "better", row.name, _OUTPERFORMS_3)
+    for row in TABLE3
+    if row.name not in ("ReMAADE", "BANANAS")
+) + (Claim("BANANAS", "better", "ReMAADE", _OUTPERFORMS_3),)
 CLAIMS4 = (
-    Claim("ReMAADE w/o PPO", "better", "Random Search", "ReMAADE outperforms random search (abstract, table 4)"),
-    Claim("Plain vanilla REINFORCE", "better", "Random Search", "plain REINFORCE is listed as better than random search (table 4)"),
-    Claim("ReMAADE w/o PPO", "better", "Plain vanilla REINFORCE", "the masked-attention policy improves on independent actions (section 8.1)"),
-    Claim("ReMAADE w/o PPO", "better", "REINFORCE with MADE", "'underscoring the importance of MAADE' (section 8.1)"),
+    Claim(
+        "ReMAADE w/o PPO", "better", "Random Search", "ReMAADE outperforms random search (abstract, table 4)"
+    ),
+    Claim(
+        "Plain vanilla REINFORCE",
+        "better",
+        "Random Search",
+        "plain REINFORCE is listed as better than random search (table 4)",
+    ),
+    Claim(
+        "ReMAADE w/o PPO",
+        "better",
+        "Plain vanilla REINFORCE",
+        "the masked-attention policy improves on independent actions (section 8.1)",
+    ),
+    Claim(
+        "ReMAADE w/o PPO",
+        "better",
+        "REINFORCE with MADE",
+        "'underscoring the importance of MAADE' (section 8.1)",
+    ),
     Claim(
         "REINFORCE with MADE",
         "no better",
         "Plain vanilla REINFORCE",
         "'using MADE [...] failed to improve upon plain vanilla REINFORCE' (section 8.1)",
     ),
-    Claim("ReMAADE w/o PPO", "better", "ReMAADE with PPO", "'performance was marginally better without PPO' (section 8.1)"),
+    Claim(
+        "ReMAADE w/o PPO",
+        "better",
+        "ReMAADE with PPO",
+        "'performance was marginally better without PPO' (section 8.1)",
+    ),
 )
-CLAIMS5 = tuple(Claim("ReMAADE", "better", row.name, _OUTPERFORMS_5) for row in TABLE5 if row.name not in ("ReMAADE", "BANANAS")) + (
-    Claim("BANANAS", "better", "ReMAADE", _OUTPERFORMS_5),
+CLAIMS5 = tuple(
+    Claim("ReMAADE", "better", row.name, _OUTPERFORMS_5)
+    for row in TABLE5
+    if row.name not in ("ReMAADE", "BANANAS")
+) + (Claim("BANANAS", "better", "ReMAADE", _OUTPERFORMS_5),)
+_MORE = (
+    "expected: 'higher values of S will lead to improved performance as we increase the exploration "
+    "budget' (section 6)"
 )
-_MORE = "expected: 'higher values of S will lead to improved performance as we increase the exploration budget' (section 6)"
-_DIP = "'performance to improve, then dip, before asymptotically improving again as S increases' (section 8.2)"
+_DIP = (
+    "'performance to improve, then dip, before asymptotically improving again as S increases' (section 8.2)"
+)
 CLAIMS6 = tuple(Claim(f"S = {s}", "better", "S = 1", _MORE) for s in ORDERINGS[1:]) + (
     Claim("S = 4", "better", "S = 8", f"the dip: {_DIP}"),
     Claim("S = N!", "better", "S = 8", f"the rise after it: {_DIP}"),
 )
 
-# 'with a bigger margin' (section 8) against the paper's own numbers: error of a rival less ReMAADE's, at 150 and at 3,200.
+# 'with a bigger margin' (section 8) against the paper's own numbers: error of a rival less ReMAADE's, at 150
+# and at 3,200.
 _MEANS3, _MEANS5 = ({row.name: row.value.mean for row in table if row.value} for table in (TABLE3, TABLE5))
 MARGINS = {
     name: (round(_MEANS3[name] - _MEANS3["ReMAADE"], 2), round(_MEANS5[name] - _MEANS5["ReMAADE"], 2))
@@ -182,7 +230,8 @@ MARGINS = {
 
 @dataclass(frozen=True)
 class Complexity:
-    """A row of table 2: the paper's O() of the context layer and its exponents in N (variables) and d (width)."""
+    """A row of table 2: the paper's O() of the context layer and its exponents in N (variables) and d
+    (width)."""
 
     name: str
     policy: str
@@ -200,8 +249,8 @@ TABLE2 = (
 COMPLEXITY_N = (26, 52, 104)
 COMPLEXITY_D = (36, 72)
 
-# Test error (%) after 150 queries in BANANAS's table (White et al.), means of 200 trials; label -> value. Methods without a config keep
-# their name.
+# Test error (%) after 150 queries in BANANAS's table (White et al.), means of 200 trials; label -> value.
+# Methods without a config keep their name.
 BANANAS_TABLE_150 = {
     "reinforce_lstm": 6.436,
     "tpe": 6.415,
@@ -234,23 +283,42 @@ def _errors(**accuracies: tuple[float, float]) -> dict[str, Value]:
 
 
 _NATS = (
-    "NATS-Bench (Dong, Liu, Musial & Gabrys 2021), topology space, means and SDs of 500 searches, as later papers quote them. Another "
-    "protocol: a search sees validation accuracies after 12 epochs and stops at a budget of simulated training seconds ({seconds:,} here) "
-    "instead of a number of queries, so it sees other cells and more noise; evolution there has a population of 10 and samples of 3, REINFORCE "
+    "NATS-Bench (Dong, Liu, Musial & Gabrys 2021), topology space, means and SDs of 500 searches, as later "
+    "papers quote them. Another "
+    "protocol: a search sees validation accuracies after 12 epochs and stops at a budget of simulated "
+    "training seconds ({seconds:,} here) "
+    "instead of a number of queries, so it sees other cells and more noise; evolution there has a population "
+    "of 10 and samples of 3, REINFORCE "
     "a step size of 0.01, BOHB four samples."
 )
-# What has been published on other benchmarks: (benchmark, values of its options) -> (values by configuration, source and protocol).
+# What has been published on other benchmarks: (benchmark, values of its options) -> (values by configuration,
+# source and protocol).
 ELSEWHERE: dict[tuple[str, ...], tuple[dict[str, Value], str]] = {
     ("nasbench201", "cifar10"): (
-        _errors(random=(93.86, 0.23), regularized_evolution=(94.02, 0.31), reinforce=(93.90, 0.26), bohb=(93.94, 0.28)),
+        _errors(
+            random=(93.86, 0.23),
+            regularized_evolution=(94.02, 0.31),
+            reinforce=(93.90, 0.26),
+            bohb=(93.94, 0.28),
+        ),
         _NATS.format(seconds=20_000),
     ),
     ("nasbench201", "cifar100"): (
-        _errors(random=(71.55, 0.97), regularized_evolution=(72.23, 0.84), reinforce=(71.86, 0.89), bohb=(72.00, 0.86)),
+        _errors(
+            random=(71.55, 0.97),
+            regularized_evolution=(72.23, 0.84),
+            reinforce=(71.86, 0.89),
+            bohb=(72.00, 0.86),
+        ),
         _NATS.format(seconds=40_000),
     ),
     ("nasbench201", "imagenet16"): (
-        _errors(random=(45.28, 0.97), regularized_evolution=(45.77, 0.80), reinforce=(45.64, 0.78), bohb=(45.70, 0.86)),
+        _errors(
+            random=(45.28, 0.97),
+            regularized_evolution=(45.77, 0.80),
+            reinforce=(45.64, 0.78),
+            bohb=(45.70, 0.86),
+        ),
         _NATS.format(seconds=120_000),
     ),
 }

@@ -1,6 +1,7 @@
 """Runs on disk, every file checked before it is used.
 
-A *run* is one configuration's folder (`nas_bench_suite.results.Run`): its blocks of trials, each a query file with a manifest.
+A *run* is one configuration's folder (`nas_bench_suite.results.Run`): its blocks of trials, each a query file
+with a manifest.
 """
 
 from __future__ import annotations
@@ -90,7 +91,9 @@ class RunInfo:
 
 def protocol_name(options: dict[str, Any]) -> str:
     """A protocol in one line: `run=single_same repeats=charge invalid=free cost=query`."""
-    return " ".join(f"{key}={options[key]}" for key in ("run", "repeats", "invalid", "cost") if key in options)
+    return " ".join(
+        f"{key}={options[key]}" for key in ("run", "repeats", "invalid", "cost") if key in options
+    )
 
 
 def scan(output_dir: str | Path, problem: Callable[[str], None] | None = None) -> list[RunInfo]:
@@ -98,17 +101,24 @@ def scan(output_dir: str | Path, problem: Callable[[str], None] | None = None) -
 
     Args:
         output_dir: where results lie.
-        problem: called with the sentence of each damaged or misplaced file, whose block is then left out; if None the first one is raised.
+        problem: called with the sentence of each damaged or misplaced file, whose block is then left out; if
+            None the first one is raised.
 
     Raises:
         ConfigError: if `output_dir` does not exist; for a damaged file unless `problem` is given.
     """
     root = Path(output_dir)
     if not root.is_dir():
-        raise ConfigError(f"output_dir={root} is no folder; accepted: a folder with results, as `python run.py` writes them.")
+        raise ConfigError(
+            f"output_dir={root} is no folder; accepted: a folder with results, as `python run.py` writes "
+            "them."
+        )
     report = problem or _refuse
     for path in _absent(root):
-        report(f"{path} is missing (its manifest is there, so it was removed or never finished); run the job again.")
+        report(
+            f"{path} is missing (its manifest is there, so it was removed or never finished); run the job "
+            "again."
+        )
     infos = []
     for run in find_runs(root):
         blocks, manifests = [], []
@@ -153,7 +163,8 @@ def _check_place(run: Run, config: dict[str, Any]) -> None:
     benchmark, label = run.folder.parts[-3:-1]
     if config.get("benchmark_label") != benchmark or config.get("optimizer_label") != label:
         raise ConfigError(
-            f"{run.folder} holds results of optimizer={config.get('optimizer_label')} on benchmark={config.get('benchmark_label')}; "
+            f"{run.folder} holds results of optimizer={config.get('optimizer_label')} on "
+            f"benchmark={config.get('benchmark_label')}; "
             f"accepted there: optimizer={label} on benchmark={benchmark}. Move or remove the folder."
         )
 
@@ -163,23 +174,34 @@ def _checked(block: Block, config: dict[str, Any]) -> dict[str, Any]:
     manifest = block.manifest()
     block.check_key(block.folder.name.rpartition("-")[2])
     facts, expected = manifest.get("benchmark") or {}, config["benchmark"]
-    # The name that a benchmark gives itself may say more (nasbench201_cifar100) than the one that it is asked for by.
+    # The name that a benchmark gives itself may say more (nasbench201_cifar100) than the one that it is asked
+    # for by.
     made_on = {"name": (facts.get("options") or {}).get("name"), "checksum": facts.get("checksum")}
     for key, words in (("name", "on benchmark="), ("checksum", "from data with checksum ")):
         if made_on[key] is not None and expected.get(key) is not None and made_on[key] != expected[key]:
             raise ConfigError(
-                f"{block.path} was made {words}{made_on[key]}; accepted there: {expected[key]}. Remove it and its manifest, and run the "
+                f"{block.path} was made {words}{made_on[key]}; accepted there: {expected[key]}. Remove it "
+                "and its manifest, and run the "
                 "job again."
             )
-    if manifest.get("query_file") != block.path.name or len(manifest["ledger"].get("trial", ())) != block.last - block.first + 1:
-        raise ConfigError(f"{block.manifest_path} describes another block than {block.path.name}; remove both and run the job again.")
+    if (
+        manifest.get("query_file") != block.path.name
+        or len(manifest["ledger"].get("trial", ())) != block.last - block.first + 1
+    ):
+        raise ConfigError(
+            f"{block.manifest_path} describes another block than {block.path.name}; remove both and run the "
+            "job again."
+        )
     try:
         content = block.path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{block.path} cannot be read ({error.strerror or error}); remove it and run the job again.") from None
+        raise ConfigError(
+            f"{block.path} cannot be read ({error.strerror or error}); remove it and run the job again."
+        ) from None
     if hashlib.sha256(content).hexdigest() != manifest.get("query_sha256"):
         raise ConfigError(
-            f"{block.path} is damaged: its {len(content)} bytes do not match its manifest (cut short, or from elsewhere); "
+            f"{block.path} is damaged: its {len(content)} bytes do not match its manifest (cut short, or "
+            "from elsewhere); "
             "remove it and run the job again."
         )
     return manifest

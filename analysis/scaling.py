@@ -1,11 +1,13 @@
-"""`python -m analysis scaling`: parameters, quality and seconds against the number N of variables (docs/scaling.md), one figure and its numbers.
+"""`python -m analysis scaling`: parameters, quality and seconds against the number N of variables
+(docs/scaling.md), one figure and its numbers.
 
-Runs what is missing (`conf/experiment/scaling.yaml`, `bench/scaling.py`), then builds `figures/scaling.png`, `.pdf` and `.csv` below the output
-folder from the result files alone.
+Runs what is missing (`conf/experiment/scaling.yaml`, `bench/scaling.py`), then builds `figures/scaling.png`,
+`.pdf` and `.csv` below the output folder from the result files alone.
 
-Notation: *regret* is the optimum's test accuracy less that of a search's incumbent, both means over runs, in percentage points; on the
-benchmark `large` both are exact. *Seconds* are processor seconds of the method itself a trial, as `bench/scaling.py` measured them: start, and
-as many batches as the budget has. An *exponent* b is the least-squares slope of log y = a + b log N over all N that have a y.
+Notation: *regret* is the optimum's test accuracy less that of a search's incumbent, both means over runs, in
+percentage points; on the benchmark `large` both are exact. *Seconds* are processor seconds of the method
+itself a trial, as `bench/scaling.py` measured them: start, and as many batches as the budget has. An
+*exponent* b is the least-squares slope of log y = a + b log N over all N that have a y.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ from nas_bench_suite.messages import GOES_ON, exit_code
 from nas_bench_suite.results import write_whole
 
 EXPERIMENT = "scaling"
-POLICIES = {"remaade": "maade", "reinforce_made": "made", "reinforce_nade": "nade", "reinforce_lstm": "lstm"}  # label -> policy
+# label -> policy
+POLICIES = {"remaade": "maade", "reinforce_made": "made", "reinforce_nade": "nade", "reinforce_lstm": "lstm"}
 REFERENCE = "remaade"
 BATCH = 30  # queries a gradient step, in every config of the study
 LEAST_FOR_INTERVAL = 10  # with fewer trials a bootstrap says nothing
@@ -52,7 +55,8 @@ class Job:
 
 @dataclass
 class Point:
-    """A job with a result: regret by trial, in percentage points, and the ledger's wall-clock seconds of the method, a trial."""
+    """A job with a result: regret by trial, in percentage points, and the ledger's wall-clock seconds of the
+    method, a trial."""
 
     job: Job
     found: Found
@@ -63,13 +67,17 @@ class Point:
     def described(self) -> statistics.Description:
         """Mean, SD and interval of the regret; too few trials have no interval (NaN)."""
         described = statistics.describe(self.regret.to_numpy())
-        return described if described.n >= LEAST_FOR_INTERVAL else described._replace(interval=statistics.Interval(np.nan, np.nan))
+        return (
+            described
+            if described.n >= LEAST_FOR_INTERVAL
+            else described._replace(interval=statistics.Interval(np.nan, np.nan))
+        )
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a policy costs at N variables: parameters of its context layer and of all, processor seconds of the start and of a batch, a trial
-    (NaN where it is too large to be run)."""
+    """What a policy costs at N variables: parameters of its context layer and of all, processor seconds of
+    the start and of a batch, a trial (NaN where it is too large to be run)."""
 
     context_parameters: int
     all_parameters: int
@@ -94,11 +102,15 @@ def read_costs(path: Path) -> Costs:
     try:
         with open(path, newline="") as file:
             return {
-                (row["policy"], int(row["N"])): Cost(**{name: kind(row[name]) for name, kind in kinds.items()}) for row in csv.DictReader(file)
+                (row["policy"], int(row["N"])): Cost(
+                    **{name: kind(row[name]) for name, kind in kinds.items()}
+                )
+                for row in csv.DictReader(file)
             }
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise ConfigError(
-            f"{path} cannot be read ({error}); accepted: a CSV file with columns policy, N, {', '.join(kinds)}. To make it: "
+            f"{path} cannot be read ({error}); accepted: a CSV file with columns policy, N, "
+            f"{', '.join(kinds)}. To make it: "
             f"python -m bench.scaling --output-dir {path.parent.parent}."
         ) from None
 
@@ -135,13 +147,21 @@ def find(runs: Sequence[RunInfo], wanted: Sequence[Job], seed: int) -> tuple[lis
     best: dict[int, float] = {}
     for job in wanted:
         # Data of different N are different data: each N is a study of its own.
-        same = [info for info in runs if info.benchmark == "large" and info.config["benchmark"].get("variables") == job.variables]
-        found = Study(same, "large", job.trials, seed).find(job.label, job.budget, options={"variables": job.variables})
+        same = [
+            info
+            for info in runs
+            if info.benchmark == "large" and info.config["benchmark"].get("variables") == job.variables
+        ]
+        found = Study(same, "large", job.trials, seed).find(
+            job.label, job.budget, options={"variables": job.variables}
+        )
         if found.info is None:
             missing[f"{style(job.label).name} at N = {job.variables}"] = found.reason
             continue
         if job.variables not in best:
-            chosen = {key: value for key, value in found.info.config["benchmark"].items() if key != "checksum"}
+            chosen = {
+                key: value for key, value in found.info.config["benchmark"].items() if key != "checksum"
+            }
             best[job.variables] = load_benchmark(**chosen).facts()["best_mean_test"]
         regret = 100 * (best[job.variables] - found.column("incumbent_test_mean"))
         points.append(Point(job, found, regret, float(found.column("optimizer_seconds").mean())))
@@ -153,29 +173,49 @@ def exponent(n: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -
     known = np.isfinite(np.asarray(y, dtype=float))
     if known.sum() < 2:
         return float("nan")
-    return float(np.polyfit(np.log(np.asarray(n, dtype=float)[known]), np.log(np.asarray(y, dtype=float)[known]), 1)[0])
+    return float(
+        np.polyfit(np.log(np.asarray(n, dtype=float)[known]), np.log(np.asarray(y, dtype=float)[known]), 1)[0]
+    )
 
 
-def run_missing(output_dir: Path, wanted: Sequence[Job], seed: int, trials: int | None, variables: Sequence[int] | None) -> None:
+def run_missing(
+    output_dir: Path, wanted: Sequence[Job], seed: int, trials: int | None, variables: Sequence[int] | None
+) -> None:
     """Measure costs and run the jobs where something is missing; results that exist are found and kept."""
     folder = output_dir.resolve()
     path = folder / "complexity" / "scaling.csv"
     measured = {n for _, n in read_costs(path)} if path.exists() else set()
     asked = {job.variables for job in wanted}
     if not asked <= measured:
-        _python("-m", "bench.scaling", "--output-dir", str(folder), "--variables", *map(str, sorted(asked | measured)))
+        _python(
+            "-m",
+            "bench.scaling",
+            "--output-dir",
+            str(folder),
+            "--variables",
+            *map(str, sorted(asked | measured)),
+        )
     runs = scan(folder, lambda sentence: print(f"warning: {sentence}", file=sys.stderr))
     if not find(runs, wanted, seed)[1]:
         return
-    print("running what the scaling study lacks; interrupt at any time, the same command goes on:", flush=True)
+    print(
+        "running what the scaling study lacks; interrupt at any time, the same command goes on:", flush=True
+    )
     if not trials and not variables:
         _python("run.py", "-m", f"+experiment={EXPERIMENT}", f"seed={seed}", f"output_dir={folder}")
         return
     for product in _products():  # a draft: what the command line gives must not raise a product's own numbers
-        numbers = [n for n in str(product["benchmark.variables"]).split(",") if not variables or int(n) in variables]
+        numbers = [
+            n for n in str(product["benchmark.variables"]).split(",") if not variables or int(n) in variables
+        ]
         if numbers:
             least = min(int(product["trials"]), trials or int(product["trials"]))
-            changed = product | {"benchmark.variables": ",".join(numbers), "trials": least, "seed": seed, "output_dir": folder}
+            changed = product | {
+                "benchmark.variables": ",".join(numbers),
+                "trials": least,
+                "seed": seed,
+                "output_dir": folder,
+            }
             _python("run.py", "-m", *(f"{key}={value}" for key, value in changed.items()))
 
 
@@ -184,7 +224,8 @@ def _python(*words: str) -> None:
 
 
 def to_csv(points: Sequence[Point], costs: Costs) -> str:
-    """One row a point: trials, regret with its interval, the paired difference from ReMAADE over shared trials, cost."""
+    """One row a point: trials, regret with its interval, the paired difference from ReMAADE over shared
+    trials, cost."""
     lines = [
         "optimizer,N,queries,trials,regret_points,regret_sd,regret_low,regret_high,minus_remaade_points,minus_remaade_low,minus_remaade_high,"
         "shared_trials,context_parameters,all_parameters,processor_seconds_per_trial,wall_seconds_per_trial"
@@ -195,21 +236,31 @@ def to_csv(points: Sequence[Point], costs: Costs) -> str:
         job, d = point.job, point.described
         fields: list[Any] = [job.label, job.variables, job.budget, d.n, d.mean, d.sd, *d.interval]
         other = by_place.get((REFERENCE, job.variables))
-        shared = point.regret.index.intersection(other.regret.index) if other is not None and other is not point else []
+        shared = (
+            point.regret.index.intersection(other.regret.index)
+            if other is not None and other is not point
+            else []
+        )
         if other is not None and len(shared) >= LEAST_FOR_INTERVAL:
-            compared = statistics.compare(point.regret.loc[shared].to_numpy(), other.regret.loc[shared].to_numpy())
+            compared = statistics.compare(
+                point.regret.loc[shared].to_numpy(), other.regret.loc[shared].to_numpy()
+            )
             fields += [compared.difference, *compared.interval]
         else:
             fields += [""] * 3
         cost = costs.get((POLICIES.get(job.label, ""), job.variables))
-        fields += [len(shared), *([cost.context_parameters, cost.all_parameters, cost.seconds(job.budget)] if cost else [""] * 3)]
+        fields += [
+            len(shared),
+            *([cost.context_parameters, cost.all_parameters, cost.seconds(job.budget)] if cost else [""] * 3),
+        ]
         fields.append(point.wall_seconds)
         lines.append(",".join(f"{field:.6g}" if isinstance(field, float) else str(field) for field in fields))
     return "\n".join(lines) + "\n"
 
 
 def draw(points: Sequence[Point], costs: Costs, seed: int) -> Any:
-    """The figure: context parameters, regret and seconds a trial against N, with the fitted exponents beside the names."""
+    """The figure: context parameters, regret and seconds a trial against N, with the fitted exponents beside
+    the names."""
     import matplotlib.pyplot as plt
     from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
@@ -228,8 +279,13 @@ def draw(points: Sequence[Point], costs: Costs, seed: int) -> Any:
             if found:
                 (handles[s.name],) = axis.plot([n for n, _ in found], values, **look)
                 power = exponent([n for n, _ in found], values)
-                words.append(f"{s.name.removeprefix('REINFORCE with ')}: $N^{{{power if abs(power) >= 0.005 else 0:.2f}}}$")
-        mine = sorted((point for point in points if point.job.label == label), key=lambda point: point.job.variables)
+                words.append(
+                    f"{s.name.removeprefix('REINFORCE with ')}: "
+                    f"$N^{{{power if abs(power) >= 0.005 else 0:.2f}}}$"
+                )
+        mine = sorted(
+            (point for point in points if point.job.label == label), key=lambda point: point.job.variables
+        )
         if not mine:
             continue
         n = np.array([point.job.variables for point in mine])
@@ -238,10 +294,27 @@ def draw(points: Sequence[Point], costs: Costs, seed: int) -> Any:
         low, high = (np.array([getattr(d.interval, end) for d in described]) for end in ("low", "high"))
         known = np.isfinite(low)
         (handles[s.name],) = axes[1].plot(n, mean, **look)
-        axes[1].errorbar(n[known], mean[known], yerr=[(mean - low)[known], (high - mean)[known]], color=s.color, linestyle="none", capsize=2)
-        axes[1].plot(n[~known], mean[~known], color=s.color, marker=s.marker, markersize=4, linestyle="none", markerfacecolor="white")
+        axes[1].errorbar(
+            n[known],
+            mean[known],
+            yerr=[(mean - low)[known], (high - mean)[known]],
+            color=s.color,
+            linestyle="none",
+            capsize=2,
+        )
+        axes[1].plot(
+            n[~known],
+            mean[~known],
+            color=s.color,
+            marker=s.marker,
+            markersize=4,
+            linestyle="none",
+            markerfacecolor="white",
+        )
     names = sorted({point.job.variables for point in points} | {n for _, n in costs})
-    for axis, title in zip(axes, ("parameters of the context layer", "regret, percentage points", "processor seconds a trial")):
+    for axis, title in zip(
+        axes, ("parameters of the context layer", "regret, percentage points", "processor seconds a trial")
+    ):
         axis.set_xscale("log")
         axis.set_xlim(names[0] / 1.15, names[-1] * 1.15)
         axis.set_xticks(names)
@@ -254,10 +327,19 @@ def draw(points: Sequence[Point], costs: Costs, seed: int) -> Any:
     axes[2].set_yscale("log")
     axes[1].set_ylim(bottom=0)
     for axis, words in zip((axes[0], axes[2]), powers):
-        axis.text(0.03, 0.98, "\n".join(words), transform=axis.transAxes, va="top", fontsize=6.5, color="#333333")
+        axis.text(
+            0.03, 0.98, "\n".join(words), transform=axis.transAxes, va="top", fontsize=6.5, color="#333333"
+        )
         low, high = axis.get_ylim()
         axis.set_ylim(low, high * (high / low) ** 0.45)  # room for the exponents, so that they cover no line
-    figure.legend(list(handles.values()), list(handles), loc="lower center", bbox_to_anchor=(0.5, 0.055), ncols=3, frameon=False)
+    figure.legend(
+        list(handles.values()),
+        list(handles),
+        loc="lower center",
+        bbox_to_anchor=(0.5, 0.055),
+        ncols=3,
+        frameon=False,
+    )
     figure.text(0.01, 0.01, _footer(points, seed), fontsize=5.8, color="#666666", ha="left", va="bottom")
     figure.set_layout_engine("constrained", rect=(0, 0.16, 1, 0.84))
     return figure
@@ -266,10 +348,15 @@ def draw(points: Sequence[Point], costs: Costs, seed: int) -> Any:
 def _footer(points: Sequence[Point], seed: int) -> str:
     infos = [point.found.info for point in points if point.found.info is not None]
     counts = sorted({point.job.trials for point in points})
-    trials = f"{counts[0]} trials" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} trials a point (scaling.csv)"
+    trials = (
+        f"{counts[0]} trials"
+        if len(counts) == 1
+        else f"{counts[0]} to {counts[-1]} trials a point (scaling.csv)"
+    )
     hollow = f"; hollow: fewer than {LEAST_FOR_INTERVAL} trials" if counts[0] < LEAST_FOR_INTERVAL else ""
     return (
-        f"benchmark large, {points[0].job.budget} queries, {trials}, seed {seed}, commit {', '.join(commits(infos))}; "
+        f"benchmark large, {points[0].job.budget} queries, {trials}, seed {seed}, commit "
+        f"{', '.join(commits(infos))}; "
         f"bars: 95 % interval of the mean{hollow}"
     )
 
@@ -287,7 +374,10 @@ def build(output_dir: Path, wanted: Sequence[Job], seed: int) -> dict[str, str]:
 
     points, missing = find(scan(output_dir), wanted, seed)
     if not points:
-        raise ConfigError(f"{output_dir} has no result of the scaling study; to make them: python run.py -m +experiment={EXPERIMENT}.")
+        raise ConfigError(
+            f"{output_dir} has no result of the scaling study; to make them: python run.py -m "
+            f"+experiment={EXPERIMENT}."
+        )
     costs = read_costs(output_dir / "complexity" / "scaling.csv")
     folder = output_dir / "figures"
     write_whole(folder / "scaling.csv", to_csv(points, costs).encode())
@@ -295,16 +385,27 @@ def build(output_dir: Path, wanted: Sequence[Job], seed: int) -> dict[str, str]:
         figure = draw(points, costs, seed)
         for ending in ("png", "pdf"):
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=ending, dpi=DPI, metadata={"CreationDate": None} if ending == "pdf" else {"Software": None})
+            figure.savefig(
+                buffer,
+                format=ending,
+                dpi=DPI,
+                metadata={"CreationDate": None} if ending == "pdf" else {"Software": None},
+            )
             write_whole(folder / f"scaling.{ending}", buffer.getvalue())
         plt.close(figure)
     return missing
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code: 0, 2 for wrong input or damaged files, 130 when interrupted."""
+    """The command line; returns the exit code: 0, 2 for wrong input or damaged files, 130 when
+    interrupted."""
     parser = argparse.ArgumentParser(prog="python -m analysis scaling", description=__doc__)
-    parser.add_argument("--output-dir", type=Path, default=Path("outputs"), help="where results lie and what is built goes (outputs)")
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        default=Path("outputs"),
+        help="where results lie and what is built goes (outputs)",
+    )
     parser.add_argument("--trials", type=int, help="at most that many trials a point (as in the experiment)")
     parser.add_argument("--variables", type=int, nargs="+", help="the N wanted (all of the experiment's)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the study")

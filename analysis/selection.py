@@ -1,8 +1,8 @@
 """Which run stands behind a row of a table.
 
-A row asks for a label, a budget and perhaps settings; the rest is that label's own configuration (`conf/optimizer/<label>.yaml`) under
-the paper's protocol. A row gets trials 0 .. trials - 1 of one run, all of them, or it is missing, with the reason: drafts and full runs
-are never mixed.
+A row asks for a label, a budget and perhaps settings; the rest is that label's own configuration
+(`conf/optimizer/<label>.yaml`) under the paper's protocol. A row gets trials 0 .. trials - 1 of one run, all
+of them, or it is missing, with the reason: drafts and full runs are never mixed.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Study:
     benchmark: str = "nasbench101_surrogate"
     trials: int = FULL_TRIALS
     seed: int = 0
-    budgets: Mapping[int, int] = field(default_factory=dict)  # budget of the paper -> budget asked here, for tests on small runs
+    # budget of the paper -> budget asked here, for tests on small runs
+    budgets: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def draft(self) -> bool:
@@ -66,7 +67,8 @@ class Study:
 
     @cached_property
     def comparable(self) -> list[RunInfo]:
-        """Runs on the benchmark, all from the same data: what most runs were made from, the checksum deciding a tie."""
+        """Runs on the benchmark, all from the same data: what most runs were made from, the checksum deciding
+        a tie."""
         runs = [info for info in self.runs if info.benchmark == self.benchmark]
         counts = Counter(info.checksum for info in runs)
         data = max(counts, key=lambda checksum: (counts[checksum], checksum), default="")
@@ -79,7 +81,8 @@ class Study:
             return []
         data = self.comparable[0].checksum
         return [
-            f"{info.run.folder} was made from other data (checksum {info.checksum[:8]}) than most runs on {self.benchmark} ({data[:8]}) and is "
+            f"{info.run.folder} was made from other data (checksum {info.checksum[:8]}) than most runs on "
+            f"{self.benchmark} ({data[:8]}) and is "
             "left out."
             for info in self.runs
             if info.benchmark == self.benchmark and info.checksum != data
@@ -99,7 +102,8 @@ class Study:
             label: the optimizer's config.
             budget: queries.
             settings: hyperparameters that differ from the label's config.
-            protocol, options: rules of the protocol and options of the benchmark that differ from their defaults.
+            protocol, options: rules of the protocol and options of the benchmark that differ from their
+                defaults.
         """
         budget = self.budgets.get(budget, budget)
         wanted_options = dict(defaults("benchmark", self.benchmark)) | dict(options or {})
@@ -125,7 +129,12 @@ class Study:
         whole = [info for info in fitting if not len(info.lacking(self.trials))]
         if not whole:
             lacking = min((info.lacking(self.trials) for info in fitting), key=len)
-            return Found(None, self.trials, f"incomplete, {self.trials - len(lacking)} of {self.trials} trials (without {_ranges(lacking)})")
+            return Found(
+                None,
+                self.trials,
+                f"incomplete, {self.trials - len(lacking)} of {self.trials} trials (without "
+                f"{_ranges(lacking)})",
+            )
         # The largest blocks first; the key decides what is left, so that the choice is always the same.
         whole.sort(key=lambda info: (-int(info.config["trials_per_block"]), info.key))
         return Found(whole[0], self.trials)
@@ -141,7 +150,11 @@ def _ranges(trials: Sequence[int] | np.ndarray) -> str:
 
 def agrees(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether a configuration has the wanted values; one that it lacks agrees with None alone."""
-    return all(_plain(config.get(key)) == _plain(value) for key, value in wanted.items() if key in config or value is not None)
+    return all(
+        _plain(config.get(key)) == _plain(value)
+        for key, value in wanted.items()
+        if key in config or value is not None
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -165,8 +178,9 @@ def is_built(label: str) -> bool:
 
 @cache
 def defaults(group: str, name: str) -> Mapping[str, Any]:
-    """The values of `conf/<group>/<name>.yaml`, without those that refer to others; empty if there is no such file. A config that stands on
-    another of its group (`defaults: [reinforce, _self_]`) has that one's values where it has none of its own.
+    """The values of `conf/<group>/<name>.yaml`, without those that refer to others; empty if there is no such
+    file. A config that stands on another of its group (`defaults: [reinforce, _self_]`) has that one's values
+    where it has none of its own.
 
     Raises:
         ConfigError: if the file cannot be read.

@@ -1,7 +1,8 @@
 """Statistics of trials, from SciPy and statsmodels.
 
-Notation: `x`, `y` float[n] are the final test errors (percent) of the trials of two methods, paired by trial index: trial t of both starts from
-the same seed. Lower is better. A *difference* is x - y, so a negative one favours x.
+Notation: `x`, `y` float[n] are the final test errors (percent) of the trials of two methods, paired by trial
+index: trial t of both starts from the same seed. Lower is better. A *difference* is x - y, so a negative one
+favours x.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class Interval(NamedTuple):
 
 
 class Description(NamedTuple):
-    """One sample: `sd` is over trials (ddof 1); `interval` is of the mean (BCa bootstrap, 95 %), not of the trials."""
+    """One sample: `sd` is over trials (ddof 1); `interval` is of the mean (BCa bootstrap, 95 %), not of the
+    trials."""
 
     n: int
     mean: float
@@ -38,9 +40,10 @@ class Description(NamedTuple):
 class Comparison(NamedTuple):
     """Two paired samples.
 
-    `difference` = mean(x - y) with its bootstrap interval; `p` two-sided Wilcoxon signed-rank; `shift` the median of the Walsh averages
-    (Hodges-Lehmann), the quantity that test is about; `effect` matched-pairs rank-biserial correlation, +1 when x is lower in every pair;
-    `probability` = P(x < y) + P(x = y) / 2 over all pairs of trials (probability of improvement of x over y).
+    `difference` = mean(x - y) with its bootstrap interval; `p` two-sided Wilcoxon signed-rank; `shift` the
+    median of the Walsh averages (Hodges-Lehmann), the quantity that test is about; `effect` matched-pairs
+    rank-biserial correlation, +1 when x is lower in every pair; `probability` = P(x < y) + P(x = y) / 2 over
+    all pairs of trials (probability of improvement of x over y).
     """
 
     n: int
@@ -68,7 +71,8 @@ def bootstrap_interval(
 ) -> Interval:
     """Bootstrap interval of a statistic of one sample (`scipy.stats.bootstrap`, 9,999 resamples, fixed seed).
 
-    A constant sample has the point interval at its value; fewer than two values have none (NaN). `method`: "BCa", "percentile" or "basic".
+    A constant sample has the point interval at its value; fewer than two values have none (NaN). `method`:
+    "BCa", "percentile" or "basic".
     """
     from scipy import stats
 
@@ -79,7 +83,13 @@ def bootstrap_interval(
         value = float(statistic(x))
         return Interval(value, value)
     result = stats.bootstrap(
-        (x,), statistic, n_resamples=RESAMPLES, confidence_level=confidence, method=method, rng=np.random.default_rng(seed), batch=500
+        (x,),
+        statistic,
+        n_resamples=RESAMPLES,
+        confidence_level=confidence,
+        method=method,
+        rng=np.random.default_rng(seed),
+        batch=500,
     )
     return Interval(float(result.confidence_interval.low), float(result.confidence_interval.high))
 
@@ -88,16 +98,20 @@ def describe(x: Sequence[float] | np.ndarray) -> Description:
     """Describe one sample; NaNs are refused, since a silent drop would change which trials are meant."""
     x = np.asarray(x, dtype=float)
     if np.isnan(x).any():
-        raise ValueError(f"{int(np.isnan(x).sum())} of {len(x)} trials have no value; leave them out by name first.")
+        raise ValueError(
+            f"{int(np.isnan(x).sum())} of {len(x)} trials have no value; leave them out by name first."
+        )
     sd = float(np.std(x, ddof=1)) if len(x) > 1 else float("nan")
-    return Description(len(x), float(x.mean()), sd, float(np.median(x)), interquartile_mean(x), bootstrap_interval(x))
+    return Description(
+        len(x), float(x.mean()), sd, float(np.median(x)), interquartile_mean(x), bootstrap_interval(x)
+    )
 
 
 def wilcoxon(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Two-sided Wilcoxon signed-rank test of paired samples and its matched-pairs rank-biserial correlation.
 
-    Pairs with zero difference are dropped (`zero_method="wilcox"`). Returns (p, effect); effect = (R- - R+) / (R- + R+) over ranks of |x - y|,
-    positive when x tends to be lower. All pairs equal: (1, 0).
+    Pairs with zero difference are dropped (`zero_method="wilcox"`). Returns (p, effect); effect = (R- - R+) /
+    (R- + R+) over ranks of |x - y|, positive when x tends to be lower. All pairs equal: (1, 0).
     """
     from scipy import stats
 
@@ -112,14 +126,16 @@ def wilcoxon(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def hodges_lehmann(difference: np.ndarray) -> float:
-    """Median of the Walsh averages (d_i + d_j) / 2, i <= j: the location that the signed-rank test is about."""
+    """Median of the Walsh averages (d_i + d_j) / 2, i <= j: the location that the signed-rank test is
+    about."""
     d = np.asarray(difference, dtype=float)
     i, j = np.triu_indices(len(d))
     return float(np.median((d[i] + d[j]) / 2))
 
 
 def probability_of_improvement(x: np.ndarray, y: np.ndarray) -> float:
-    """P(x < y) + P(x = y) / 2 over all pairs of trials: the Mann-Whitney statistic over n m (Agarwal et al., 2021)."""
+    """P(x < y) + P(x = y) / 2 over all pairs of trials: the Mann-Whitney statistic over n m (Agarwal et al.,
+    2021)."""
     from scipy import stats
 
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
@@ -146,9 +162,8 @@ def compare(x: np.ndarray, y: np.ndarray) -> Comparison:
 def equivalence(x: np.ndarray, y: np.ndarray, margin: float = MARGIN) -> tuple[float, float]:
     """Two one-sided paired t tests (TOST, `statsmodels.stats.weightstats.ttost_paired`) against +-`margin`.
 
-    Returns:
-        (p of 'x is not better than y by as much as the margin', p of equivalence). The first tests mean(x - y) > -margin; the second is the
-        larger of both one-sided p values.
+    Returns: (p of 'x is not better than y by as much as the margin', p of equivalence). The first tests
+        mean(x - y) > -margin; the second is the larger of both one-sided p values.
     """
     from statsmodels.stats.weightstats import ttost_paired
 
@@ -169,7 +184,8 @@ def holm(p: Sequence[float]) -> np.ndarray:
 
 
 def win_rate_matrix(columns: dict[str, np.ndarray]) -> np.ndarray:
-    """float[k, k]: over shared trials, the share in which the row's method has the lower error, ties half; the diagonal is NaN."""
+    """float[k, k]: over shared trials, the share in which the row's method has the lower error, ties half;
+    the diagonal is NaN."""
     names = list(columns)
     out = np.full((len(names), len(names)), np.nan)
     for i, a in enumerate(names):
@@ -189,7 +205,9 @@ def growth_exponents(n: np.ndarray, d: np.ndarray, count: np.ndarray) -> tuple[f
 def _paired(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if x.shape != y.shape:
-        raise ValueError(f"paired samples have {len(x)} and {len(y)} trials; align them on shared trials first.")
+        raise ValueError(
+            f"paired samples have {len(x)} and {len(y)} trials; align them on shared trials first."
+        )
     if not len(x):
         raise ValueError("paired samples are empty: the two methods share no trial.")
     return x - y

@@ -1,8 +1,9 @@
 """One name, one colour, one dash and one marker a method, used by every figure and by the report.
 
-The eight methods of tables 3 and 5 take the colours of Okabe and Ito, which stay apart under the common colour deficiencies, with a violet in
-place of their yellow: on white that is hard to see, and darkened it meets the orange. Variants of a method take a darker or lighter shade of
-its colour with a dash of their own, and every method has its marker, so that no line of a figure is told by colour alone.
+The eight methods of tables 3 and 5 take the colours of Okabe and Ito, which stay apart under the common
+colour deficiencies, with a violet in place of their yellow: on white that is hard to see, and darkened it
+meets the orange. Variants of a method take a darker or lighter shade of its colour with a dash of their own,
+and every method has its marker, so that no line of a figure is told by colour alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import colorsys
 import zlib
 from dataclasses import dataclass
 
-DASHES = {"solid": "", "dashed": "6 3", "dotted": "2 2", "dashdot": "7 2 2 2"}  # matplotlib's name -> SVG dash array
+# matplotlib's name -> SVG dash array
+DASHES = {"solid": "", "dashed": "6 3", "dotted": "2 2", "dashdot": "7 2 2 2"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ PRINCIPAL = ("random", "remaade", "regularized_evolution", "tpe", "bohb", "banan
 
 
 def style(label: str) -> Style:
-    """The style of a config label; a label that is not listed gets one of its own, the same in every session."""
+    """The style of a config label; a label that is not listed gets one of its own, the same in every
+    session."""
     if label in STYLES:
         return STYLES[label]
     code = zlib.crc32(label.encode())

@@ -1,7 +1,7 @@
 """One table in memory, written as LaTeX (booktabs), Markdown and CSV.
 
-A `Table` holds raw rows (dictionaries); columns say how a row is shown. LaTeX and Markdown show the columns, CSV holds the raw values,
-so the three cannot differ. Text is plain Unicode; `tex` escapes it.
+A `Table` holds raw rows (dictionaries); columns say how a row is shown. LaTeX and Markdown show the columns,
+CSV holds the raw values, so the three cannot differ. Text is plain Unicode; `tex` escapes it.
 """
 
 from __future__ import annotations
@@ -97,12 +97,18 @@ class Table:
         """GitHub-flavoured Markdown."""
         lines = [f"**{_escape_markdown(self.full_caption)}**", ""]
         lines.append("| " + " | ".join(column.header for column in self.columns) + " |")
-        lines.append("|" + "|".join({"l": ":---", "r": "---:", "c": ":---:"}[column.align] for column in self.columns) + "|")
+        lines.append(
+            "|"
+            + "|".join({"l": ":---", "r": "---:", "c": ":---:"}[column.align] for column in self.columns)
+            + "|"
+        )
         for row in self.rows:
             if is_panel(row):
                 lines.append(f"| *{row['panel']}* |" + " |" * (len(self.columns) - 1))
             else:
-                lines.append("| " + " | ".join(column.show(row).replace("|", "\\|") for column in self.columns) + " |")
+                lines.append(
+                    "| " + " | ".join(column.show(row).replace("|", "\\|") for column in self.columns) + " |"
+                )
         for note in self.notes:
             lines += ["", _escape_markdown(note)]
         return "\n".join(lines) + "\n"

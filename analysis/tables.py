@@ -33,7 +33,11 @@ COMPLEXITY_COLUMNS = ("policy", "N", "d", "context_parameters")
 
 def build_all(study: Study, output_dir: Path) -> list[Table]:
     """Tables 2 to 6 and the protocol table."""
-    return [table2(output_dir), *(comparison.build(number, study) for number in (3, 4, 5, 6)), protocol_table(study)]
+    return [
+        table2(output_dir),
+        *(comparison.build(number, study) for number in (3, 4, 5, 6)),
+        protocol_table(study),
+    ]
 
 
 def write_all(tables: Sequence[Table], folder: Path) -> list[str]:
@@ -57,7 +61,8 @@ def write_table(table: Table, folder: Path) -> None:
 
 
 def read_complexity(path: Path) -> dict[str, np.ndarray]:
-    """Measured parameter counts of the context layers: arrays `policy, N, d, context_parameters` and, where the file says it, `commit`.
+    """Measured parameter counts of the context layers: arrays `policy, N, d, context_parameters` and, where
+    the file says it, `commit`.
 
     Raises:
         ConfigError: if the file is unreadable or has other columns.
@@ -70,14 +75,16 @@ def read_complexity(path: Path) -> dict[str, np.ndarray]:
         numbers = {name: np.array([int(row[name]) for row in rows]) for name in COMPLEXITY_COLUMNS[1:]}
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(
-            f"{path} cannot be read ({error}); accepted: a CSV file with columns {', '.join(COMPLEXITY_COLUMNS)}; remove it to have it made."
+            f"{path} cannot be read ({error}); accepted: a CSV file with columns "
+            f"{', '.join(COMPLEXITY_COLUMNS)}; remove it to have it made."
         ) from None
     words = {name: np.array([row[name] for row in rows]) for name in ("policy", "commit") if name in rows[0]}
     return words | numbers
 
 
 def table2(output_dir: Path) -> Table:
-    """Table 2: parameters of the context layer, counted on the policies, with fitted exponents beside the paper's O()."""
+    """Table 2: parameters of the context layer, counted on the policies, with fitted exponents beside the
+    paper's O()."""
     path = output_dir / "complexity" / "table2.csv"
     make = f"python -m optimizers.parts.policies.complexity --output-dir {output_dir}"
     counted, lacking = None, f"{path} does not exist; to make it: {make}."
@@ -86,7 +93,11 @@ def table2(output_dir: Path) -> Table:
             counted = read_complexity(path)
         except ConfigError as error:
             lacking = str(error)
-    commit = ", ".join(np.unique(counted["commit"]).tolist()) if counted is not None and "commit" in counted else ""
+    commit = (
+        ", ".join(np.unique(counted["commit"]).tolist())
+        if counted is not None and "commit" in counted
+        else ""
+    )
     pairs = [(n, d) for d in published.COMPLEXITY_D for n in published.COMPLEXITY_N]
     rows: list[dict[str, Any]] = []
     for entry in published.TABLE2:
@@ -96,10 +107,17 @@ def table2(output_dir: Path) -> Table:
         }  # fmt: skip
         if counted is not None:
             mine = counted["policy"] == entry.policy
-            at = {(int(n), int(d)): int(c) for n, d, c in zip(counted["N"][mine], counted["d"][mine], counted["context_parameters"][mine])}
+            at = {
+                (int(n), int(d)): int(c)
+                for n, d, c in zip(
+                    counted["N"][mine], counted["d"][mine], counted["context_parameters"][mine]
+                )
+            }
             if all(pair in at for pair in pairs):
                 n, d = np.array(pairs, dtype=float).T
-                exponent_n, exponent_d = statistics.growth_exponents(n, d, np.array([at[pair] for pair in pairs], dtype=float))
+                exponent_n, exponent_d = statistics.growth_exponents(
+                    n, d, np.array([at[pair] for pair in pairs], dtype=float)
+                )
                 row |= {f"parameters_N{a}_d{b}": at[a, b] for a, b in pairs}
                 row |= {"status": "ok", "exponent_n": exponent_n, "exponent_d": exponent_d}
                 gap = max(abs(exponent_n - entry.exponent_n), abs(exponent_d - entry.exponent_d))
@@ -107,7 +125,10 @@ def table2(output_dir: Path) -> Table:
         rows.append(row)
 
     def count(n: int, d: int) -> Column:
-        return Column(f"N={n}, d={d}", lambda row: f"{row[f'parameters_N{n}_d{d}']:,}" if row["status"] == "ok" else "missing")
+        return Column(
+            f"N={n}, d={d}",
+            lambda row: f"{row[f'parameters_N{n}_d{d}']:,}" if row["status"] == "ok" else "missing",
+        )
 
     def exponent(variable: str) -> Column:
         def show(row: dict[str, Any]) -> str:
@@ -117,9 +138,11 @@ def table2(output_dir: Path) -> Table:
         return Column(f"Exponent of {variable}", show)
 
     notes = [
-        "Counted on the policies that the searches use (python -m optimizers.parts.policies.complexity), context layer alone: no "
+        "Counted on the policies that the searches use (python -m optimizers.parts.policies.complexity), "
+        "context layer alone: no "
         "embeddings, no output "
-        "layer. Exponents: least squares of log count on log N and log d over the six counts, the paper's in brackets. Agrees: both within "
+        "layer. Exponents: least squares of log count on log N and log d over the six counts, the paper's in "
+        "brackets. Agrees: both within "
         "0.15 of the paper's O()."
     ]
     if counted is None:
@@ -127,8 +150,8 @@ def table2(output_dir: Path) -> Table:
     return Table(
         name="table2",
         title="Table 2. Parameters of the context representation layer.",
-        caption="N: variables; d: width. N = 26 is NASBench-101. Counted on the code, no search behind it: no benchmark, protocol or trials. "
-        + (f"Code: commit {commit}." if commit else ""),
+        caption="N: variables; d: width. N = 26 is NASBench-101. Counted on the code, no search behind it: "
+        "no benchmark, protocol or trials. " + (f"Code: commit {commit}." if commit else ""),
         columns=[
             Column("Architecture", lambda row: row["name"], "l"),
             Column("Paper", lambda row: row["paper"], "l"),
@@ -139,26 +162,39 @@ def table2(output_dir: Path) -> Table:
         ],
         rows=rows,
         keys=[
-            "table", "name", "policy", "paper", "paper_exponent_n", "paper_exponent_d", "status",
-            *(f"parameters_N{n}_d{d}" for n, d in pairs), "exponent_n", "exponent_d", "verdict",
+            "table",
+            "name",
+            "policy",
+            "paper",
+            "paper_exponent_n",
+            "paper_exponent_d",
+            "status",
+            *(f"parameters_N{n}_d{d}" for n, d in pairs),
+            "exponent_n",
+            "exponent_d",
+            "verdict",
         ],
         notes=notes,
-    )  # fmt: skip
+    )
 
 
 def _collapsed(found: dict[str, Found], variant: str) -> list[str]:
-    """A sentence if trials ended on a test run that did not train: a single one moves a mean over 500 by 0.17 points."""
+    """A sentence if trials ended on a test run that did not train: a single one moves a mean over 500 by 0.17
+    points."""
     parts = []
     for label, entry in found.items():
         errors = entry.errors if entry.info is not None else None
         if errors is None or not (errors > COLLAPSED).any():
             continue
         rest = errors[errors <= COLLAPSED]
-        parts.append(f"{style(label).name} {len(errors) - len(rest)} (without: {number(float(rest.mean()), '.3f')})")
+        parts.append(
+            f"{style(label).name} {len(errors) - len(rest)} (without: {number(float(rest.mean()), '.3f')})"
+        )
     if not parts:
         return []
     return [
-        f"{variant}: trials whose reported test run did not train (error above {COLLAPSED} %), which move means and ranks: {'; '.join(parts)}."
+        f"{variant}: trials whose reported test run did not train (error above {COLLAPSED} %), which move "
+        f"means and ranks: {'; '.join(parts)}."
     ]
 
 
@@ -171,7 +207,11 @@ def protocol_table(study: Study, methods: Sequence[str] = PROTOCOL_METHODS, budg
         for label in methods
         for name, (rules, options) in VARIANTS.items()
     }
-    means = {key: float(entry.errors.mean()) for key, entry in found.items() if entry.info is not None and len(entry.errors)}
+    means = {
+        key: float(entry.errors.mean())
+        for key, entry in found.items()
+        if entry.info is not None and len(entry.errors)
+    }
     rows: list[dict[str, Any]] = []
     ranks = {
         name: dict(zip(present, stats.rankdata([means[label, name] for label in present])))
@@ -195,29 +235,47 @@ def protocol_table(study: Study, methods: Sequence[str] = PROTOCOL_METHODS, budg
             mean, rank = row[f"mean, {name}"], row[f"rank, {name}"]
             if mean is None:
                 return "missing"
-            change = "" if name == "default" or row["mean, default"] is None else f" {number(mean - row['mean, default'], '+.2f')}"
+            change = (
+                ""
+                if name == "default" or row["mean, default"] is None
+                else f" {number(mean - row['mean, default'], '+.2f')}"
+            )
             return f"{mean:.3f}{change} ({rank:.3g})"
 
         return Column(name, show)
 
-    notes = ["Mean test error (%), change against the default protocol, and in brackets the rank among the methods present in that column."]
+    notes = [
+        "Mean test error (%), change against the default protocol, and in brackets the rank among the "
+        "methods present in that column."
+    ]
     for name in list(VARIANTS)[1:]:
         both = [label for label in methods if (label, name) in means and (label, "default") in means]
         if len(both) > 2:
-            tau = stats.kendalltau([means[label, "default"] for label in both], [means[label, name] for label in both]).statistic
+            tau = stats.kendalltau(
+                [means[label, "default"] for label in both], [means[label, name] for label in both]
+            ).statistic
             shift = np.mean([means[label, name] - means[label, "default"] for label in both])
-            notes.append(f"{name}: Kendall's τ with the default order {number(tau)}, mean shift of the level {number(shift, '+.3f')} points.")
+            notes.append(
+                f"{name}: Kendall's τ with the default order {number(tau)}, mean shift of the level "
+                f"{number(shift, '+.3f')} points."
+            )
     notes += comparison.missing_notes(_absent(found, methods), study, "protocol")
-    notes += [sentence for name in VARIANTS for sentence in _collapsed({label: found[label, name] for label in methods}, name)]
+    notes += [
+        sentence
+        for name in VARIANTS
+        for sentence in _collapsed({label: found[label, name] for label in methods}, name)
+    ]
     notes.append(
-        "Disagreements between papers on this benchmark are of this size: which run a query reads, whether a test error is one run's or "
+        "Disagreements between papers on this benchmark are of this size: which run a query reads, whether a "
+        "test error is one run's or "
         "a mean of three, and which strings count as valid move levels as much as methods do."
     )
     used: list[RunInfo] = [entry.info for entry in found.values() if entry.info is not None]
     default_words = caption(study, used).replace("Protocol:", "Default protocol:")
     return Table(
         name="protocol",
-        title=f"Protocol. Test error (%) after {study.budgets.get(budget, budget):,} queries when one rule changes at a time.",
+        title=f"Protocol. Test error (%) after {study.budgets.get(budget, budget):,} queries when one rule "
+        "changes at a time.",
         caption=default_words,
         columns=[Column("Algorithm", lambda row: row["name"], "l"), *(cell(name) for name in VARIANTS)],
         rows=rows,
@@ -228,7 +286,8 @@ def protocol_table(study: Study, methods: Sequence[str] = PROTOCOL_METHODS, budg
 
 
 def _absent(found: Mapping[tuple[str, str], Found], methods: Sequence[str]) -> dict[str, Found]:
-    """What the protocol table lacks, in few words: variants that the same methods lack for the same reason stand together."""
+    """What the protocol table lacks, in few words: variants that the same methods lack for the same reason
+    stand together."""
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for name in VARIANTS:
         without = [label for label in methods if found[label, name].info is None]

@@ -1,6 +1,8 @@
-"""Does a claim of the paper hold here, and does a level agree? Rules fixed beforehand, applied to trials that share their seeds.
+"""Does a claim of the paper hold here, and does a level agree? Rules fixed beforehand, applied to trials that
+share their seeds.
 
-Notation: a *sample* is a series of final test errors (percent) indexed by trial; a row is paired with another over the trials both have.
+Notation: a *sample* is a series of final test errors (percent) indexed by trial; a row is paired with another
+over the trials both have.
 """
 
 from __future__ import annotations
@@ -19,29 +21,42 @@ HOLDS, FAILS, UNRESOLVED, MISSING = "holds", "fails", "not resolved", "no data"
 BETTER, WORSE, EVEN = "better", "worse", "even"
 
 RULE = (
-    f"Claims are tested over trials that share their seeds: paired Wilcoxon signed-rank test, two-sided, Holm-corrected over all tests of "
-    f"the table that have results, at {statistics.ALPHA:.2f}. 'X is better than Y' holds if the corrected p is below that and both the mean "
-    f"and the median (Hodges-Lehmann) of the differences favour X; it fails if both favour Y; otherwise it is not resolved. 'X is no better "
-    f"than Y' is an equivalence test (TOST, paired t) with a margin of {statistics.MARGIN:.2f} percentage points, which lies between the 0.01 "
-    f"that the paper calls no improvement (MADE over plain REINFORCE) and the 0.09 that it builds on (MAADE over MADE): it holds if the "
-    f"one-sided half of it rules out an advantage as large as the margin (whether both halves hold is said beside it); it fails if that is "
-    f"not so and the Wilcoxon test finds X better. Rows of ours that no claim is about say better, worse or even by the same test."
+    "Claims are tested over trials that share their seeds: paired Wilcoxon signed-rank test, two-sided, "
+    "Holm-corrected over all tests of "
+    f"the table that have results, at {statistics.ALPHA:.2f}. 'X is better than Y' holds if the corrected p "
+    "is below that and both the mean "
+    "and the median (Hodges-Lehmann) of the differences favour X; it fails if both favour Y; otherwise it "
+    "is not resolved. 'X is no better "
+    f"than Y' is an equivalence test (TOST, paired t) with a margin of {statistics.MARGIN:.2f} percentage "
+    "points, which lies between the 0.01 "
+    "that the paper calls no improvement (MADE over plain REINFORCE) and the 0.09 that it builds on (MAADE "
+    "over MADE): it holds if the "
+    "one-sided half of it rules out an advantage as large as the margin (whether both halves hold is said "
+    "beside it); it fails if that is "
+    "not so and the Wilcoxon test finds X better. Rows of ours that no claim is about say better, worse or "
+    "even by the same test."
 )
 LEVEL_RULE = (
-    f"Level: 'agrees' if ours and the paper's mean differ by no more than 1.96 standard errors of the difference (both SDs over their trials) "
-    f"plus 0.005 for the printed rounding; 'close' if by no more than {CLOSE:.2f} points; else 'differs'. Not judged where the published value "
+    "Level: 'agrees' if ours and the paper's mean differ by no more than 1.96 standard errors of the "
+    "difference (both SDs over their trials) "
+    f"plus 0.005 for the printed rounding; 'close' if by no more than {CLOSE:.2f} points; else 'differs'. "
+    "Not judged where the published value "
     f"is doubtful (†)."
 )
 INTERVAL_NOTE = (
-    "± is the SD over trials. The 95 % interval is of the mean (BCa bootstrap), not of the trials. Effect: matched-pairs rank-biserial "
-    "correlation, positive where the row is better; P(better): probability that a random trial of the row beats a random trial of the "
-    "reference. Mean of runs: test error of the same incumbents averaged over the stored training runs, as other papers report it."
+    "± is the SD over trials. The 95 % interval is of the mean (BCa bootstrap), not of the trials. Effect: "
+    "matched-pairs rank-biserial "
+    "correlation, positive where the row is better; P(better): probability that a random trial of the row "
+    "beats a random trial of the "
+    "reference. Mean of runs: test error of the same incumbents averaged over the stored training runs, as "
+    "other papers report it."
 )
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a claim: `word` is one of HOLDS, FAILS, UNRESOLVED, MISSING (for a comparison without claim BETTER, WORSE, EVEN).
+    """What became of a claim: `word` is one of HOLDS, FAILS, UNRESOLVED, MISSING (for a comparison without
+    claim BETTER, WORSE, EVEN).
 
     `p` is Holm-corrected over the table; `detail` says the rest in a few words.
     """
@@ -54,17 +69,20 @@ class Verdict:
 
 
 def align(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The values of two samples (pandas series indexed by trial) over the trials that both have, in the order of the trials."""
+    """The values of two samples (pandas series indexed by trial) over the trials that both have, in the order
+    of the trials."""
     shared = a.index.intersection(b.index).sort_values()
     return a.loc[shared].to_numpy(dtype=float), b.loc[shared].to_numpy(dtype=float)
 
 
 def judge(claims: Sequence[Claim], samples: Mapping[str, Any]) -> list[Verdict]:
-    """Judge claims of kind `better`, `no better` and `compare` (no claim made: which of the two is better here?).
+    """Judge claims of kind `better`, `no better` and `compare` (no claim made: which of the two is better
+    here?).
 
     Args:
         claims: all comparisons of a table: Holm's family.
-        samples: row name -> test errors in percent, a pandas series indexed by trial; rows without results are absent.
+        samples: row name -> test errors in percent, a pandas series indexed by trial; rows without results
+            are absent.
     """
     found: list[tuple[statistics.Comparison, float, float] | None] = []
     for claim in claims:
@@ -76,10 +94,18 @@ def judge(claims: Sequence[Claim], samples: Mapping[str, Any]) -> list[Verdict]:
             found.append(None)
             continue
         comparison = statistics.compare(x, y)
-        not_better, equivalent = statistics.equivalence(x, y) if claim.kind == "no better" else (np.nan, np.nan)
+        not_better, equivalent = (
+            statistics.equivalence(x, y) if claim.kind == "no better" else (np.nan, np.nan)
+        )
         found.append((comparison, not_better, equivalent))
-    # A claim of no difference enters the family twice: with the test that decides for it, then with the one that decides against it.
-    raw = [p for claim, entry in zip(claims, found) if entry for p in ((entry[1], entry[0].p) if claim.kind == "no better" else (entry[0].p,))]
+    # A claim of no difference enters the family twice: with the test that decides for it, then with the one
+    # that decides against it.
+    raw = [
+        p
+        for claim, entry in zip(claims, found)
+        if entry
+        for p in ((entry[1], entry[0].p) if claim.kind == "no better" else (entry[0].p,))
+    ]
     adjusted = iter(statistics.holm(raw).tolist())
     out = []
     for claim, entry in zip(claims, found):
@@ -94,18 +120,31 @@ def judge(claims: Sequence[Claim], samples: Mapping[str, Any]) -> list[Verdict]:
 
 def _missing(claim: Claim, samples: Mapping[str, Any]) -> Verdict:
     absent = [name for name in (claim.row, claim.other) if name not in samples]
-    return Verdict(claim, MISSING, detail=f"no result for {' and '.join(absent)}" if absent else "fewer than two shared trials")
+    return Verdict(
+        claim,
+        MISSING,
+        detail=f"no result for {' and '.join(absent)}" if absent else "fewer than two shared trials",
+    )
 
 
-def _no_better(claim: Claim, comparison: statistics.Comparison, p: float, p_better: float, equivalent: float) -> Verdict:
-    """`p` is that of the test for the claim, `p_better` that of the test against it, `equivalent` that of equivalence (uncorrected)."""
+def _no_better(
+    claim: Claim, comparison: statistics.Comparison, p: float, p_better: float, equivalent: float
+) -> Verdict:
+    """`p` is that of the test for the claim, `p_better` that of the test against it, `equivalent` that of
+    equivalence (uncorrected)."""
     if p < statistics.ALPHA:
         within = equivalent < statistics.ALPHA
-        detail = f"equivalent within {statistics.MARGIN:.2f} (TOST p = {equivalent:.2g})" if within else "worse, or not better by the margin"
+        detail = (
+            f"equivalent within {statistics.MARGIN:.2f} (TOST p = {equivalent:.2g})"
+            if within
+            else "worse, or not better by the margin"
+        )
         return Verdict(claim, HOLDS, comparison, p, detail)
     if p_better < statistics.ALPHA and comparison.difference < 0 and comparison.shift < 0:
         return Verdict(claim, FAILS, comparison, p, f"better, Wilcoxon p = {p_better:.2g}")
-    return Verdict(claim, UNRESOLVED, comparison, p, f"an advantage of {statistics.MARGIN:.2f} is not ruled out")
+    return Verdict(
+        claim, UNRESOLVED, comparison, p, f"an advantage of {statistics.MARGIN:.2f} is not ruled out"
+    )
 
 
 def _better(claim: Claim, comparison: statistics.Comparison, p: float) -> Verdict:

@@ -1,4 +1,5 @@
-"""`make bench`: speed, as ratios within one run, so that the numbers hold on any machine. Names after `-m ...bench` choose some of them."""
+"""`make bench`: speed, as ratios within one run, so that the numbers hold on any machine. Names after `-m
+...bench` choose some of them."""
 
 from __future__ import annotations
 

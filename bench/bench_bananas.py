@@ -1,8 +1,9 @@
 """BANANAS and AlphaX, seconds a trial of 150 queries, beside plainer ways to do the same within one run.
 
-A trial of BANANAS trains 5 networks at 10, 20, ..., 140 examples, 150 epochs each. The plain way is a loop in torch, one network at a time, as
-public code has it; another is torch with the networks of 20 trials as one batched product. Both are timed on a part of the epochs, at every
-second size, and scaled up; the compiled trainer is timed whole. AlphaX is held against its plain twin, which makes the same proposals.
+A trial of BANANAS trains 5 networks at 10, 20, ..., 140 examples, 150 epochs each. The plain way is a loop in
+torch, one network at a time, as public code has it; another is torch with the networks of 20 trials as one
+batched product. Both are timed on a part of the epochs, at every second size, and scaled up; the compiled
+trainer is timed whole. AlphaX is held against its plain twin, which makes the same proposals.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ def run() -> list[tuple[str, str]]:
     """Rows (what, measured) of `make bench`."""
     benchmark = load_benchmark("nasbench101_surrogate")
     search(Bananas(), benchmark, budget=20, trials=1, seed=SEED)  # compiles
-    ours = min(_seconds(lambda: search(Bananas(), benchmark, budget=BUDGET, trials=2, seed=SEED)) / 2 for _ in range(3))
+    ours = min(
+        _seconds(lambda: search(Bananas(), benchmark, budget=BUDGET, trials=2, seed=SEED)) / 2
+        for _ in range(3)
+    )
     loop, batched = _torch(networks=1, epochs=3), _torch(networks=NETWORKS * 20, epochs=3)
     search(AlphaX(), benchmark, budget=120, trials=2, seed=SEED)
     trials = 100
@@ -39,11 +43,26 @@ def run() -> list[tuple[str, str]]:
     without = (time.process_time() - began) / trials
     twin = _alphax_twin(benchmark, record)
     return [
-        ("bananas, a trial of 150 queries", f"{ours:.2f} s (asked: below 1 s), so 500 in {500 * ours / 60:.1f} min on one thread"),
-        ("bananas' networks in a torch loop, one at a time", f"{loop:.1f} s a trial, {loop / ours:.0f} times as long"),
-        ("bananas' networks in torch, 20 trials as one product", f"{batched:.1f} s a trial, {batched / ours:.1f} times as long"),
-        ("alphax, a trial of 150 queries", f"{tree * 1000:.0f} ms, so 500 in {500 * tree:.0f} s on one thread"),
-        ("alphax without its network: the plain twin", f"{twin:.2f} s a trial, {twin / without:.0f} times as long"),
+        (
+            "bananas, a trial of 150 queries",
+            f"{ours:.2f} s (asked: below 1 s), so 500 in {500 * ours / 60:.1f} min on one thread",
+        ),
+        (
+            "bananas' networks in a torch loop, one at a time",
+            f"{loop:.1f} s a trial, {loop / ours:.0f} times as long",
+        ),
+        (
+            "bananas' networks in torch, 20 trials as one product",
+            f"{batched:.1f} s a trial, {batched / ours:.1f} times as long",
+        ),
+        (
+            "alphax, a trial of 150 queries",
+            f"{tree * 1000:.0f} ms, so 500 in {500 * tree:.0f} s on one thread",
+        ),
+        (
+            "alphax without its network: the plain twin",
+            f"{twin:.2f} s a trial, {twin / without:.0f} times as long",
+        ),
     ]
 
 
@@ -62,7 +81,9 @@ def _torch(networks: int, epochs: int) -> float:
     widths = [FEATURES, *[20] * 10, 1]
     total = 0.0
     for n in SIZES[::2]:
-        parts = [torch.rand((networks, i, o), generator=generator) - 0.5 for i, o in itertools.pairwise(widths)]
+        parts = [
+            torch.rand((networks, i, o), generator=generator) - 0.5 for i, o in itertools.pairwise(widths)
+        ]
         parts += [torch.zeros((networks, 1, o)) for o in widths[1:]]
         parts = [part.requires_grad_() for part in parts]
         optimizer = torch.optim.Adam(parts, lr=0.01, betas=(0.9, 0.99), eps=1e-7)
@@ -99,7 +120,9 @@ def _alphax_twin(benchmark: Any, record: Any) -> float:
         streams.generators("alphax_play_outs")[0],
         string,
         lambda state: int(space.cell_id(string(state))),
-        lambda cell: float(benchmark.query(np.int64(cell), int(runs.random() * benchmark.num_runs)).validation),
+        lambda cell: float(
+            benchmark.query(np.int64(cell), int(runs.random() * benchmark.num_runs)).validation
+        ),
         choices=3,
         max_vertices=7,
         max_edges=9,

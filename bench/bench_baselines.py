@@ -1,7 +1,9 @@
-"""Random search, regularized evolution and local search on NASBench-101's cells: processor seconds, beside their plain twins trial by trial.
+"""Random search, regularized evolution and local search on NASBench-101's cells: processor seconds, beside
+their plain twins trial by trial.
 
-The twin is a Python loop over one trial, in which validity and look-up are the official procedure (prune, iterate vertex hashes, a dict by
-MD5). Both run whole searches with the same random streams, so the twin must query the very same cells.
+The twin is a Python loop over one trial, in which validity and look-up are the official procedure (prune,
+iterate vertex hashes, a dict by MD5). Both run whole searches with the same random streams, so the twin must
+query the very same cells.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from tests.reference.nasbench101_plain import hash_string
 
 BUDGET, TRIALS, TWIN_TRIALS, SEED = 3200, 500, 2, 0
 
-Twin = Callable[[list[int], Callable, Callable, Callable, Callable[[str], np.random.Generator]], list[plain.Architecture]]
+Twin = Callable[
+    [list[int], Callable, Callable, Callable, Callable[[str], np.random.Generator]], list[plain.Architecture]
+]
 
 
 def _random(sizes, valid, cell, query, rng):
@@ -28,7 +32,9 @@ def _random(sizes, valid, cell, query, rng):
 
 
 def _evolution(sizes, valid, cell, query, rng):
-    return plain.regularized_evolution(sizes, valid, query, BUDGET, rng("regularized_evolution_initial"), rng("regularized_evolution"))
+    return plain.regularized_evolution(
+        sizes, valid, query, BUDGET, rng("regularized_evolution_initial"), rng("regularized_evolution")
+    )
 
 
 def _local(sizes, valid, cell, query, rng):
@@ -54,13 +60,20 @@ def run() -> list[tuple[str, str]]:
         whole, method, record = _time(optimizer, benchmark, BUDGET, 2)
         slow = _time_twin(benchmark, ids, twin, record) / TWIN_TRIALS
         rows.append((f"{name}, {TRIALS} trials x 150 queries", f"{short:.2f} s"))
-        rows.append((f"{name}, {TRIALS} trials x {BUDGET:,} queries", f"{whole:.2f} s, of which the method {method:.2f} s"))
+        rows.append(
+            (
+                f"{name}, {TRIALS} trials x {BUDGET:,} queries",
+                f"{whole:.2f} s, of which the method {method:.2f} s",
+            )
+        )
         ratio = f"{slow:.2f} s a trial, {slow * TRIALS / whole:.0f} times as long{_asked(asked)}"
         rows.append((f"{name}, {BUDGET:,} queries: the plain twin, trial by trial", ratio))
     return rows
 
 
-def _time(optimizer: Optimizer, benchmark: Benchmark, budget: int, repeats: int) -> tuple[float, float, SearchRecord]:
+def _time(
+    optimizer: Optimizer, benchmark: Benchmark, budget: int, repeats: int
+) -> tuple[float, float, SearchRecord]:
     """Least processor seconds of a search, the part of them that its method took, and its record."""
     best = (np.inf, np.inf)
     for _ in range(repeats):
@@ -91,7 +104,9 @@ def _time_twin(benchmark, ids: dict[str, int], twin: Twin, record) -> float:
             return last[1]
 
         def query(string, runs=runs, cell=cell):
-            return float(benchmark.query(np.int64(cell(string)), int(runs.random() * benchmark.num_runs)).validation)
+            return float(
+                benchmark.query(np.int64(cell(string)), int(runs.random() * benchmark.num_runs)).validation
+            )
 
         def valid(string, cell=cell):
             return cell(string) != -1

@@ -1,4 +1,5 @@
-"""NASBench-101's official file: import, opening and queries, each against a plain record-by-record reader in the same run."""
+"""NASBench-101's official file: import, opening and queries, each against a plain record-by-record reader in
+the same run."""
 
 from __future__ import annotations
 
@@ -45,7 +46,9 @@ def run() -> list[tuple[str, str]]:
         source, target = Path(folder, "only108.tfrecord"), Path(folder, "only108.table")
         records = write_synthetic(source)
         size = source.stat().st_size / 1e6
-        answer = subprocess.run([sys.executable, "-c", _IMPORT, source, target], capture_output=True, text=True, check=True).stdout
+        answer = subprocess.run(
+            [sys.executable, "-c", _IMPORT, source, target], capture_output=True, text=True, check=True
+        ).stdout
         seconds, peak = json.loads(answer)
         plain_seconds, read = _timed(lambda: tfrecord_plain.read(source, _PLAIN_RECORDS))
         plain_all = plain_seconds / _PLAIN_RECORDS * records
@@ -60,16 +63,26 @@ def run() -> list[tuple[str, str]]:
         ids = np.asarray(table.space.from_official_hash(names))
         runs = rng.integers(0, 3, len(names))
         at_once, got = _timed(lambda: table.query(ids, runs), 20)
-        points, wanted = _timed(lambda: [computed[name][108][run]["final_test_accuracy"] for name, run in zip(names, runs.tolist())], 5)
+        points, wanted = _timed(
+            lambda: [
+                computed[name][108][run]["final_test_accuracy"] for name, run in zip(names, runs.tolist())
+            ],
+            5,
+        )
         assert got.test.tolist() == wanted  # type: ignore[attr-defined]
     return [
         (
             f"import of {records:,} records ({size:.0f} MB)",
-            f"{seconds:.1f} s, {plain_all / seconds:.1f} times as fast as a plain reader ({plain_all:.0f} s), peak {peak:.0f} MB",
+            f"{seconds:.1f} s, {plain_all / seconds:.1f} times as fast as a plain reader ({plain_all:.0f} "
+            f"s), peak {peak:.0f} MB",
         ),
-        (f"opening the table ({compact:.0f} MB), checksums included", f"{opening * 1e3:.0f} ms, {plain_all / opening:,.0f} times as fast"),
+        (
+            f"opening the table ({compact:.0f} MB), checksums included",
+            f"{opening * 1e3:.0f} ms, {plain_all / opening:,.0f} times as fast",
+        ),
         (
             "query of one run (validation, test, seconds)",
-            f"{at_once / len(ids) * 1e9:.0f} ns in a batch, against {points / len(ids) * 1e9:.0f} ns from dictionaries by hash (one value)",
+            f"{at_once / len(ids) * 1e9:.0f} ns in a batch, against {points / len(ids) * 1e9:.0f} ns from "
+            "dictionaries by hash (one value)",
         ),
     ]

@@ -1,4 +1,5 @@
-"""NASBOT: processor seconds a trial, and its transport beside POT's network simplex on the same pairs of cells."""
+"""NASBOT: processor seconds a trial, and its transport beside POT's network simplex on the same pairs of
+cells."""
 
 from __future__ import annotations
 
@@ -13,7 +14,13 @@ from tests.laws.collect import composed
 from tests.reference import nasbot_plain as plain
 
 SEED, CELLS, PAIRS = 0, 1000, 100
-METHODS = (("nasbot", 150, 10), ("nasbot_as_run", 150, 50), ("nasbot_medium", 3200, 4), ("nasbot_as_run", 3200, 4))  # label, queries, trials
+# label, queries, trials
+METHODS = (
+    ("nasbot", 150, 10),
+    ("nasbot_as_run", 150, 50),
+    ("nasbot_medium", 3200, 4),
+    ("nasbot_as_run", 3200, 4),
+)
 
 
 def run() -> list[tuple[str, str]]:
@@ -26,7 +33,12 @@ def run() -> list[tuple[str, str]]:
         began = time.process_time()
         search(optimizer, benchmark, budget=budget, trials=trials, seed=SEED)
         each = (time.process_time() - began) / trials
-        rows.append((f"{name}, a trial of {budget:,} queries", f"{each:.2f} s, so 500 in {500 * each / 60:.1f} min on one thread"))
+        rows.append(
+            (
+                f"{name}, a trial of {budget:,} queries",
+                f"{each:.2f} s, so 500 in {500 * each / 60:.1f} min on one thread",
+            )
+        )
     strings = benchmark.space.sample_rng(np.random.default_rng(SEED), (CELLS,))
     described = Descriptions(benchmark.space, transport=True, weights=np.array(plain.NUS))
     cells = described.describe(strings)
@@ -36,7 +48,11 @@ def run() -> list[tuple[str, str]]:
     for row in cells[:PAIRS]:
         row_distances(described.kind, described.inner, described.weights, row, cells, CELLS, out)
     ours = (time.process_time() - began) / (PAIRS * CELLS)
-    problems = [plain.problem(plain.cell_of(a), plain.cell_of(b), nu) for a, b in zip(strings[:PAIRS], strings[PAIRS:]) for nu in plain.NUS]
+    problems = [
+        plain.problem(plain.cell_of(a), plain.cell_of(b), nu)
+        for a, b in zip(strings[:PAIRS], strings[PAIRS:])
+        for nu in plain.NUS
+    ]
     import ot
 
     began = time.process_time()
@@ -45,6 +61,12 @@ def run() -> list[tuple[str, str]]:
     theirs = (time.process_time() - began) / PAIRS
     return [
         *rows,
-        ("OTMANN distances of two cells, four structural weights", f"{1e9 * ours:.0f} ns, path lengths compared included"),
-        ("the same four transport problems in POT", f"{1e6 * theirs:.0f} us, costs given, {theirs / ours:.0f} times as long"),
+        (
+            "OTMANN distances of two cells, four structural weights",
+            f"{1e9 * ours:.0f} ns, path lengths compared included",
+        ),
+        (
+            "the same four transport problems in POT",
+            f"{1e6 * theirs:.0f} us, costs given, {theirs / ours:.0f} times as long",
+        ),
     ]

@@ -1,8 +1,9 @@
-"""ReMAADE: all trials as one program against the plain twin run trial by trial, and against an ordinary program run trial by trial.
+"""ReMAADE: all trials as one program against the plain twin run trial by trial, and against an ordinary
+program run trial by trial.
 
-The twin goes through strings, variables and pairs of variables one by one; its cost is proportional to its queries, so it is timed on a batch
-of 15 and scaled. The ordinary program is the policy in steps, a batch's strings as one tensor, for a single trial: what a search written with
-torch does.
+The twin goes through strings, variables and pairs of variables one by one; its cost is proportional to its
+queries, so it is timed on a batch of 15 and scaled. The ordinary program is the policy in steps, a batch's
+strings as one tensor, for a single trial: what a search written with torch does.
 """
 
 from __future__ import annotations
@@ -53,9 +54,12 @@ def _plain(options: dict[str, Any], benchmark: Any, queries: int) -> float:
     table = [list(range(space.num_variables))] if orders.table is None else orders.table[0].tolist()
     generator, width = streams.generators("policy")[0], space.num_variables + orders.uniforms_per_string
     twin = ReinforcePlain(
-        MAADEPlain(parameters, space.sizes, policy.layout.value_offset), lambda: generator.random(width), table,
-        batch_size=queries, learning_rate=options["learning_rate"],
-    )  # fmt: skip
+        MAADEPlain(parameters, space.sizes, policy.layout.value_offset),
+        lambda: generator.random(width),
+        table,
+        batch_size=queries,
+        learning_rate=options["learning_rate"],
+    )
 
     def accuracy(string: list[int]) -> float:
         return float(benchmark.query(space.cell_id(np.array(string)), 0).validation)
@@ -76,7 +80,8 @@ def run() -> list[tuple[str, str]]:
         rows += [
             (
                 f"ReMAADE, {budget:,} queries{what}",
-                f"{fast * 1e3:.1f} ms a trial, {plain / fast:,.0f} times as fast as the plain twin ({plain:.1f} s a trial)",
+                f"{fast * 1e3:.1f} ms a trial, {plain / fast:,.0f} times as fast as the plain twin "
+                f"({plain:.1f} s a trial)",
             ),
             (
                 "  beside an ordinary program, a trial at a time",

@@ -30,7 +30,9 @@ def run() -> list[tuple[str, str]]:
     fast = _least(lambda: space.cell_id(rows), 20) / len(rows)
     slow = _least(lambda: [table[plain.hash_string(row)] for row in few], 3) / len(few)
     enumeration = _least(cells.enumerate_cells, 3)
-    ratio = f"{fast * 1e9:.0f} ns, {slow / fast:,.0f} times as fast as the plain procedure ({slow * 1e6:.0f} us)"
+    ratio = (
+        f"{fast * 1e9:.0f} ns, {slow / fast:,.0f} times as fast as the plain procedure ({slow * 1e6:.0f} us)"
+    )
     return [
         ("NASBench-101 look-up, 100,000 strings", ratio),
         ("NASBench-101 enumeration of 423,624 cells", f"{enumeration:.2f} s"),

@@ -1,4 +1,5 @@
-"""Processor time of tables 3 and 5, method by method: one block of trials is timed and taken for 500 (marked so where it is less than 500).
+"""Processor time of tables 3 and 5, method by method: one block of trials is timed and taken for 500 (marked
+so where it is less than 500).
 
 These are seconds of this machine, one thread; divide the sum by the number of processes that share the work.
 """
@@ -15,7 +16,10 @@ from tests.laws.collect import composed
 FULL, LIMIT = 500, 60.0  # trials of a table; seconds after which no further trials are timed
 METHODS = {
     budget: list(dict.fromkeys(row.label for row in (*rows, *ours)))
-    for budget, rows, ours in ((150, published.TABLE3, published.OURS_150), (3200, published.TABLE5, published.OURS_3200))
+    for budget, rows, ours in (
+        (150, published.TABLE3, published.OURS_150),
+        (3200, published.TABLE5, published.OURS_3200),
+    )
 }
 
 
@@ -35,16 +39,22 @@ def run() -> list[tuple[str, str]]:
 
 
 def _time(label: str, budget: int) -> tuple[float, int]:
-    """Processor seconds and the number of trials that they are of: as many as finish soon, all if these are few."""
+    """Processor seconds and the number of trials that they are of: as many as finish soon, all if these are
+    few."""
     config = composed(f"optimizer={label}", f"budget={budget}")
-    optimizer, benchmark, protocol = make_optimizer(config["optimizer"]), make_benchmark(config["benchmark"]), make_protocol(config["protocol"])
+    optimizer, benchmark, protocol = (
+        make_optimizer(config["optimizer"]),
+        make_benchmark(config["benchmark"]),
+        make_protocol(config["protocol"]),
+    )
     search(optimizer, benchmark, protocol, budget=150, trials=2, seed=0)  # compiles
     trials = 4
     while True:
         began = time.process_time()
         search(optimizer, benchmark, protocol, budget=budget, trials=trials, seed=0)
         seconds = time.process_time() - began
-        # Lockstep methods cost less a trial the more trials there are: time as many as a block holds, if that does not take too long.
+        # Lockstep methods cost less a trial the more trials there are: time as many as a block holds, if that
+        # does not take too long.
         most = min(FULL, optimizer.trials_per_block)
         if trials >= most or seconds > LIMIT / 4:
             return seconds, trials

@@ -27,7 +27,9 @@ def _query(benchmark: Benchmark) -> float:
 def run() -> list[tuple[str, str]]:
     """Rows (what, measured) of `make bench`."""
     rows = []
-    table = pd.DataFrame(np.array(np.unravel_index(np.arange(10**6), [10] * 6)).T, columns=[f"v{i}" for i in range(6)])
+    table = pd.DataFrame(
+        np.array(np.unravel_index(np.arange(10**6), [10] * 6)).T, columns=[f"v{i}" for i in range(6)]
+    )
     table["validation"] = table["test"] = np.random.default_rng(0).random(10**6).round(4)
     with tempfile.TemporaryDirectory() as folder:
         for name, write in (("table.csv", table.to_csv), ("table.parquet", table.to_parquet)):
@@ -37,5 +39,10 @@ def run() -> list[tuple[str, str]]:
             benchmark = load_benchmark("tabular", path=str(path))
             rows.append((f"a million rows, {name}", f"loaded in {time.process_time() - began:.1f} s"))
     built_in = _query(load_benchmark("nasbench101_surrogate"))
-    rows.append(("a query of it", f"{_query(benchmark) * 1e9:.0f} ns; of nasbench101_surrogate {built_in * 1e9:.0f} ns"))
+    rows.append(
+        (
+            "a query of it",
+            f"{_query(benchmark) * 1e9:.0f} ns; of nasbench101_surrogate {built_in * 1e9:.0f} ns",
+        )
+    )
     return rows

@@ -1,4 +1,5 @@
-"""TPE and BOHB in lockstep against the libraries' own code: processor time a trial of 150 queries, and of longer searches."""
+"""TPE and BOHB in lockstep against the libraries' own code: processor time a trial of 150 queries, and of
+longer searches."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from optimizers.tpe_hyperopt import TPEHyperopt
 QUERIES, EPOCHS = Protocol(), Protocol(cost="epochs")
 
 
-def _seconds(optimizer: Optimizer, benchmark: Benchmark, protocol: Protocol, budget: int, trials: int) -> float:
+def _seconds(
+    optimizer: Optimizer, benchmark: Benchmark, protocol: Protocol, budget: int, trials: int
+) -> float:
     """Processor seconds a trial of the whole search, look-ups and books included."""
     began = time.process_time()
     search(optimizer, benchmark, protocol, budget=budget, trials=trials, seed=0)
@@ -44,6 +47,16 @@ def run() -> list[tuple[str, str]]:
         if importlib.util.find_spec("hpbandster") is not None:
             theirs = ("hpbandster", _seconds(BOHBHpbandster(low_fidelities=low), benchmark, protocol, 150, 1))
         rows.append(_against(name, theirs, ours))
-    rows.append(("TPE, 3,200 queries, 500 trials", f"{500 * _seconds(TPE(), benchmark, QUERIES, 3200, 500):.0f} s in all"))
-    rows.append(("BOHB, 3,200 trainings' epochs", f"{500 * _seconds(BOHB(), benchmark, EPOCHS, 3200, 20):.0f} s for 500 trials, from 20"))
+    rows.append(
+        (
+            "TPE, 3,200 queries, 500 trials",
+            f"{500 * _seconds(TPE(), benchmark, QUERIES, 3200, 500):.0f} s in all",
+        )
+    )
+    rows.append(
+        (
+            "BOHB, 3,200 trainings' epochs",
+            f"{500 * _seconds(BOHB(), benchmark, EPOCHS, 3200, 20):.0f} s for 500 trials, from 20",
+        )
+    )
     return rows

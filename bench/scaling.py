@@ -1,14 +1,16 @@
-"""What the policies cost against the number N of variables: parameters and processor seconds on the benchmark family `large`.
+"""What the policies cost against the number N of variables: parameters and processor seconds on the benchmark
+family `large`.
 
     python -m bench.scaling --output-dir outputs
 
-writes `<output_dir>/complexity/scaling.csv` for `analysis.scaling`: `policy, N, d, context_parameters, all_parameters` and, a trial,
-`start_seconds` (drawing the parameters), `batch_seconds` (ask and tell of one batch: sampling it and one gradient step), measured over
-`timed_trials` in lockstep.
+writes `<output_dir>/complexity/scaling.csv` for `analysis.scaling`: `policy, N, d, context_parameters,
+all_parameters` and, a trial, `start_seconds` (drawing the parameters), `batch_seconds` (ask and tell of one
+batch: sampling it and one gradient step), measured over `timed_trials` in lockstep.
 
-The context layer is counted as for table 2 (it does not depend on how many choices a variable has); all parameters are those of a policy on
-the family's own variables, embeddings and density layer included. Seconds are those of one processor core (`time.process_time`, one thread),
-so other programs on the machine disturb them little: the median over the batches that follow a search's first. They are NaN where nothing was
+The context layer is counted as for table 2 (it does not depend on how many choices a variable has); all
+parameters are those of a policy on the family's own variables, embeddings and density layer included. Seconds
+are those of one processor core (`time.process_time`, one thread), so other programs on the machine disturb
+them little: the median over the batches that follow a search's first. They are NaN where nothing was
 run: MADE at N = 500 takes about 16 GB a trial (25 bytes a parameter, as measured at N = 100 and 200).
 """
 
@@ -36,15 +38,26 @@ from nas_bench_suite.search import search  # noqa: E402
 CONF = Path(__file__).resolve().parents[1] / "conf"
 LABELS = {"maade": "remaade", "nade": "reinforce_nade", "made": "reinforce_made", "lstm": "reinforce_lstm"}
 VARIABLES = (26, 50, 100, 200, 500)
-COLUMNS = ("policy", "N", "d", "context_parameters", "all_parameters", "start_seconds", "batch_seconds", "timed_trials")
-TRIALS = {"maade": 10, "nade": 10, "lstm": 10, "made": 1}  # MADE has no memory for more; the others share a step's overhead among trials
+COLUMNS = (
+    "policy",
+    "N",
+    "d",
+    "context_parameters",
+    "all_parameters",
+    "start_seconds",
+    "batch_seconds",
+    "timed_trials",
+)
+# MADE has no memory for more; the others share a step's overhead among trials
+TRIALS = {"maade": 10, "nade": 10, "lstm": 10, "made": 1}
 BATCHES = 3  # timed, after one that is not
 COSTLY = ("made", 100)  # above that N one batch is timed
 MOST_PARAMETERS = 200_000_000  # above, a policy is counted and not run: it takes 25 bytes a parameter
 
 
 class Clocked(Optimizer):
-    """A method with the processor time of its every call noted: `start` seconds, and `batches`, the seconds of each ask with its tell."""
+    """A method with the processor time of its every call noted: `start` seconds, and `batches`, the seconds
+    of each ask with its tell."""
 
     def __init__(self, method: Optimizer) -> None:
         self.method = method
@@ -69,7 +82,8 @@ class Clocked(Optimizer):
 
 
 def measure(policy: str, variables: int, trials: int, batches: int = BATCHES) -> dict[str, Any]:
-    """One row of the file, by column: the counts, and the seconds of `trials` searches in lockstep divided by `trials`."""
+    """One row of the file, by column: the counts, and the seconds of `trials` searches in lockstep divided by
+    `trials`."""
     from omegaconf import OmegaConf
 
     from optimizers.parts.policies import policy_class
@@ -85,15 +99,23 @@ def measure(policy: str, variables: int, trials: int, batches: int = BATCHES) ->
         clocked = Clocked(make_optimizer(options))
         search(clocked, benchmark, budget=size * (1 + batches), trials=trials, seed=1000)
         seconds = (clocked.start_seconds / trials, median(clocked.batches[1:]) / trials, trials)
-    return dict(zip(COLUMNS, (policy, variables, width, count(policy, variables, width), parameters, *seconds)))
+    return dict(
+        zip(COLUMNS, (policy, variables, width, count(policy, variables, width), parameters, *seconds))
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--output-dir", type=Path, default=Path("outputs"))
-    parser.add_argument("--policies", nargs="+", choices=sorted(LABELS), default=list(LABELS), help="which to measure (all)")
-    parser.add_argument("--variables", type=int, nargs="+", default=VARIABLES, help="which N (26 50 100 200 500)")
+    parser.add_argument(
+        "--policies", nargs="+", choices=sorted(LABELS), default=list(LABELS), help="which to measure (all)"
+    )
+    parser.add_argument(
+        "--variables", type=int, nargs="+", default=VARIABLES, help="which N (26 50 100 200 500)"
+    )
     options = parser.parse_args(arguments)
     path = options.output_dir / "complexity" / "scaling.csv"
     lines = [",".join(COLUMNS)]
@@ -102,7 +124,9 @@ def main(arguments: list[str] | None = None) -> None:
         for variables in options.variables:
             costly = policy == COSTLY[0] and variables > COSTLY[1]
             row = measure(policy, variables, TRIALS[policy], 1 if costly else BATCHES)
-            lines.append(",".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+            lines.append(
+                ",".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values())
+            )
             print(lines[-1], flush=True)
     write_whole(path, ("\n".join(lines) + "\n").encode())
     print(path)

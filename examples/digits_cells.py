@@ -18,13 +18,16 @@ CHANNELS, EPOCHS, BATCH = 12, 8, 64
 
 
 class Cell(nn.Module):
-    """A NASBench-101 cell: vertices add up their inputs (the cell's input through a 1x1 projection), the output concatenates."""
+    """A NASBench-101 cell: vertices add up their inputs (the cell's input through a 1x1 projection), the
+    output concatenates."""
 
     def __init__(self, matrix: np.ndarray, ops: list[str], channels: int) -> None:
         super().__init__()
         self.matrix = torch.as_tensor(matrix, dtype=torch.bool)
         self.last = len(ops) - 1
-        self.entry = nn.ModuleDict({str(v): conv(channels, channels, 1) for v in range(1, self.last) if matrix[0, v]})
+        self.entry = nn.ModuleDict(
+            {str(v): conv(channels, channels, 1) for v in range(1, self.last) if matrix[0, v]}
+        )
         self.ops = nn.ModuleDict({str(v): operation(ops[v], channels) for v in range(1, self.last)})
         ends = sum(int(matrix[v, self.last]) for v in range(1, self.last))
         self.merge = conv(ends * channels, channels, 1) if ends else None
@@ -43,7 +46,9 @@ class Cell(nn.Module):
 
 
 def conv(inputs: int, outputs: int, size: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+    )
 
 
 def operation(name: str, channels: int) -> nn.Module:
@@ -63,18 +68,23 @@ def network(architecture: np.ndarray) -> nn.Module:
 
 @lru_cache(maxsize=1)
 def digits() -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """1,797 images of 8 x 8 pixels, split into 1,000 for training, 400 for validation and the rest for the test."""
+    """1,797 images of 8 x 8 pixels, split into 1,000 for training, 400 for validation and the rest for the
+    test."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(labels))
     x = torch.as_tensor(images[order] / 16, dtype=torch.float32).reshape(-1, 1, 8, 8)
     y = torch.as_tensor(labels[order])
-    return {name: (x[a:b], y[a:b]) for name, a, b in (("train", 0, 1000), ("validation", 1000, 1400), ("test", 1400, len(y)))}
+    return {
+        name: (x[a:b], y[a:b])
+        for name, a, b in (("train", 0, 1000), ("validation", 1000, 1400), ("test", 1400, len(y)))
+    }
 
 
 def train(architecture: np.ndarray) -> tuple[float, float]:
-    """Train one cell and return its validation and test accuracy. Deterministic: the seed is the cell's id."""
+    """Train one cell and return its validation and test accuracy. Deterministic: the seed is the cell's
+    id."""
     torch.set_num_threads(1)
     torch.manual_seed(int(SPACE.cell_id(architecture)))
     model = network(architecture)
@@ -88,5 +98,8 @@ def train(architecture: np.ndarray) -> tuple[float, float]:
             optimizer.step()
     model.eval()
     with torch.no_grad():
-        validation, test = ((model(x).argmax(dim=1) == y).float().mean().item() for x, y in (digits()["validation"], digits()["test"]))
+        validation, test = (
+            (model(x).argmax(dim=1) == y).float().mean().item()
+            for x, y in (digits()["validation"], digits()["test"])
+        )
     return validation, test

@@ -3,8 +3,8 @@
 python examples/train_cells.py                     # 60 trainings, about two minutes on two cores
 python examples/train_cells.py --budget 200 --journal outputs/digits.jsonl
 
-The journal makes the run safe: stopped at any moment, the same command goes on where it was and ends with the same result. A training that
-fails or diverges is a recorded failure, and the search goes on.
+The journal makes the run safe: stopped at any moment, the same command goes on where it was and ends with the
+same result. A training that fails or diverges is a recorded failure, and the search goes on.
 """
 
 from __future__ import annotations
@@ -44,9 +44,13 @@ def main() -> None:
     matrix, ops = SPACE.graph(SPACE.architecture(found["incumbent_cell_id"]))
     failed = int((record.queries["status"] != 0).sum())
     print(
-        f"best of {found['queries']} trainings ({found['unique_cells']} cells, {failed} failed), found at training {found['incumbent_query']}:"
+        f"best of {found['queries']} trainings ({found['unique_cells']} cells, {failed} failed), found at "
+        f"training {found['incumbent_query']}:"
     )
-    print(f"validation accuracy {found['incumbent_validation']:.4f}, test accuracy {found['incumbent_test']:.4f}")
+    print(
+        f"validation accuracy {found['incumbent_validation']:.4f}, test accuracy "
+        f"{found['incumbent_test']:.4f}"
+    )
     print(f"operations: {', '.join(ops)}\nedges:\n{matrix}")
 
 

@@ -1,7 +1,7 @@
 """Benchmarks: what an architecture is worth.
 
-Notation: accuracies are fractions in [0, 1]; fidelities are training budgets (epochs), the last one being the full one; `run` says which of
-the stored training runs a query reads.
+Notation: accuracies are fractions in [0, 1]; fidelities are training budgets (epochs), the last one being the
+full one; `run` says which of the stored training runs a query reads.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from nas_bench_suite.space import SearchSpace
 
 
 class Evaluation(NamedTuple):
-    """What a query returns: float64 arrays in the shape of the query. `test` may be NaN where a benchmark has no test value; a NaN
-    `validation` is a failed evaluation. `seconds` is the (simulated) training time."""
+    """What a query returns: float64 arrays in the shape of the query. `test` may be NaN where a benchmark has
+    no test value; a NaN `validation` is a failed evaluation. `seconds` is the (simulated) training time."""
 
     validation: np.ndarray
     test: np.ndarray
@@ -27,7 +27,8 @@ class Evaluation(NamedTuple):
 
 
 class Benchmark(ABC):
-    """A space with values. `fidelities` ascend; `num_runs` is the number of runs stored for each cell and fidelity."""
+    """A space with values. `fidelities` ascend; `num_runs` is the number of runs stored for each cell and
+    fidelity."""
 
     name: str
     space: SearchSpace
@@ -47,8 +48,10 @@ class Benchmark(ABC):
         Args:
             cell_ids: int64[...], all valid (no -1).
             run: int[...] or int in 0 .. num_runs - 1, or "mean" for the mean over runs.
-            fidelity: the training budget, one of `fidelities`: a scalar or int[...]; the full one if left out.
-            architectures: int[..., N], the strings asked for, which benchmarks that compute rather than look up may need.
+            fidelity: the training budget, one of `fidelities`: a scalar or int[...]; the full one if left
+                out.
+            architectures: int[..., N], the strings asked for, which benchmarks that compute rather than look
+                up may need.
         """
 
     def query_each(
@@ -58,15 +61,16 @@ class Benchmark(ABC):
         fidelity: np.ndarray | int | None = None,
         architectures: np.ndarray | None = None,
     ) -> Iterator[tuple[int, tuple[float, float, float]]]:
-        """The same for int64[n], one evaluation at a time as they finish: (index, (validation, test, seconds)), in any order."""
+        """The same for int64[n], one evaluation at a time as they finish: (index, (validation, test,
+        seconds)), in any order."""
         found = self.query(cell_ids, run, fidelity, architectures)
         for i, values in enumerate(zip(*found)):
             yield i, (float(values[0]), float(values[1]), float(values[2]))
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
-        """What this is, for captions and checks: at least `name`, `description`, `source`, `checksum`, `surrogate` (bool), and where known
-        the floors `best_mean_test`, `best_single_test` (accuracies)."""
+        """What this is, for captions and checks: at least `name`, `description`, `source`, `checksum`,
+        `surrogate` (bool), and where known the floors `best_mean_test`, `best_single_test` (accuracies)."""
 
 
 # name -> "module:class"; modules are imported when asked for, since some take seconds.
@@ -90,7 +94,10 @@ def load_benchmark(name: str, **options: Any) -> Benchmark:
         ConfigError: for an unknown name or option.
     """
     if name not in BENCHMARKS:
-        raise ConfigError(f"benchmark={name} is not known{nearest(name, BENCHMARKS)}; accepted: {', '.join(sorted(BENCHMARKS))}.")
+        raise ConfigError(
+            f"benchmark={name} is not known{nearest(name, BENCHMARKS)}; accepted: "
+            f"{', '.join(sorted(BENCHMARKS))}."
+        )
     module, attribute = BENCHMARKS[name].split(":")
     make = getattr(importlib.import_module(module), attribute)
     try:

@@ -1,4 +1,5 @@
-"""The command line: Hydra composes, `job` computes, and whatever goes wrong becomes one clear sentence and exit code 2.
+"""The command line: Hydra composes, `job` computes, and whatever goes wrong becomes one clear sentence and
+exit code 2.
 
 Heavy imports happen inside functions, so that `python run.py --help` answers at once.
 """
@@ -26,8 +27,8 @@ _failures: list[JobResult] = []
 
 
 def main(config_dir: Path) -> None:
-    """Run the command line over the configs in `config_dir`; ends the process with 0, 1 (an error in the code), 2 (wrong input) or 130
-    (interrupted)."""
+    """Run the command line over the configs in `config_dir`; ends the process with 0, 1 (an error in the
+    code), 2 (wrong input) or 130 (interrupted)."""
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(variable, "1")  # one thread a process: blocks and jobs are what is spread
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and the sentence is ours
@@ -62,7 +63,8 @@ def _fail(sentence: str) -> None:
 
 
 def task(config: DictConfig) -> JobResult:
-    """Hydra's task function: one job. A failure comes back as a result, so that the other jobs of a multirun go on."""
+    """Hydra's task function: one job. A failure comes back as a result, so that the other jobs of a multirun
+    go on."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -82,18 +84,28 @@ def task(config: DictConfig) -> JobResult:
     except (ConfigError, OmegaConfBaseException) as error:
         sentence = str(error).splitlines()[0]
         if many:
-            return JobResult(label, benchmark, failure=f"{sentence} (job: {' '.join(hydra_config.overrides.task)})")
+            return JobResult(
+                label, benchmark, failure=f"{sentence} (job: {' '.join(hydra_config.overrides.task)})"
+            )
         print(f"error: {sentence}", file=sys.stderr)
         _failures.append(JobResult(label, benchmark, failure=sentence))
         return _failures[-1]
     except Exception as error:
         if not many:
             raise
-        # Somebody's new method has a fault: whoever left the multirun running over night wants the other results, and the traceback.
+        # Somebody's new method has a fault: whoever left the multirun running over night wants the other
+        # results, and the traceback.
         traceback.print_exc()
         words = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-        return JobResult(label, benchmark, failure=f"{words} (traceback above; job: {' '.join(hydra_config.overrides.task)})", crashed=True)
-    result.overrides = tuple(word for word in hydra_config.overrides.task if word.lstrip("+~").partition("=")[0] not in _SHOWN)
+        return JobResult(
+            label,
+            benchmark,
+            failure=f"{words} (traceback above; job: {' '.join(hydra_config.overrides.task)})",
+            crashed=True,
+        )
+    result.overrides = tuple(
+        word for word in hydra_config.overrides.task if word.lstrip("+~").partition("=")[0] not in _SHOWN
+    )
     if not many:
         print_results([result])
     return result

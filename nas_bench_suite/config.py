@@ -1,7 +1,8 @@
 """Checks of what a user wrote, and the sentences that a wrong value gets.
 
-Every complaint is a `ConfigError` whose text says what is wrong, where, and what would be accepted. The command line prints that sentence
-and ends with exit code 2; a program that uses the package sees an ordinary `ValueError`.
+Every complaint is a `ConfigError` whose text says what is wrong, where, and what would be accepted. The
+command line prints that sentence and ends with exit code 2; a program that uses the package sees an ordinary
+`ValueError`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ class ConfigError(ValueError):
 
 
 def nearest(name: str, accepted: Iterable[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the accepted name closest to `name`, or an empty string if none is close."""
+    """Return `` (did you mean 'x'?)`` for the accepted name closest to `name`, or an empty string if none is
+    close."""
     match = difflib.get_close_matches(str(name), list(accepted), n=1, cutoff=0.6)
     return f" (did you mean '{match[0]}'?)" if match else ""
 
@@ -31,7 +33,9 @@ def check_choice(where: str, value: Any, accepted: Iterable[Any]) -> Any:
     accepted = list(accepted)
     if value not in accepted or (isinstance(value, bool) and not any(value is choice for choice in accepted)):
         names = ", ".join(str(choice) for choice in accepted)
-        raise ConfigError(f"{where}={value} is not known{nearest(str(value), map(str, accepted))}; accepted: {names}.")
+        raise ConfigError(
+            f"{where}={value} is not known{nearest(str(value), map(str, accepted))}; accepted: {names}."
+        )
     return value
 
 
@@ -41,7 +45,12 @@ def check_int(where: str, value: Any, low: int | None = None, high: int | None =
     Raises:
         ConfigError: if it is no whole number or lies outside.
     """
-    whole = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value) and float(value).is_integer()
+    whole = (
+        not isinstance(value, bool)
+        and isinstance(value, (int, float))
+        and math.isfinite(value)
+        and float(value).is_integer()
+    )
     if not whole or (low is not None and value < low) or (high is not None and value > high):
         raise ConfigError(f"{where}={value} is out of range; accepted: a whole number{_interval(low, high)}.")
     return int(value)
@@ -67,7 +76,9 @@ def check_float(
         above = high is not None and (value > high or (open_high and value == high))
         number = not (below or above)
     if not number:
-        raise ConfigError(f"{where}={value} is out of range; accepted: a number{_interval(low, high, open_low, open_high)}.")
+        raise ConfigError(
+            f"{where}={value} is out of range; accepted: a number{_interval(low, high, open_low, open_high)}."
+        )
     return float(value)
 
 

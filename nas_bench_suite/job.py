@@ -1,7 +1,8 @@
 """One job: a benchmark, a method and a protocol become result files, and a line for the closing table.
 
-A job is cut into blocks of `trials_per_block` trials on an absolute grid. Blocks that are complete are left alone, the others are computed
-(one after the other, or `workers` at a time), so a job that was interrupted goes on where it stopped.
+A job is cut into blocks of `trials_per_block` trials on an absolute grid. Blocks that are complete are left
+alone, the others are computed (one after the other, or `workers` at a time), so a job that was interrupted
+goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -24,12 +25,30 @@ from nas_bench_suite.benchmark import Benchmark, load_benchmark
 from nas_bench_suite.config import ConfigError, check_choice, check_int, nearest
 from nas_bench_suite.optimizer import Optimizer
 from nas_bench_suite.protocol import Protocol
-from nas_bench_suite.results import Block, Run, git_commit, remove_leftovers, run_key, source_hash, write_whole
+from nas_bench_suite.results import (
+    Block,
+    Run,
+    git_commit,
+    remove_leftovers,
+    run_key,
+    source_hash,
+    write_whole,
+)
 from nas_bench_suite.search import search
 
 KEYS = (
-    "optimizer", "benchmark", "protocol", "budget", "trials", "first_trial", "seed", "output_dir", "trials_per_block", "device", "workers",
-)  # fmt: skip
+    "optimizer",
+    "benchmark",
+    "protocol",
+    "budget",
+    "trials",
+    "first_trial",
+    "seed",
+    "output_dir",
+    "trials_per_block",
+    "device",
+    "workers",
+)
 _VERSIONS = ("numpy", "numba", "torch", "scipy", "scikit-learn", "hydra-core", "pyarrow", "nas-bench-suite")
 _CORE = Path(__file__).parent
 BlockProgress = Callable[[float], None]  # trials finished, counting parts of those under way
@@ -37,8 +56,9 @@ BlockProgress = Callable[[float], None]  # trials finished, counting parts of th
 
 @dataclass
 class JobResult:
-    """What a job found. Errors are in percent; `failure` is the sentence of a job that could not run (`crashed`: by an error in the
-    code, not in its input); `overrides` are the words of its command line that the closing table has no columns for."""
+    """What a job found. Errors are in percent; `failure` is the sentence of a job that could not run
+    (`crashed`: by an error in the code, not in its input); `overrides` are the words of its command line that
+    the closing table has no columns for."""
 
     label: str
     benchmark: str = ""
@@ -78,7 +98,9 @@ class Work:
         )
 
 
-def run_job(config: Mapping[str, Any], label: str, benchmark_label: str, progress: BlockProgress | None = None) -> JobResult:
+def run_job(
+    config: Mapping[str, Any], label: str, benchmark_label: str, progress: BlockProgress | None = None
+) -> JobResult:
     """Run one job.
 
     Args:
@@ -92,17 +114,25 @@ def run_job(config: Mapping[str, Any], label: str, benchmark_label: str, progres
     began = time.perf_counter()
     unknown = [key for key in config if key not in KEYS]
     if unknown:
-        raise ConfigError(f"{unknown[0]} is not a key of this configuration{nearest(unknown[0], KEYS)}; accepted: {', '.join(KEYS)}.")
+        raise ConfigError(
+            f"{unknown[0]} is not a key of this configuration{nearest(unknown[0], KEYS)}; accepted: "
+            f"{', '.join(KEYS)}."
+        )
     trials = check_int("trials", config["trials"], 1)
     first_trial = check_int("first_trial", config["first_trial"], 0)
     workers = check_int("workers", config["workers"], 1)
     work = Work.of(config)
     size = config["trials_per_block"]
-    size = min(work.optimizer.trials_per_block, trials) if size is None else check_int("trials_per_block", size, 1)
+    size = (
+        min(work.optimizer.trials_per_block, trials)
+        if size is None
+        else check_int("trials_per_block", size, 1)
+    )
     facts = work.benchmark.facts()
     identity = {
         # What a file holds determines the result, where it lies does not.
-        "benchmark": {key: value for key, value in config["benchmark"].items() if key != "path"} | {"checksum": facts["checksum"]},
+        "benchmark": {key: value for key, value in config["benchmark"].items() if key != "path"}
+        | {"checksum": facts["checksum"]},
         "benchmark_label": benchmark_label,
         "budget": work.budget,
         "optimizer": dict(config["optimizer"]),
@@ -115,11 +145,20 @@ def run_job(config: Mapping[str, Any], label: str, benchmark_label: str, progres
     run = Run(Path(config["output_dir"]) / benchmark_label / label / f"{work.budget}-{run_key(identity)}")
     provenance = {"key": run_key(identity), **_provenance(work, facts)}
     provenance["benchmark"]["options"] = json.loads(json.dumps(dict(config["benchmark"])))
-    blocks = [run.block(first, size) for first in range(first_trial // size * size, first_trial + trials, size)]
+    blocks = [
+        run.block(first, size) for first in range(first_trial // size * size, first_trial + trials, size)
+    ]
     todo, warnings = _unfinished(blocks, provenance)
     if facts.get("notice"):
         warnings.append(facts["notice"])
-    result = JobResult(label, benchmark_label, work.budget, str(run.folder), surrogate=bool(facts.get("surrogate")), warnings=warnings)
+    result = JobResult(
+        label,
+        benchmark_label,
+        work.budget,
+        str(run.folder),
+        surrogate=bool(facts.get("surrogate")),
+        warnings=warnings,
+    )
     result.computed = len(todo)
     if todo:
         _write_config(run, identity)
@@ -145,38 +184,52 @@ def make_protocol(options: Mapping[str, Any]) -> Protocol:
     accepted = list(inspect.signature(Protocol).parameters)
     for key in options:
         if key not in accepted:
-            raise ConfigError(f"protocol.{key} is not known{nearest(key, accepted)}; accepted: {', '.join(accepted)}.")
+            raise ConfigError(
+                f"protocol.{key} is not known{nearest(key, accepted)}; accepted: {', '.join(accepted)}."
+            )
     return Protocol(**{str(key): value for key, value in options.items()})
 
 
 def make_benchmark(options: Mapping[str, Any]) -> Benchmark:
     """The benchmark of a config section (`name` and its options)."""
     if "name" not in options:
-        raise ConfigError("benchmark.name is missing; accepted: the name of a benchmark, as in conf/benchmark/*.yaml.")
-    return load_benchmark(options["name"], **{str(key): value for key, value in options.items() if key != "name"})
+        raise ConfigError(
+            "benchmark.name is missing; accepted: the name of a benchmark, as in conf/benchmark/*.yaml."
+        )
+    return load_benchmark(
+        options["name"], **{str(key): value for key, value in options.items() if key != "name"}
+    )
 
 
 def make_optimizer(options: Mapping[str, Any]) -> Optimizer:
-    """The method of a config section (`_target_` and hyperparameters); raises `ConfigError` for a wrong one."""
+    """The method of a config section (`_target_` and hyperparameters); raises `ConfigError` for a wrong
+    one."""
     from hydra.errors import InstantiationException
     from hydra.utils import get_class, instantiate
 
     try:
         target = get_class(options["_target_"])
     except KeyError:
-        raise ConfigError("optimizer._target_ is missing; accepted: the dotted path of an Optimizer class.") from None
+        raise ConfigError(
+            "optimizer._target_ is missing; accepted: the dotted path of an Optimizer class."
+        ) from None
     except (ImportError, ValueError) as error:
         raise ConfigError(
-            f"optimizer._target_={options['_target_']} cannot be imported ({str(error).splitlines()[0]}); accepted: the dotted path of an "
+            f"optimizer._target_={options['_target_']} cannot be imported ({str(error).splitlines()[0]}); "
+            "accepted: the dotted path of an "
             "Optimizer class."
         ) from None
     if not (inspect.isclass(target) and issubclass(target, Optimizer)):
-        raise ConfigError(f"optimizer._target_={options['_target_']} is no Optimizer; accepted: a subclass of nas_bench_suite.Optimizer.")
+        raise ConfigError(
+            f"optimizer._target_={options['_target_']} is no Optimizer; accepted: a subclass of "
+            "nas_bench_suite.Optimizer."
+        )
     accepted = [name for name in inspect.signature(target).parameters if name != "self"]
     for key in options:
         if key not in accepted and not str(key).startswith("_"):
             raise ConfigError(
-                f"optimizer.{key} is not a hyperparameter of {target.__name__}{nearest(key, accepted)}; accepted: {', '.join(accepted)}."
+                f"optimizer.{key} is not a hyperparameter of {target.__name__}{nearest(key, accepted)}; "
+                f"accepted: {', '.join(accepted)}."
             )
     try:
         return instantiate(dict(options))
@@ -205,13 +258,20 @@ def _check_device(device: str) -> str:
 def _provenance(work: Work, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What a manifest says of how a result came about."""
     module = Path(inspect.getfile(type(work.optimizer)))
-    sources = [*_CORE.glob("*.py"), module, *([module.parent / "parts"] if (module.parent / "parts").is_dir() else [])]
+    sources = [
+        *_CORE.glob("*.py"),
+        module,
+        *([module.parent / "parts"] if (module.parent / "parts").is_dir() else []),
+    ]
     sources += [Path(inspect.getfile(type(work.benchmark)))]
     return {
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _VERSIONS},
         **git_commit(_CORE.parent),
         "source_hash": f"{source_hash(sources)}-{str(facts.get('checksum', ''))[:16]}",
-        "benchmark": {key: facts.get(key) for key in ("name", "description", "source", "checksum", "surrogate", "notice")},
+        "benchmark": {
+            key: facts.get(key)
+            for key in ("name", "description", "source", "checksum", "surrogate", "notice")
+        },
         "host": socket.gethostname(),
         "platform": f"{platform.machine()} {platform.system()}",
         "device": work.device,
@@ -227,8 +287,8 @@ def _version(package: str) -> str | None:
 
 
 def _unfinished(blocks: list[Block], provenance: dict[str, Any]) -> tuple[list[Block], list[str]]:
-    """The blocks to compute, and warnings. Results of other code are reused when they are complete and never mixed with new ones; those
-    of another configuration, moved here by hand, are not used."""
+    """The blocks to compute, and warnings. Results of other code are reused when they are complete and never
+    mixed with new ones; those of another configuration, moved here by hand, are not used."""
     current: str = provenance["source_hash"]
     made_by: dict[Block, str | None] = {}
     warnings = []
@@ -247,12 +307,18 @@ def _unfinished(blocks: list[Block], provenance: dict[str, Any]) -> tuple[list[B
     if hashes == {current}:
         return [], warnings
     if None not in hashes and len(hashes) == 1:
-        warnings.append(f"{blocks[0].folder} was made by another version of the code and is reused as it is; remove it to have it made anew.")
+        warnings.append(
+            f"{blocks[0].folder} was made by another version of the code and is reused as it is; remove it "
+            "to have it made anew."
+        )
         return [], warnings
     todo = [block for block, made in made_by.items() if made != current]
     others = [block for block in todo if made_by[block] is not None]
     if others:
-        warnings.append(f"{len(others)} block(s) in {others[0].folder} were made by another version of the code and are made anew.")
+        warnings.append(
+            f"{len(others)} block(s) in {others[0].folder} were made by another version of the code and are "
+            "made anew."
+        )
     return todo, warnings
 
 
@@ -266,7 +332,12 @@ def _write_config(run: Run, identity: dict[str, Any]) -> None:
 
 
 def _compute(
-    blocks: list[Block], config: Mapping[str, Any], work: Work, provenance: dict[str, Any], workers: int, report: BlockProgress | None
+    blocks: list[Block],
+    config: Mapping[str, Any],
+    work: Work,
+    provenance: dict[str, Any],
+    workers: int,
+    report: BlockProgress | None,
 ) -> None:
     done = 0.0
     if workers == 1:
@@ -291,10 +362,13 @@ def _compute(
             report(done)
 
 
-def _compute_block(block: Block, work: Work, provenance: dict[str, Any], progress: Callable[[int, int], None] | None = None) -> None:
+def _compute_block(
+    block: Block, work: Work, provenance: dict[str, Any], progress: Callable[[int, int], None] | None = None
+) -> None:
     """Search one block's trials and write it."""
     if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)  # one thread a process is the better default on a shared machine
+        # one thread a process is the better default on a shared machine
+        sys.modules["torch"].set_num_threads(1)
     record = search(
         work.optimizer,
         work.benchmark,

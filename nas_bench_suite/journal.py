@@ -1,8 +1,8 @@
 """A journal of evaluations, for objectives that take minutes or hours.
 
-A JSON-lines file: the first line says what search it belongs to, every further line is one finished evaluation, appended and flushed as it
-comes. A resumed search replays ask and tell against it: evaluations that the journal holds are taken from it, the rest is computed. A
-line that was cut off by a crash is dropped.
+A JSON-lines file: the first line says what search it belongs to, every further line is one finished
+evaluation, appended and flushed as it comes. A resumed search replays ask and tell against it: evaluations
+that the journal holds are taken from it, the rest is computed. A line that was cut off by a crash is dropped.
 """
 
 from __future__ import annotations
@@ -60,13 +60,17 @@ class Journal:
                 elif entry["journal"] != identity:
                     different = [key for key, value in entry["journal"].items() if identity.get(key) != value]
                     raise ConfigError(
-                        f"journal {self.path} belongs to another search (its {', '.join(different) or 'identity'} differs); "
+                        f"journal {self.path} belongs to another search (its "
+                        f"{', '.join(different) or 'identity'} differs); "
                         "accepted: the journal of the same search, or a path that does not exist yet."
                     )
             except (ValueError, KeyError, TypeError) as error:
                 if isinstance(error, ConfigError):
                     raise
-                raise ConfigError(f"journal {self.path}, line {number}, is no journal entry; accepted: a file that `search` wrote.") from None
+                raise ConfigError(
+                    f"journal {self.path}, line {number}, is no journal entry; accepted: a file that "
+                    "`search` wrote."
+                ) from None
 
     def _write(self, entry: dict[str, Any]) -> None:
         try:
@@ -74,9 +78,13 @@ class Journal:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise ConfigError(f"journal {self.path} cannot be written: {error.strerror or error}; what it holds is kept.") from None
+            raise ConfigError(
+                f"journal {self.path} cannot be written: {error.strerror or error}; what it holds is kept."
+            ) from None
 
-    def find(self, trial: int, query: int, architecture: np.ndarray, fidelity: int, run: int) -> tuple[float, float, float] | None:
+    def find(
+        self, trial: int, query: int, architecture: np.ndarray, fidelity: int, run: int
+    ) -> tuple[float, float, float] | None:
         """Validation, test and seconds of an evaluation that the journal holds, or None.
 
         Raises:
@@ -85,18 +93,44 @@ class Journal:
         entry = self.entries.get((trial, query))
         if entry is None:
             return None
-        if entry["architecture"] != architecture.tolist() or entry["fidelity"] != fidelity or entry["run"] != run:
+        if (
+            entry["architecture"] != architecture.tolist()
+            or entry["fidelity"] != fidelity
+            or entry["run"] != run
+        ):
             raise ConfigError(
-                f"journal {self.path}: trial {trial}, query {query} is another proposal than the search makes now (the method, its settings or "
+                f"journal {self.path}: trial {trial}, query {query} is another proposal than the search "
+                "makes now (the method, its settings or "
                 "the code changed); accepted: the same search, or a new journal."
             )
-        validation, test, seconds = (math.nan if value is None else value for value in (entry["validation"], entry["test"], entry["seconds"]))
+        validation, test, seconds = (
+            math.nan if value is None else value
+            for value in (entry["validation"], entry["test"], entry["seconds"])
+        )
         return validation, test, seconds
 
-    def add(self, trial: int, query: int, architecture: np.ndarray, fidelity: int, run: int, values: tuple[float, float, float]) -> None:
+    def add(
+        self,
+        trial: int,
+        query: int,
+        architecture: np.ndarray,
+        fidelity: int,
+        run: int,
+        values: tuple[float, float, float],
+    ) -> None:
         """Append a finished evaluation; `values` are validation, test and seconds."""
-        found = {name: None if math.isnan(value) else value for name, value in zip(("validation", "test", "seconds"), values)}
-        entry = {"trial": trial, "query": query, "architecture": architecture.tolist(), "fidelity": fidelity, "run": run, **found}
+        found = {
+            name: None if math.isnan(value) else value
+            for name, value in zip(("validation", "test", "seconds"), values)
+        }
+        entry = {
+            "trial": trial,
+            "query": query,
+            "architecture": architecture.tolist(),
+            "fidelity": fidelity,
+            "run": run,
+            **found,
+        }
         self.entries[trial, query] = entry
         self._write(entry)
 
@@ -106,5 +140,7 @@ class Journal:
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

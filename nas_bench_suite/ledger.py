@@ -1,10 +1,12 @@
 """The books of a search: what each trial has spent, what it has seen, and every charged query as a row.
 
-Notation: T trials, Q slots a proposal, F fidelities. A *row* is a charged query; rows of trial t lie in `column[t, :rows[t]]`. The kernels go
-through trials one by one and through slots in order, so what happens to a trial depends on that trial alone.
+Notation: T trials, Q slots a proposal, F fidelities. A *row* is a charged query; rows of trial t lie in
+`column[t, :rows[t]]`. The kernels go through trials one by one and through slots in order, so what happens to
+a trial depends on that trial alone.
 
-`admit` decides each slot's status and opens rows; the loop looks the open rows up in the benchmark; `settle` writes the values and hands
-back the accuracies. Cells seen by a trial are kept in an open-addressing hash table a trial (`keys`, `places`).
+`admit` decides each slot's status and opens rows; the loop looks the open rows up in the benchmark; `settle`
+writes the values and hands back the accuracies. Cells seen by a trial are kept in an open-addressing hash
+table a trial (`keys`, `places`).
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ _EMPTY = np.int64(-(2**63))
 
 
 @njit(cache=True)
-def _slot(keys, t, key):  # pragma: no cover - compiled
+def _slot(keys, t, key):
     """Index in the hash table of trial t where `key` lies or would lie."""
     mask = keys.shape[1] - 1
     mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
@@ -40,8 +42,9 @@ def _admit(
     left, ending, streak, rows, counts, keys, places, cell_seen,
     row_cell, row_level, row_run, row_test_run, row_status, row_spent, total, stall,
     status, slot_row, open_trial, open_row,
-):  # fmt: skip  # pragma: no cover - compiled
-    """Fill `status` and `slot_row` for every slot, open rows, and list the rows to look up in open_trial/open_row. Returns their number."""
+):  # fmt: skip
+    """Fill `status` and `slot_row` for every slot, open rows, and list the rows to look up in
+    open_trial/open_row. Returns their number."""
     opened = 0
     trials, slots = cells.shape
     fidelities = costs.shape[0]
@@ -125,10 +128,25 @@ def _admit(
 
 @njit(cache=True)
 def _settle(
-    open_trial, open_row, opened, validation, test, seconds, row_validation, row_test, row_seconds, row_status, row_level, last,
-    status, slot_row, accuracy, best,
-):  # fmt: skip  # pragma: no cover - compiled
-    """Write looked-up values into their rows, update the incumbents (`best`, row indices) and fill `accuracy` and failed statuses by slot."""
+    open_trial,
+    open_row,
+    opened,
+    validation,
+    test,
+    seconds,
+    row_validation,
+    row_test,
+    row_seconds,
+    row_status,
+    row_level,
+    last,
+    status,
+    slot_row,
+    accuracy,
+    best,
+):
+    """Write looked-up values into their rows, update the incumbents (`best`, row indices) and fill `accuracy`
+    and failed statuses by slot."""
     for i in range(opened):
         t, row = open_trial[i], open_row[i]
         row_validation[t, row] = validation[i]
@@ -138,7 +156,8 @@ def _settle(
             row_status[t, row] = FAILED
             continue
         held = best[t]
-        # Full-fidelity evaluations only; until there is one, the best at the highest fidelity so far. First come wins a tie.
+        # Full-fidelity evaluations only; until there is one, the best at the highest fidelity so far. First
+        # come wins a tie.
         if (
             held < 0
             or row_level[t, row] > row_level[t, held]
@@ -170,9 +189,16 @@ class Ledger:
     """
 
     _COLUMNS = (
-        ("cell", np.int64), ("level", np.int64), ("run", np.int64), ("test_run", np.int64), ("status", np.int8), ("spent", np.int64),
-        ("validation", np.float64), ("test", np.float64), ("seconds", np.float64),
-    )  # fmt: skip
+        ("cell", np.int64),
+        ("level", np.int64),
+        ("run", np.int64),
+        ("test_run", np.int64),
+        ("status", np.int8),
+        ("spent", np.int64),
+        ("validation", np.float64),
+        ("test", np.float64),
+        ("seconds", np.float64),
+    )
 
     def __init__(
         self,
@@ -194,7 +220,8 @@ class Ledger:
         self.ending = np.full(trials, SPENT if budget == 0 else RUNNING, dtype=np.int64)
         self.streak = np.zeros(trials, dtype=np.int64)
         self.rows = np.zeros(trials, dtype=np.int64)
-        self.counts = np.zeros((trials, 4), dtype=np.int64)  # unique cells, repeats, invalid proposals, strings rejected by the method
+        # unique cells, repeats, invalid proposals, strings rejected by the method
+        self.counts = np.zeros((trials, 4), dtype=np.int64)
         self.best = np.full(trials, -1, dtype=np.int64)
         capacity = int(budget) + 1
         self.columns = {name: np.empty((trials, capacity), dtype=kind) for name, kind in self._COLUMNS}
@@ -238,8 +265,8 @@ class Ledger:
             wanted: bool[T, Q].
             rejected: int64[T].
 
-        Returns:
-            status int8[T, Q], slot_row int64[T, Q] (the row behind a slot, -1 = none), and trial and row of each row to look up.
+        Returns: status int8[T, Q], slot_row int64[T, Q] (the row behind a slot, -1 = none), and trial and row
+            of each row to look up.
         """
         shape = cells.shape
         # A trial opens at most one row a slot, and none that it cannot pay for.
@@ -250,11 +277,37 @@ class Ledger:
         open_row = np.empty(cells.size, dtype=np.int64)
         c = self.columns
         opened = _admit(
-            cells, levels, wanted, rejected, self.costs, self.charge_invalid, self.free_repeats, self.num_runs, self.two_runs, self._generators,
-            self.left, self.ending, self.streak, self.rows, self.counts, self._keys, self._places, self._cells,
-            c["cell"], c["level"], c["run"], c["test_run"], c["status"], c["spent"], self.total, STALL,
-            status, slot_row, open_trial, open_row,
-        )  # fmt: skip
+            cells,
+            levels,
+            wanted,
+            rejected,
+            self.costs,
+            self.charge_invalid,
+            self.free_repeats,
+            self.num_runs,
+            self.two_runs,
+            self._generators,
+            self.left,
+            self.ending,
+            self.streak,
+            self.rows,
+            self.counts,
+            self._keys,
+            self._places,
+            self._cells,
+            c["cell"],
+            c["level"],
+            c["run"],
+            c["test_run"],
+            c["status"],
+            c["spent"],
+            self.total,
+            STALL,
+            status,
+            slot_row,
+            open_trial,
+            open_row,
+        )
         return status, slot_row, open_trial[:opened], open_row[:opened]
 
     def settle(
@@ -264,19 +317,33 @@ class Ledger:
         status: np.ndarray,
         slot_row: np.ndarray,
     ) -> np.ndarray:
-        """Write validation, test and seconds of the opened rows; mark failures in `status`. Returns accuracy float64[T, Q]."""
+        """Write validation, test and seconds of the opened rows; mark failures in `status`. Returns accuracy
+        float64[T, Q]."""
         accuracy = np.empty(status.shape)
         c = self.columns
         validation, test, seconds = (np.ascontiguousarray(value, dtype=np.float64) for value in values)
         _settle(
-            *opened, len(opened[0]), validation, test, seconds, c["validation"], c["test"], c["seconds"], c["status"], c["level"],
-            len(self.costs) - 1, status, slot_row, accuracy, self.best,
-        )  # fmt: skip
+            *opened,
+            len(opened[0]),
+            validation,
+            test,
+            seconds,
+            c["validation"],
+            c["test"],
+            c["seconds"],
+            c["status"],
+            c["level"],
+            len(self.costs) - 1,
+            status,
+            slot_row,
+            accuracy,
+            self.best,
+        )
         return accuracy
 
 
 @njit(cache=True)
-def _rehash(keys, places, new_keys, new_places):  # pragma: no cover - compiled
+def _rehash(keys, places, new_keys, new_places):
     for t in range(keys.shape[0]):
         for i in range(keys.shape[1]):
             if keys[t, i] != _EMPTY:

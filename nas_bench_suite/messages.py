@@ -1,5 +1,5 @@
-"""What commands say when they cannot go on: one sentence for each way in which Hydra can refuse a command line (what is wrong, where, and what
-would be accepted), and the exit codes."""
+"""What commands say when they cannot go on: one sentence for each way in which Hydra can refuse a command
+line (what is wrong, where, and what would be accepted), and the exit codes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,36 @@ from typing import Any
 from nas_bench_suite.config import ConfigError, nearest
 
 _FLAGS = (
-    "--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve", "--package", "-p", "--run", "-r", "--multirun", "-m",
-    "--shell-completion", "-sc", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--experimental-rerun", "--info", "-i",
-)  # fmt: skip
+    "--help",
+    "-h",
+    "--hydra-help",
+    "--version",
+    "--cfg",
+    "-c",
+    "--resolve",
+    "--package",
+    "-p",
+    "--run",
+    "-r",
+    "--multirun",
+    "-m",
+    "--shell-completion",
+    "-sc",
+    "--config-path",
+    "-cp",
+    "--config-name",
+    "-cn",
+    "--config-dir",
+    "-cd",
+    "--experimental-rerun",
+    "--info",
+    "-i",
+)
 
 
 def exit_code(command: Callable[[], int], interrupted: str = "interrupted") -> int:
-    """Run a command: what it returns, or its one sentence on stderr and 2 for wrong input, 130 when interrupted."""
+    """Run a command: what it returns, or its one sentence on stderr and 2 for wrong input, 130 when
+    interrupted."""
     try:
         return command()
     except ConfigError as error:
@@ -37,19 +60,31 @@ def unknown_flag(arguments: list[str]) -> str | None:
     for argument in arguments:
         name = argument.split("=")[0]
         if name.startswith("-") and name not in _FLAGS:
-            return f"{name} is not an option{nearest(name, _FLAGS)}; accepted: -m, --help, --cfg job, --hydra-help, and keys such as budget=150."
+            return (
+                f"{name} is not an option{nearest(name, _FLAGS)}; accepted: -m, --help, --cfg job, "
+                "--hydra-help, and keys such as budget=150."
+            )
     return None
 
 
 def sentence_for(error: Exception, overrides: list[str], config_dir: Path) -> str | None:
-    """The sentence for an error that Hydra or OmegaConf raised over `overrides`; None if it is of another kind."""
-    from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+    """The sentence for an error that Hydra or OmegaConf raised over `overrides`; None if it is of another
+    kind."""
+    from hydra.errors import (
+        ConfigCompositionException,
+        HydraException,
+        MissingConfigException,
+        OverrideParseException,
+    )
     from omegaconf.errors import OmegaConfBaseException
 
     if isinstance(error, MissingConfigException):
         return _missing_config(error, config_dir)
     if isinstance(error, OverrideParseException):
-        return f"{error.override} cannot be read as an override; accepted: key=value, or key=value1,value2 with -m."
+        return (
+            f"{error.override} cannot be read as an override; accepted: key=value, or key=value1,value2 "
+            "with -m."
+        )
     if isinstance(error, (ConfigCompositionException, HydraException, OmegaConfBaseException)):
         return _composition(error, overrides, config_dir)
     return None
@@ -61,7 +96,10 @@ def _missing_config(error: Any, config_dir: Path) -> str:
     group, _, name = wanted.rpartition("/")
     known = options(config_dir, group) or list(error.options or [])
     if not known:
-        return f"there is no config group '{group}'; accepted: {', '.join(sorted(path.name for path in config_dir.iterdir() if path.is_dir()))}."
+        return (
+            f"there is no config group '{group}'; accepted: "
+            f"{', '.join(sorted(path.name for path in config_dir.iterdir() if path.is_dir()))}."
+        )
     return f"{group}={name} is not known{nearest(name, known)}; accepted: {', '.join(known)}."
 
 
@@ -72,15 +110,25 @@ def _composition(error: Exception, overrides: list[str], config_dir: Path) -> st
         key = match[1].lstrip("+~")
         known = keys(overrides, config_dir)
         siblings = [name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0]] or known
-        return f"{key} is not a key of this configuration{nearest(key, known)}; accepted: {', '.join(siblings)}."
+        return (
+            f"{key} is not a key of this configuration{nearest(key, known)}; accepted: {', '.join(siblings)}."
+        )
     match = re.search(r"Could not find a match for override|Key '([^']+)' is not in struct", text)
     if match and match[1]:
         known = keys(overrides, config_dir)
-        return f"{match[1]} is not a key of this configuration{nearest(match[1], known)}; accepted: {', '.join(known)}."
+        return (
+            f"{match[1]} is not a key of this configuration{nearest(match[1], known)}; accepted: "
+            f"{', '.join(known)}."
+        )
     match = re.search(r"Ambiguous value for argument '([^']+)'", text)
     if match:
-        return f"{match[1]} holds several values; accepted: one value, or several with -m (python run.py -m {match[1]})."
-    return " ".join(line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("See "))
+        return (
+            f"{match[1]} holds several values; accepted: one value, or several with -m (python run.py -m "
+            f"{match[1]})."
+        )
+    return " ".join(
+        line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("See ")
+    )
 
 
 def options(config_dir: Path, group: str) -> list[str]:

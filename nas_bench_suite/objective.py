@@ -21,9 +21,11 @@ class Objective(Benchmark):
 
     Args:
         space: the search space.
-        function: takes an architecture int64[N] and returns its validation accuracy, or (validation, test). Whatever it raises, and any
-            value that is not finite, is recorded as a failed evaluation: the search goes on without it.
-        workers: evaluations at a time, by joblib (`function` must then be importable by its worker processes).
+        function: takes an architecture int64[N] and returns its validation accuracy, or (validation, test).
+            Whatever it raises, and any value that is not finite, is recorded as a failed evaluation: the
+            search goes on without it.
+        workers: evaluations at a time, by joblib (`function` must then be importable by its worker
+            processes).
         with_fidelity: call `function(architecture, fidelity)`.
         fidelities: training budgets offered, ascending.
         name: for captions.
@@ -69,31 +71,40 @@ class Objective(Benchmark):
             architectures = self.space.architecture(cell_ids)
         rows = np.asarray(architectures).reshape(-1, self.space.num_variables)
         levels = np.broadcast_to(np.ravel(self.fidelities[-1] if fidelity is None else fidelity), len(rows))
-        calls = [(i, self._function, (row, int(level)) if self._with_fidelity else (row,)) for i, (row, level) in enumerate(zip(rows, levels))]
+        calls = [
+            (i, self._function, (row, int(level)) if self._with_fidelity else (row,))
+            for i, (row, level) in enumerate(zip(rows, levels))
+        ]
         if self._workers == 1:
             yield from (_evaluate(*call) for call in calls)
             return
         from joblib import Parallel, delayed
 
         try:
-            yield from Parallel(n_jobs=self._workers, return_as="generator_unordered")(delayed(_evaluate)(*call) for call in calls)
+            yield from Parallel(n_jobs=self._workers, return_as="generator_unordered")(
+                delayed(_evaluate)(*call) for call in calls
+            )
         except PicklingError:
             name = getattr(self._function, "__name__", "the function")
             raise ConfigError(
-                f"{name} cannot be sent to worker processes; accepted: a function of an importable module, or workers=1."
+                f"{name} cannot be sent to worker processes; accepted: a function of an importable module, "
+                "or workers=1."
             ) from None
 
     def facts(self) -> dict[str, Any]:
         return {
             "name": self.name,
-            "description": f"the objective {getattr(self._function, '__name__', 'given')} on space '{self.space.name}'",
+            "description": f"the objective {getattr(self._function, '__name__', 'given')} on space "
+            f"'{self.space.name}'",
             "source": "computed by the user's function",
             "checksum": "",
             "surrogate": False,
         }
 
 
-def _evaluate(index: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[int, tuple[float, float, float]]:
+def _evaluate(
+    index: int, function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> tuple[int, tuple[float, float, float]]:
     """One call: its index and (validation, test, seconds); NaN where it failed."""
     began = time.perf_counter()
     try:
@@ -101,7 +112,11 @@ def _evaluate(index: int, function: Callable[..., Any], arguments: tuple[Any, ..
         validation, test = found if isinstance(found, tuple) else (found, math.nan)
         validation, test = float(validation), float(test)
     except Exception as error:
-        warnings.warn(f"evaluation failed and is recorded as such: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=2)
+        warnings.warn(
+            f"evaluation failed and is recorded as such: {type(error).__name__}: {error}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
         validation, test = math.nan, math.nan
     if not math.isfinite(validation):
         validation = math.nan

@@ -1,7 +1,8 @@
 """The interface between a search method and the loop: start, then ask and tell until the budget is spent.
 
-Arrays lead with the trial axis T: an optimizer runs T independent searches in lockstep. Q is the number of slots of a proposal; slots that
-a trial does not use are not `wanted`. Whoever has a single search writes T = 1 and sees no other difference.
+Arrays lead with the trial axis T: an optimizer runs T independent searches in lockstep. Q is the number of
+slots of a proposal; slots that a trial does not use are not `wanted`. Whoever has a single search writes T =
+1 and sees no other difference.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ class Task:
         budget: full-fidelity queries a trial.
         streams: random streams of the T trials.
         fidelities: training budgets offered, ascending; the last is the full one.
-        fidelity_cost: int64[len(fidelities)], what a query at each costs, in the units in which the full budget is
-            `budget * fidelity_cost[-1]` (all ones under `cost: query`).
-        reject_invalid: True: draw again inside `ask` until a string is valid and count what was rejected (a cap applies: see `Proposal`);
+        fidelity_cost: int64[len(fidelities)], what a query at each costs, in the units in which the full
+            budget is `budget * fidelity_cost[-1]` (all ones under `cost: query`).
+        reject_invalid: True: draw again inside `ask` until a string is valid and count what was rejected (a
+            cap applies: see `Proposal`);
             False: propose invalid strings too; they are charged.
         device: where torch methods compute.
     """
@@ -56,7 +58,8 @@ class Proposal:
         architectures: int64[T, Q, N].
         wanted: bool[T, Q]; a trial with room and no wanted slot is exhausted and ends.
         fidelity: int64[T, Q], values of `Task.fidelities`; None means the full one throughout.
-        rejected: int64[T], strings that the method drew and rejected as invalid for this proposal (None: none).
+        rejected: int64[T], strings that the method drew and rejected as invalid for this proposal (None:
+            none).
     """
 
     architectures: np.ndarray
@@ -71,7 +74,8 @@ class Outcome:
 
     Attributes:
         accuracy: float64[T, Q], validation accuracy; NaN where there is none.
-        status: int8[T, Q]: OK, INVALID (no such architecture), FAILED (evaluated without a result), NOT_RUN (not wanted, or past the room).
+        status: int8[T, Q]: OK, INVALID (no such architecture), FAILED (evaluated without a result), NOT_RUN
+            (not wanted, or past the room).
     """
 
     accuracy: np.ndarray
@@ -81,8 +85,8 @@ class Outcome:
 class Optimizer(ABC):
     """A search method. The constructor takes hyperparameters only, by keyword, and checks their ranges.
 
-    `trials_per_block` is the number of trials that a run gives a method at a time, unless the user says otherwise: as many as its memory
-    and its batching like.
+    `trials_per_block` is the number of trials that a run gives a method at a time, unless the user says
+    otherwise: as many as its memory and its batching like.
     """
 
     trials_per_block: ClassVar[int] = 500
@@ -96,8 +100,9 @@ class Optimizer(ABC):
         """Propose architectures.
 
         Args:
-            room: int64[T], full-fidelity queries left to each trial (rounded up); 0 = that trial has ended and needs no slot. Slots past the
-                room come back as NOT_RUN, so a method need not trim its batch.
+            room: int64[T], full-fidelity queries left to each trial (rounded up); 0 = that trial has ended
+                and needs no slot. Slots past the room come back as NOT_RUN, so a method need not trim its
+                batch.
         """
 
     @abstractmethod

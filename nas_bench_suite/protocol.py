@@ -1,6 +1,8 @@
-"""The protocol: what a query costs, which run it reads, what becomes of invalid and repeated architectures (paper, section 8).
+"""The protocol: what a query costs, which run it reads, what becomes of invalid and repeated architectures
+(paper, section 8).
 
-The paper leaves these open; each is a key, since they move the reported numbers as much as the algorithm does.
+The paper leaves these open; each is a key, since they move the reported numbers as much as the algorithm
+does.
 """
 
 from __future__ import annotations
@@ -22,13 +24,16 @@ class Protocol:
     """Rules of a search.
 
     Attributes:
-        run: `single_same`: a query reads one stored run at random, and the incumbent's test error is that run's (the default);
-            `single_independent`: the test error comes from a run drawn independently of the validation's; `mean`: both are means over runs.
-        repeats: `charge`: a repeated cell costs a query and reads a run of its own; `free`: it costs nothing and returns the cell's first
-            evaluation at that fidelity.
-        invalid: `free`: methods reject invalid strings themselves, and one that is proposed costs nothing; `charge`: nobody rejects, and every
-            invalid string costs a query.
-        cost: `query`: a query at a low fidelity costs one; `epochs`: it costs its epochs, and the budget is that many full trainings.
+        run: `single_same`: a query reads one stored run at random, and the incumbent's test error is that
+            run's (the default);
+            `single_independent`: the test error comes from a run drawn independently of the validation's;
+                `mean`: both are means over runs.
+        repeats: `charge`: a repeated cell costs a query and reads a run of its own; `free`: it costs nothing
+            and returns the cell's first evaluation at that fidelity.
+        invalid: `free`: methods reject invalid strings themselves, and one that is proposed costs nothing;
+            `charge`: nobody rejects, and every invalid string costs a query.
+        cost: `query`: a query at a low fidelity costs one; `epochs`: it costs its epochs, and the budget is
+            that many full trainings.
     """
 
     run: str = "single_same"

@@ -27,18 +27,31 @@ class JobProgress:
         if self._bar is None:
             from tqdm import tqdm
 
-            form = "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} trials, {elapsed} elapsed, {remaining} left"
-            self._bar = tqdm(total=float(self._trials), desc=f"{self._label:<22}", bar_format=form, disable=None, leave=False, mininterval=0.2)
+            form = (
+                "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} trials, {elapsed} elapsed, "
+                "{remaining} left"
+            )
+            self._bar = tqdm(
+                total=float(self._trials),
+                desc=f"{self._label:<22}",
+                bar_format=form,
+                disable=None,
+                leave=False,
+                mininterval=0.2,
+            )
         self._bar.total = max(self._bar.total, done)
         self._bar.update(done - self._bar.n)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar is not None:
             self._bar.close()
 
 
 def summary(result: JobResult) -> dict[str, float]:
-    """Mean, SD and 95 % interval (Student's t) of the test error in percent over the trials that have one, and means of the ledger."""
+    """Mean, SD and 95 % interval (Student's t) of the test error in percent over the trials that have one,
+    and means of the ledger."""
     error = 100 * (1 - result.ledger["incumbent_test"])
     error = error[~np.isnan(error)]
     count = len(error)
@@ -62,13 +75,20 @@ def summary(result: JobResult) -> dict[str, float]:
 
 
 def row_labels(results: Sequence[JobResult]) -> list[str]:
-    """The name of each job's row: its method, and its benchmark and settings where these are not the same for all."""
+    """The name of each job's row: its method, and its benchmark and settings where these are not the same for
+    all."""
     benchmarks = {result.benchmark for result in results}
     shared = set.intersection(*(set(result.overrides) for result in results)) if results else set()
     names = []
     for result in results:
-        own = [word.removeprefix("optimizer.").removeprefix("benchmark.") for word in result.overrides if word not in shared]
-        names.append(" ".join([result.label, *([f"on {result.benchmark}"] if len(benchmarks) > 1 else []), *own]))
+        own = [
+            word.removeprefix("optimizer.").removeprefix("benchmark.")
+            for word in result.overrides
+            if word not in shared
+        ]
+        names.append(
+            " ".join([result.label, *([f"on {result.benchmark}"] if len(benchmarks) > 1 else []), *own])
+        )
     return names
 
 
@@ -83,22 +103,42 @@ def print_results(results: Sequence[JobResult]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 140)
     surrogate = any(result.surrogate for result in results)
     benchmarks = sorted({result.benchmark for result in results})
-    title = f"Test error on {', '.join(benchmarks)}" + (" (a surrogate: modelled, not trained, accuracies)" if surrogate else "")
+    title = f"Test error on {', '.join(benchmarks)}" + (
+        " (a surrogate: modelled, not trained, accuracies)" if surrogate else ""
+    )
     table = Table(title=title, title_justify="left")
     table.add_column("optimizer")
-    for name in ("budget", "test error, %: mean +- SD", "95 % interval of the mean", "trials", "unique architectures", "seconds"):
+    for name in (
+        "budget",
+        "test error, %: mean +- SD",
+        "95 % interval of the mean",
+        "trials",
+        "unique architectures",
+        "seconds",
+    ):
         table.add_column(name, justify="right")
     for result, label in zip(results, row_labels(results)):
         s = summary(result)
         seconds = f"{s['seconds']:.1f}" if result.computed else "found"
         interval = f"[{s['low']:.3f}, {s['high']:.3f}]" if s["trials"] > 1 else "(one trial)"
         spread = f"{s['mean']:.3f} +- {s['sd']:.3f}" if s["trials"] > 1 else f"{s['mean']:.3f}"
-        table.add_row(escape(label), str(result.budget), spread, interval, f"{s['trials']:.0f}", f"{s['unique']:.1f}", seconds)
+        table.add_row(
+            escape(label),
+            str(result.budget),
+            spread,
+            interval,
+            f"{s['trials']:.0f}",
+            f"{s['unique']:.1f}",
+            seconds,
+        )
     console.print(table, highlight=False)
     for result, label in zip(results, row_labels(results)):
         console.print(f"{label}: {result.folder}", highlight=False, soft_wrap=True, markup=False)
         without = int(summary(result)["without"])
         if without:
-            print(f"warning: {label}: {without} trial(s) have no test error and are left out of the mean.", file=sys.stderr)
+            print(
+                f"warning: {label}: {without} trial(s) have no test error and are left out of the mean.",
+                file=sys.stderr,
+            )
         for warning in dict.fromkeys(result.warnings):
             print(f"warning: {warning}", file=sys.stderr)

@@ -1,14 +1,17 @@
 """Result files: written whole or not at all, read back checked, skipped when complete.
 
-A *run* is one configuration; its folder is `<output_dir>/<benchmark>/<label>/<budget>-<key>/`, where `key` is a hash of everything that
-determines the result (not of the number of trials, the device or paths). A run is made in blocks on an absolute grid of trials:
+A *run* is one configuration; its folder is `<output_dir>/<benchmark>/<label>/<budget>-<key>/`, where `key` is
+a hash of everything that determines the result (not of the number of trials, the device or paths). A run is
+made in blocks on an absolute grid of trials:
 
     config.yaml                        what determines the result, resolved
-    trials-000000-000049.json          the manifest: versions, commit, source hash, host, seconds, and the ledger of each trial
+    trials-000000-000049.json          the manifest: versions, commit, source hash, host, seconds, and the
+                                       ledger of each trial
     trials-000000-000049.parquet       one row a charged query: `QUERY_COLUMNS`
 
-The manifest is written first and the query file last, each under a temporary name and then renamed, so a query file that exists is
-complete and has its provenance. Query files hold nothing that depends on when, where or in how many pieces they were made.
+The manifest is written first and the query file last, each under a temporary name and then renamed, so a
+query file that exists is complete and has its provenance. Query files hold nothing that depends on when,
+where or in how many pieces they were made.
 """
 
 from __future__ import annotations
@@ -66,7 +69,9 @@ def write_whole(path: Path, content: bytes) -> None:
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise ConfigError(f"{path} cannot be written: {error.strerror or error}; what was finished before is kept.") from None
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror or error}; what was finished before is kept."
+        ) from None
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -88,7 +93,8 @@ def _alive(pid: int) -> bool:
 
 
 def run_key(config: dict[str, Any]) -> str:
-    """Eight hexadecimal digits that identify what determines a result: a hash of `config`, independent of the order of its keys."""
+    """Eight hexadecimal digits that identify what determines a result: a hash of `config`, independent of the
+    order of its keys."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -118,9 +124,14 @@ class Block:
         Raises:
             ConfigError: if it cannot be written.
         """
-        table = pa.table({name: pa.array(record.queries[name], type=kind) for name, kind in QUERY_COLUMNS.items()}, schema=_SCHEMA)
+        table = pa.table(
+            {name: pa.array(record.queries[name], type=kind) for name, kind in QUERY_COLUMNS.items()},
+            schema=_SCHEMA,
+        )
         buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd", version="2.6", store_schema=False, use_dictionary=True)
+        pq.write_table(
+            table, buffer, compression="zstd", version="2.6", store_schema=False, use_dictionary=True
+        )
         content = buffer.getvalue()
         manifest = {
             "format": FORMAT,
@@ -142,25 +153,38 @@ class Block:
         try:
             manifest = json.loads(self.manifest_path.read_bytes())
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{self.manifest_path} cannot be read ({error}); remove it and {self.path.name}, and run the job again.") from None
+            raise ConfigError(
+                f"{self.manifest_path} cannot be read ({error}); remove it and {self.path.name}, and run the "
+                "job again."
+            ) from None
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or "ledger" not in manifest:
-            raise ConfigError(f"{self.manifest_path} is no manifest of format {FORMAT}; remove it and {self.path.name}, and run the job again.")
+            raise ConfigError(
+                f"{self.manifest_path} is no manifest of format {FORMAT}; remove it and {self.path.name}, "
+                "and run the job again."
+            )
         return manifest
 
     def check_key(self, key: str) -> None:
-        """Check that the block belongs to the configuration with this key (a manifest that names none is taken at its place).
+        """Check that the block belongs to the configuration with this key (a manifest that names none is
+        taken at its place).
 
         Raises:
             ConfigError: if it belongs to another.
         """
         found = self.manifest().get("key")
         if found not in (None, key):
-            raise ConfigError(f"{self.path} holds results of another configuration ({found} instead of {key}); remove it and run the job again.")
+            raise ConfigError(
+                f"{self.path} holds results of another configuration ({found} instead of {key}); remove it "
+                "and run the job again."
+            )
 
     def ledger(self) -> dict[str, np.ndarray]:
         """One array a column of the ledger, over the block's trials; missing numbers are NaN."""
         ledger = self.manifest()["ledger"]
-        return {name: np.array([np.nan if value is None else value for value in column]) for name, column in ledger.items()}
+        return {
+            name: np.array([np.nan if value is None else value for value in column])
+            for name, column in ledger.items()
+        }
 
     def queries(self) -> dict[str, np.ndarray]:
         """Read the query file, checked against the manifest: one array a column of `QUERY_COLUMNS`.
@@ -180,7 +204,9 @@ class Block:
         except (pa.ArrowException, OSError) as error:
             raise ConfigError(f"{self.path} is no readable query file ({error}); {advice}.") from None
         if table.schema.names != list(QUERY_COLUMNS):
-            raise ConfigError(f"{self.path} has columns {table.schema.names}; accepted: {list(QUERY_COLUMNS)}.")
+            raise ConfigError(
+                f"{self.path} has columns {table.schema.names}; accepted: {list(QUERY_COLUMNS)}."
+            )
         return {name: table.column(name).to_numpy() for name in QUERY_COLUMNS}
 
 
@@ -202,15 +228,24 @@ class Run:
         try:
             config = OmegaConf.to_container(OmegaConf.load(path))
         except Exception as error:  # yaml and omegaconf raise many kinds
-            raise ConfigError(f"{path} cannot be read ({str(error).splitlines()[0]}); run the job again to have it written.") from None
-        if not isinstance(config, dict) or not self.folder.name.endswith("-" + run_key({str(k): v for k, v in config.items()})):
-            raise ConfigError(f"{path} does not belong to the folder it lies in; remove the folder {self.folder} and run the job again.")
+            raise ConfigError(
+                f"{path} cannot be read ({str(error).splitlines()[0]}); run the job again to have it written."
+            ) from None
+        if not isinstance(config, dict) or not self.folder.name.endswith(
+            "-" + run_key({str(k): v for k, v in config.items()})
+        ):
+            raise ConfigError(
+                f"{path} does not belong to the folder it lies in; remove the folder {self.folder} and run "
+                "the job again."
+            )
         return {str(key): value for key, value in config.items()}
 
     def blocks(self) -> list[Block]:
         """The complete blocks, by first trial."""
         found = [_BLOCK.fullmatch(path.name) for path in self.folder.glob("trials-*.parquet")]
-        return sorted((Block(self.folder, int(m[1]), int(m[2])) for m in found if m), key=lambda block: block.first)
+        return sorted(
+            (Block(self.folder, int(m[1]), int(m[2])) for m in found if m), key=lambda block: block.first
+        )
 
     def block(self, first: int, size: int) -> Block:
         """The block of `size` trials that starts at `first`."""
@@ -237,7 +272,9 @@ def git_commit(root: Path) -> dict[str, Any]:
 
     def git(*words: str) -> str | None:
         try:
-            done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10)
+            done = subprocess.run(
+                ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10
+            )
         except (OSError, subprocess.TimeoutExpired):
             return None
         return done.stdout.strip() if done.returncode == 0 else None

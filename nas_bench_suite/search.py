@@ -1,7 +1,8 @@
 """The loop. Sole owner of the budget, the incumbents and the test scores.
 
-It asks an optimizer for proposals, trims them to each trial's room (slots past it are NOT_RUN, in slot order), reads the benchmark as the
-protocol says, and tells the validation accuracies back. T trials run in lockstep; each ends for a reason of its own (`ENDINGS`).
+It asks an optimizer for proposals, trims them to each trial's room (slots past it are NOT_RUN, in slot
+order), reads the benchmark as the protocol says, and tells the validation accuracies back. T trials run in
+lockstep; each ends for a reason of its own (`ENDINGS`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from nas_bench_suite.optimizer import INVALID, Optimizer, Outcome, Proposal, Tas
 from nas_bench_suite.protocol import Protocol
 from nas_bench_suite.streams import Streams
 
-MAX_ROUNDS_WITHOUT_CHANGE = 100_000  # asks in a row that neither charge nor reject anything: a method that does this would loop for ever
+# asks in a row that neither charge nor reject anything: a method that does this would loop for ever
+MAX_ROUNDS_WITHOUT_CHANGE = 100_000
 
 Values = tuple[np.ndarray, np.ndarray, np.ndarray]  # validation, test, seconds
 Progress = Callable[[int, int], None]  # (queries charged so far over all trials, queries in all)
@@ -34,12 +36,14 @@ class SearchRecord:
     """What T searches did.
 
     Attributes:
-        queries: one array a column over all charged queries, ordered by trial, then query: `trial` (absolute index), `query` (from 1),
-            `cell_id`, `run` (-1: the mean, or none), `fidelity`, `validation`, `test`, `seconds`, `status`, `spent` (queries, or epochs
+        queries: one array a column over all charged queries, ordered by trial, then query: `trial` (absolute
+            index), `query` (from 1), `cell_id`, `run` (-1: the mean, or none), `fidelity`, `validation`,
+            `test`, `seconds`, `status`, `spent` (queries, or epochs
             under `cost: epochs`).
-        ledger: one array a trial: `trial`, `queries`, `spent`, `unique_cells`, `repeats` (of a cell at a fidelity), `invalid`, `rejected`,
-            `epochs`, `training_seconds`, `optimizer_seconds`, `ended`, and of the incumbent `incumbent_query` (0: none),
-            `incumbent_cell_id`, `incumbent_validation`, `incumbent_test`, `incumbent_test_mean` (its cell's mean over runs).
+        ledger: one array a trial: `trial`, `queries`, `spent`, `unique_cells`, `repeats` (of a cell at a
+            fidelity), `invalid`, `rejected`, `epochs`, `training_seconds`, `optimizer_seconds`, `ended`, and
+            of the incumbent `incumbent_query` (0: none), `incumbent_cell_id`, `incumbent_validation`,
+            `incumbent_test`, `incumbent_test_mean` (its cell's mean over runs).
         seconds: wall-clock time of the whole call.
     """
 
@@ -72,7 +76,8 @@ def search(
         seed: of the study. A trial's random streams depend on (seed, first_trial + t, purpose) alone.
         first_trial: index of the first trial.
         device: where torch methods compute.
-        journal: a file that every evaluation is appended to as it comes, and that an interrupted search is resumed from.
+        journal: a file that every evaluation is appended to as it comes, and that an interrupted search is
+            resumed from.
         progress: called with (queries charged so far, queries in all) after every tell.
 
     Raises:
@@ -139,7 +144,9 @@ def _loop(
         optimizer_seconds += time.perf_counter() - thinking
         cells, levels, rejected = _read(proposal, benchmark, trials)
         status, slot_row, trial, row = ledger.admit(cells, levels, proposal.wanted, rejected)
-        values = _look_up(benchmark, protocol, ledger, task.first_trial, journal, trial, row, proposal, slot_row)
+        values = _look_up(
+            benchmark, protocol, ledger, task.first_trial, journal, trial, row, proposal, slot_row
+        )
         accuracy = ledger.settle((trial, row), values, status, slot_row)
         thinking = time.perf_counter()
         optimizer.tell(proposal, Outcome(accuracy, status))
@@ -147,16 +154,23 @@ def _loop(
         remaining = int(ledger.left.sum())
         idle = 0 if remaining < charged or rejected.any() else idle + 1
         if idle > MAX_ROUNDS_WITHOUT_CHANGE:
-            raise RuntimeError(f"{type(optimizer).__name__} asked {idle} times in a row for nothing that could be charged.")
+            raise RuntimeError(
+                f"{type(optimizer).__name__} asked {idle} times in a row for nothing that could be charged."
+            )
         if progress is not None:
             progress(trials * ledger.total - remaining, trials * ledger.total)
     return optimizer_seconds
 
 
 def _read(proposal: Proposal, benchmark: Benchmark, trials: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cell ids int64[T, Q], fidelity indices int64[T, Q] and rejections int64[T] of a proposal, its shapes checked."""
+    """Cell ids int64[T, Q], fidelity indices int64[T, Q] and rejections int64[T] of a proposal, its shapes
+    checked."""
     shape = proposal.wanted.shape
-    if len(shape) != 2 or shape[0] != trials or proposal.architectures.shape != (*shape, benchmark.space.num_variables):
+    if (
+        len(shape) != 2
+        or shape[0] != trials
+        or proposal.architectures.shape != (*shape, benchmark.space.num_variables)
+    ):
         raise ValueError(
             f"a proposal holds architectures {proposal.architectures.shape} and wanted {shape}; "
             f"accepted: ({trials}, Q, {benchmark.space.num_variables}) and ({trials}, Q)."
@@ -169,7 +183,9 @@ def _read(proposal: Proposal, benchmark: Benchmark, trials: int) -> tuple[np.nda
         levels = np.minimum(np.searchsorted(benchmark.fidelities, proposal.fidelity), last)
         unknown = proposal.wanted & (np.asarray(benchmark.fidelities)[levels] != proposal.fidelity)
         if unknown.any():
-            raise ValueError(f"fidelity {proposal.fidelity[unknown][0]} is not offered; accepted: {benchmark.fidelities}.")
+            raise ValueError(
+                f"fidelity {proposal.fidelity[unknown][0]} is not offered; accepted: {benchmark.fidelities}."
+            )
     rejected = np.zeros(trials, dtype=np.int64) if proposal.rejected is None else proposal.rejected
     return cells, levels, rejected
 
@@ -185,7 +201,8 @@ def _look_up(
     proposal: Proposal,
     slot_row: np.ndarray,
 ) -> Values:
-    """Validation, test and seconds of the opened rows, as the protocol reads them: from the journal where it holds them."""
+    """Validation, test and seconds of the opened rows, as the protocol reads them: from the journal where it
+    holds them."""
     if not len(trial):
         return (np.empty(0),) * 3
     columns = ledger.columns
@@ -196,7 +213,10 @@ def _look_up(
     if journal is None:
         return _evaluate(benchmark, protocol, cells, run, test_run, fidelity, architectures)
     values = (np.full(len(trial), np.nan), np.full(len(trial), np.nan), np.full(len(trial), np.nan))
-    keys = [(first_trial + int(t), int(r) + 1, architectures[i], int(fidelity[i]), int(run[i])) for i, (t, r) in enumerate(zip(trial, row))]
+    keys = [
+        (first_trial + int(t), int(r) + 1, architectures[i], int(fidelity[i]), int(run[i]))
+        for i, (t, r) in enumerate(zip(trial, row))
+    ]
     known = [journal.find(*key) for key in keys]
     open_slots = np.array([i for i, found in enumerate(known) if found is None], dtype=np.int64)
     for i, found in enumerate(known):
@@ -204,7 +224,9 @@ def _look_up(
             for array, value in zip(values, found):
                 array[i] = value
     s = open_slots
-    for i, new in _one_by_one(benchmark, protocol, cells[s], run[s], test_run[s], fidelity[s], architectures[s]):
+    for i, new in _one_by_one(
+        benchmark, protocol, cells[s], run[s], test_run[s], fidelity[s], architectures[s]
+    ):
         journal.add(*keys[int(s[i])], new)
         for array, value in zip(values, new):
             array[s[i]] = value
@@ -258,8 +280,9 @@ def _opening_slots(slot_row: np.ndarray, trial: np.ndarray, row: np.ndarray) -> 
 
 
 @njit(cache=True)
-def _find_slots(slot_row, trial, row, slots):  # pragma: no cover - compiled
-    # Opened rows are listed by trial and, within one, by slot, so each search goes on where the last one ended.
+def _find_slots(slot_row, trial, row, slots):
+    # Opened rows are listed by trial and, within one, by slot, so each search goes on where the last one
+    # ended.
     for i in range(len(row)):
         slot = slots[i - 1] + 1 if i > 0 and trial[i - 1] == trial[i] else 0
         while slot_row[trial[i], slot] != row[i]:
@@ -267,13 +290,26 @@ def _find_slots(slot_row, trial, row, slots):  # pragma: no cover - compiled
         slots[i] = slot
 
 
-def _record(ledger: Ledger, benchmark: Benchmark, protocol: Protocol, first_trial: int, optimizer_seconds: float, began: float) -> SearchRecord:
+def _record(
+    ledger: Ledger,
+    benchmark: Benchmark,
+    protocol: Protocol,
+    first_trial: int,
+    optimizer_seconds: float,
+    began: float,
+) -> SearchRecord:
     """Flatten the books."""
     trials = len(ledger.rows)
     trial = np.repeat(np.arange(trials), ledger.rows)
-    row = np.concatenate([np.arange(count) for count in ledger.rows]) if trials else np.empty(0, dtype=np.int64)
-    even = trials > 0 and (ledger.rows == ledger.rows[0]).all()  # as a rule: then a slice serves, which costs a tenth
-    flat = {name: column[:, : ledger.rows[0]].ravel() if even else column[trial, row] for name, column in ledger.columns.items()}
+    row = (
+        np.concatenate([np.arange(count) for count in ledger.rows]) if trials else np.empty(0, dtype=np.int64)
+    )
+    # as a rule: then a slice serves, which costs a tenth
+    even = trials > 0 and (ledger.rows == ledger.rows[0]).all()
+    flat = {
+        name: column[:, : ledger.rows[0]].ravel() if even else column[trial, row]
+        for name, column in ledger.columns.items()
+    }
     looked_up = flat["status"] != INVALID
     for name in ("validation", "test", "seconds"):
         flat[name] = np.where(looked_up, flat[name], 0.0 if name == "seconds" else np.nan)
@@ -300,9 +336,13 @@ def _record(ledger: Ledger, benchmark: Benchmark, protocol: Protocol, first_tria
     mean = np.full(trials, np.nan)
     if found.any() and benchmark.num_runs > 1:
         mean[found] = benchmark.query(
-            ledger.columns["cell"][everyone, best][found], "mean", fidelities[ledger.columns["level"][everyone, best][found]]
+            ledger.columns["cell"][everyone, best][found],
+            "mean",
+            fidelities[ledger.columns["level"][everyone, best][found]],
         ).test
-    epochs = np.bincount(trial, weights=fidelities[flat["level"]] * looked_up, minlength=trials).astype(np.int64)
+    epochs = np.bincount(trial, weights=fidelities[flat["level"]] * looked_up, minlength=trials).astype(
+        np.int64
+    )
     return SearchRecord(
         queries=queries,
         ledger={

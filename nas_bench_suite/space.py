@@ -1,7 +1,8 @@
 """Search spaces of categorical variables.
 
-Notation: N variables; an architecture is int[..., N], the index of the chosen value of each variable (0 .. choices - 1). A *string* is any
-such row; a *valid* string describes an architecture of the space; a *cell* is an architecture up to isomorphism and has an id.
+Notation: N variables; an architecture is int[..., N], the index of the chosen value of each variable (0 ..
+choices - 1). A *string* is any such row; a *valid* string describes an architecture of the space; a *cell* is
+an architecture up to isomorphism and has an id.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from nas_bench_suite.streams import Streams
 
 
 class Variable(NamedTuple):
-    """One categorical variable: its name, the names of its choices, and the family that shares these choices ("edge", "op")."""
+    """One categorical variable: its name, the names of its choices, and the family that shares these choices
+    ("edge", "op")."""
 
     name: str
     choices: tuple[str, ...]
@@ -38,7 +40,8 @@ class SearchSpace(ABC):
 
     @cached_property
     def families(self) -> tuple[tuple[str, ...], np.ndarray]:
-        """The family names in order of appearance, and int64[N], the family of each variable as an index into them."""
+        """The family names in order of appearance, and int64[N], the family of each variable as an index into
+        them."""
         names = tuple(dict.fromkeys(variable.family for variable in self.variables))
         return names, np.array([names.index(variable.family) for variable in self.variables], dtype=np.int64)
 
@@ -49,7 +52,8 @@ class SearchSpace(ABC):
 
     @property
     def num_cells(self) -> int | None:
-        """The number of distinct cells where the space is enumerable (ids are then 0 .. num_cells - 1), else None."""
+        """The number of distinct cells where the space is enumerable (ids are then 0 .. num_cells - 1), else
+        None."""
         return None
 
     @abstractmethod
@@ -66,9 +70,13 @@ class SearchSpace(ABC):
         Raises:
             ConfigError: if the space cannot be enumerated.
         """
-        raise ConfigError(f"space '{self.name}' is not enumerable, so a cell id cannot be turned back into an architecture.")
+        raise ConfigError(
+            f"space '{self.name}' is not enumerable, so a cell id cannot be turned back into an architecture."
+        )
 
-    def sample(self, streams: Streams, count: int, purpose: str = "sample", rows: np.ndarray | None = None) -> np.ndarray:
+    def sample(
+        self, streams: Streams, count: int, purpose: str = "sample", rows: np.ndarray | None = None
+    ) -> np.ndarray:
         """Draw valid strings uniformly, by rejection, each trial from its own stream.
 
         Args:
@@ -87,7 +95,8 @@ class SearchSpace(ABC):
             lacking = np.flatnonzero(have < count)
             if not len(lacking):
                 return out
-            # Always `count` strings a trial and round, so that what a trial draws depends on its own stream alone.
+            # Always `count` strings a trial and round, so that what a trial draws depends on its own stream
+            # alone.
             drawn = self.from_uniforms(streams.uniforms(purpose, (count, self.num_variables), rows[lacking]))
             valid = self.is_valid(drawn)
             for i, t in enumerate(lacking):
@@ -138,7 +147,8 @@ class GraphSpace(SearchSpace):
 
     @abstractmethod
     def graph(self, architecture: np.ndarray) -> tuple[np.ndarray, list[str]]:
-        """The pruned graph of one valid string int[N]: adjacency int8[V, V] (upper triangular) and V labels, "input" ... "output".
+        """The pruned graph of one valid string int[N]: adjacency int8[V, V] (upper triangular) and V labels,
+        "input" ... "output".
 
         Raises:
             ConfigError: for an invalid string.
@@ -146,7 +156,8 @@ class GraphSpace(SearchSpace):
 
     @abstractmethod
     def from_graph(self, matrix: np.ndarray, ops: list[str]) -> np.ndarray:
-        """A string int64[N] of the graph with adjacency [V, V] and labels `ops` (with the ends, as in the data).
+        """A string int64[N] of the graph with adjacency [V, V] and labels `ops` (with the ends, as in the
+        data).
 
         Raises:
             ConfigError: for a matrix that is not upper triangular, an unknown label or too many vertices.

@@ -1,12 +1,14 @@
 """Random streams that depend on (seed, trial, purpose) and on nothing else.
 
-A trial's draws are the same whether it runs alone, in a block of 50 or among 500, so a search can be cut into blocks, spread over processes
-and resumed. `purpose` keeps the draws of different parts apart: a method that draws more does not shift the runs that the loop picks.
+A trial's draws are the same whether it runs alone, in a block of 50 or among 500, so a search can be cut into
+blocks, spread over processes and resumed. `purpose` keeps the draws of different parts apart: a method that
+draws more does not shift the runs that the loop picks.
 
 Notation: T trials in this block; trial t of the block is trial `first_trial + t` of the study.
 
-To keep the promise, whoever draws must let a trial's consumption depend on that trial alone: never draw for all trials because one of them
-needs more (use `rows`, or a kernel that goes through the trials one by one with `typed`).
+To keep the promise, whoever draws must let a trial's consumption depend on that trial alone: never draw for
+all trials because one of them needs more (use `rows`, or a kernel that goes through the trials one by one
+with `typed`).
 """
 
 from __future__ import annotations
@@ -30,11 +32,14 @@ class Streams:
         self._typed: dict[str, Any] = {}
 
     def generators(self, purpose: str) -> list[np.random.Generator]:
-        """Return the T generators of `purpose`. The same objects come back at every call: their state moves on."""
+        """Return the T generators of `purpose`. The same objects come back at every call: their state moves
+        on."""
         if purpose not in self._lists:
             code = zlib.crc32(purpose.encode())
             self._lists[purpose] = [
-                np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=(code, self.first_trial + t))))
+                np.random.Generator(
+                    np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=(code, self.first_trial + t)))
+                )
                 for t in range(self.trials)
             ]
         return self._lists[purpose]
@@ -48,7 +53,9 @@ class Streams:
             self._typed[purpose] = listed
         return self._typed[purpose]
 
-    def uniforms(self, purpose: str, shape: int | Sequence[int] = (), rows: np.ndarray | None = None) -> np.ndarray:
+    def uniforms(
+        self, purpose: str, shape: int | Sequence[int] = (), rows: np.ndarray | None = None
+    ) -> np.ndarray:
         """Draw uniforms in [0, 1).
 
         Args:
@@ -67,7 +74,7 @@ class Streams:
 
 
 @njit(cache=True)
-def _fill(generators, rows, out):  # pragma: no cover - compiled
+def _fill(generators, rows, out):
     for i in range(len(rows)):
         generator = generators[rows[i]]
         for j in range(out.shape[1]):

@@ -1,12 +1,15 @@
-"""Hydra's basic sweeper, in which a job that cannot run does not keep the others from running, and which can run a union of products.
+"""Hydra's basic sweeper, in which a job that cannot run does not keep the others from running, and which can
+run a union of products.
 
-A job whose configuration cannot be composed is set aside with its sentence; after the sweep one table shows all jobs, and the failed ones
-are listed last.
+A job whose configuration cannot be composed is set aside with its sentence; after the sweep one table shows
+all jobs, and the failed ones are listed last.
 
-Tables need several products (rows at one setting, the orderings of one method), which one cartesian product can't express. A config in
-conf/experiment/ lists them in `hydra.sweeper.products`, each a mapping from key to comma-separated values, and may name other experiments whose
-products it takes over (`hydra.sweeper.experiments`). The jobs are those of all products, in order, without duplicates. What the command
-line gives holds for every job and wins: `-m +experiment=table3 trials=50 optimizer=random` is one row of that table.
+Tables need several products (rows at one setting, the orderings of one method), which one cartesian product
+can't express. A config in conf/experiment/ lists them in `hydra.sweeper.products`, each a mapping from key to
+comma-separated values, and may name other experiments whose products it takes over
+(`hydra.sweeper.experiments`). The jobs are those of all products, in order, without duplicates. What the
+command line gives holds for every job and wins: `-m +experiment=table3 trials=50 optimizer=random` is one row
+of that table.
 """
 
 from __future__ import annotations
@@ -27,10 +30,13 @@ from nas_bench_suite.job import JobResult
 from nas_bench_suite.messages import sentence_for
 from nas_bench_suite.report import print_results
 
-Plugins.instance()  # Hydra loads its plugin modules anew when it first looks for them: the class to extend is the one that is there after
+# Hydra loads its plugin modules anew when it first looks for them: the class to extend is the one that is
+# there after
+Plugins.instance()
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # noqa: E402
 
-# Hydra takes plugins from the package `hydra_plugins` only; the class stays here and is registered under a name in that package.
+# Hydra takes plugins from the package `hydra_plugins` only; the class stays here and is registered under a
+# name in that package.
 _NAME = "hydra_plugins.nas_bench_suite.SuiteSweeper"
 _failures: list[JobResult] = []
 
@@ -54,13 +60,16 @@ class SuiteSweeper(BasicSweeper):
         products: list[dict[str, Any]] = []
         for name in self.experiments:
             found = self.hydra_context.config_loader.load_configuration(
-                config_name=self.config.hydra.job.config_name, overrides=[f"+experiment={name}"], run_mode=RunMode.MULTIRUN
+                config_name=self.config.hydra.job.config_name,
+                overrides=[f"+experiment={name}"],
+                run_mode=RunMode.MULTIRUN,
             )
             products += OmegaConf.to_container(found.hydra.sweeper.products, resolve=True)  # type: ignore[arg-type, operator]
         return products + self.products
 
     def split_arguments(self, overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:  # type: ignore[override]
-        """The override lists of all jobs, in batches: the union over products of each product with the command line's `overrides`."""
+        """The override lists of all jobs, in batches: the union over products of each product with the
+        command line's `overrides`."""
         assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         jobs: dict[tuple[str, ...], list[str]] = {}
@@ -76,7 +85,9 @@ class SuiteSweeper(BasicSweeper):
         good = []
         for overrides in batch:
             try:
-                self.hydra_context.config_loader.load_sweep_config(master_config=self.config, sweep_overrides=list(overrides))
+                self.hydra_context.config_loader.load_sweep_config(
+                    master_config=self.config, sweep_overrides=list(overrides)
+                )
             except Exception as error:
                 sources = self.config.hydra.runtime.config_sources
                 folder = Path(next(source.path for source in sources if source.provider == "main"))

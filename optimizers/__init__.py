@@ -1,1 +1,2 @@
-"""Search methods, one module each. No method imports another; what several share lies in `optimizers.parts`."""
+"""Search methods, one module each. No method imports another; what several share lies in
+`optimizers.parts`."""

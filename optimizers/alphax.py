@@ -1,8 +1,10 @@
-"""AlphaX: Monte-Carlo tree search over build actions, helped by a network (Wang, Zhao, Jinnai, Tian & Fonseca, AAAI 2020).
+"""AlphaX: Monte-Carlo tree search over build actions, helped by a network (Wang, Zhao, Jinnai, Tian &
+Fonseca, AAAI 2020).
 
-Notation: T trials, N variables; `build_game` holds states and actions, `tree` the search tree and UCT. A new node's value is the accuracy of one
-random play-out from it, evaluated for real; once a network (the paper's meta-DNN) is trained, this is averaged, half and half, with the
-network's mean prediction for further play-outs that are not evaluated. A new terminal node's value is its own accuracy.
+Notation: T trials, N variables; `build_game` holds states and actions, `tree` the search tree and UCT. A new
+node's value is the accuracy of one random play-out from it, evaluated for real; once a network (the paper's
+meta-DNN) is trained, this is averaged, half and half, with the network's mean prediction for further
+play-outs that are not evaluated. A new terminal node's value is its own accuracy.
 
 Details are those of the authors' code: see docs/methods/alphax.md, which also says where this differs.
 """
@@ -23,9 +25,12 @@ from optimizers.parts.tree import Trees
 from optimizers.parts.uniform import INVALID_IN_A_ROW
 
 PLAY_OUTS = 32  # drawn at a time; a constant, so that what a trial draws depends on itself alone
-FRUITLESS = 1000  # play-outs in a row that end invalid, after which a node is given the value NO_PLAY_OUT (the code)
+# play-outs in a row that end invalid, after which a node is given the value NO_PLAY_OUT (the code)
+FRUITLESS = 1000
 NO_PLAY_OUT = 0.1
-REUSES = 1000  # known cells in a row that cost nothing (`reuse`), after which the space counts as exhausted; a node without news counts 100
+# known cells in a row that cost nothing (`reuse`), after which the space counts as exhausted; a node without
+# news counts 100
+REUSES = 1000
 
 
 class AlphaX(Optimizer):
@@ -33,13 +38,16 @@ class AlphaX(Optimizer):
 
     Args:
         exploration: c in UCT = X + 2 c sqrt(2 ln n(node) / n(child)).
-        max_vertices: largest graph built, input and output included (None: as many as the space has). Graph spaces only.
+        max_vertices: largest graph built, input and output included (None: as many as the space has). Graph
+            spaces only.
         max_edges: most edges built, before pruning (None: no limit). Graph spaces only.
-        reuse: a cell that was evaluated is not evaluated again: its node gets the accuracy that is known, at no cost. A trial that meets
-            REUSES known cells and not one new is exhausted.
-        simulations: play-outs whose predicted accuracies are averaged into a new node's value (0: no network).
-        retrain_every: the network is trained whenever the number of distinct cells evaluated is a multiple of this.
-        layers, width, epochs, batch_size, max_steps, learning_rate: the network and its training (squared error, Adam): see `Ensemble`.
+        reuse: a cell that was evaluated is not evaluated again: its node gets the accuracy that is known, at
+            no cost. A trial that meets REUSES known cells and not one new is exhausted.
+        simulations: play-outs whose predicted accuracies are averaged into a new node's value (0: no
+            network).
+        retrain_every: the network is trained whenever the number of distinct cells evaluated is a multiple of
+        this. layers, width, epochs, batch_size, max_steps, learning_rate: the network and its training
+        (squared error, Adam): see `Ensemble`.
     """
 
     trials_per_block: ClassVar[int] = 50  # at 3,200 queries a trial's tree takes up to 30 MB
@@ -61,7 +69,9 @@ class AlphaX(Optimizer):
         learning_rate: float = 0.01,
     ) -> None:
         self.exploration = check_float("optimizer.exploration", exploration, 0)
-        self.max_vertices = None if max_vertices is None else check_int("optimizer.max_vertices", max_vertices, 2)
+        self.max_vertices = (
+            None if max_vertices is None else check_int("optimizer.max_vertices", max_vertices, 2)
+        )
         self.max_edges = None if max_edges is None else check_int("optimizer.max_edges", max_edges, 1)
         self.reuse = check_bool("optimizer.reuse", reuse)
         self.simulations = check_int("optimizer.simulations", simulations, 0)
@@ -82,7 +92,8 @@ class AlphaX(Optimizer):
         self._accuracy = np.zeros((trials, 64))
         self._encodings = Sparse.empty((trials, 64), 1)
         self._known = np.zeros(trials, dtype=np.int64)
-        self._table = np.full((trials, 4 * self._ids.shape[1]), -1, dtype=np.int32)  # where each id is: open addressing
+        # where each id is: open addressing
+        self._table = np.full((trials, 4 * self._ids.shape[1]), -1, dtype=np.int32)
         self._trainings = np.zeros(trials, dtype=np.int64)
         self._networks: np.ndarray | None = None  # float32[T, 1, P], from the first training on
 
@@ -131,7 +142,8 @@ class AlphaX(Optimizer):
             self._learn(rows[good], proposal.architectures[rows[good], 0], accuracy[good])
 
     def _settle(self, trials: np.ndarray, accuracy: np.ndarray) -> None:
-        """Give the nodes that `trials` stand at their values, from accuracies float64[R] (NaN: there is none, which the code counts as 0)."""
+        """Give the nodes that `trials` stand at their values, from accuracies float64[R] (NaN: there is none,
+        which the code counts as 0)."""
         worth = np.where(np.isnan(accuracy), 0.0, accuracy)
         predicted = self._predicted[trials]
         value = np.where(np.isnan(predicted) | (worth == 0), worth, (worth + predicted) / 2)
@@ -141,7 +153,9 @@ class AlphaX(Optimizer):
     def _known_accuracy(self, trials: np.ndarray, strings: np.ndarray) -> np.ndarray:
         """float64[R]: the accuracy of each trial's string where its cell was evaluated, else NaN."""
         out = np.full((len(trials), 1), np.nan)
-        _correct(trials, self._task.space.cell_id(strings)[:, None], self._ids, self._accuracy, self._table, out)
+        _correct(
+            trials, self._task.space.cell_id(strings)[:, None], self._ids, self._accuracy, self._table, out
+        )
         return out[:, 0]
 
     def _strings(self, trials: np.ndarray) -> np.ndarray:
@@ -151,7 +165,8 @@ class AlphaX(Optimizer):
         return out
 
     def _play_out(self, trials: np.ndarray, strings: np.ndarray, rejected: np.ndarray) -> np.ndarray:
-        """Play out from the nodes of `trials`; write the first valid end to strings[t] and what further ones promise to `_predicted`.
+        """Play out from the nodes of `trials`; write the first valid end to strings[t] and what further ones
+        promise to `_predicted`.
 
         Returns:
             bool[R]: whether a valid end was found.
@@ -166,15 +181,23 @@ class AlphaX(Optimizer):
         while len(rows):
             drawn = np.empty((len(rows), PLAY_OUTS, ends.shape[-1]), dtype=np.int64)
             _play(self._game, task.streams.typed("alphax_play_outs"), trials[rows], states[rows], drawn)
-            valid = task.space.is_valid(drawn) if task.reject_invalid else np.ones(drawn.shape[:2], dtype=np.bool_)
+            valid = (
+                task.space.is_valid(drawn)
+                if task.reject_invalid
+                else np.ones(drawn.shape[:2], dtype=np.bool_)
+            )
             _gather(rows, trials, drawn, valid, needed, ends, have, fruitless, rejected)
             rows = rows[(have[rows] < needed[rows]) & (fruitless[rows] < FRUITLESS)]
         strings[trials] = ends[:, 0]
-        full = np.flatnonzero(trained & (have == needed))  # the code averages only where every play-out was found
+        # the code averages only where every play-out was found
+        full = np.flatnonzero(trained & (have == needed))
         if len(full) and self._networks is not None:
             asked = np.full(len(full), self.simulations)
             guesses = self.network.predict(
-                self._networks[trials[full]], Sparse.of(task.space.encode(ends[full, 1:])), asked, self._features
+                self._networks[trials[full]],
+                Sparse.of(task.space.encode(ends[full, 1:])),
+                asked,
+                self._features,
             )[:, 0].astype(np.float64)
             ids = task.space.cell_id(ends[full, 1:])
             _correct(trials[full], ids, self._ids, self._accuracy, self._table, guesses)
@@ -187,12 +210,22 @@ class AlphaX(Optimizer):
             self._ids = np.concatenate([self._ids, np.full_like(self._ids, -1)], axis=1)
             self._accuracy = np.concatenate([self._accuracy, np.zeros_like(self._accuracy)], axis=1)
             columns = (self._encodings.index, self._encodings.value, self._encodings.count)
-            self._encodings = Sparse(*(np.concatenate([column, np.zeros_like(column)], axis=1) for column in columns))
+            self._encodings = Sparse(
+                *(np.concatenate([column, np.zeros_like(column)], axis=1) for column in columns)
+            )
             self._table = np.full((len(self._ids), 4 * self._ids.shape[1]), -1, dtype=np.int32)
             index(self._known, self._ids, self._table)
         new = Sparse.of(self._task.space.encode(strings))
         self._encodings = self._encodings.widened(new.index.shape[-1])
-        place = _keep(trials, self._task.space.cell_id(strings), accuracy, self._ids, self._accuracy, self._known, self._table)
+        place = _keep(
+            trials,
+            self._task.space.cell_id(strings),
+            accuracy,
+            self._ids,
+            self._accuracy,
+            self._known,
+            self._table,
+        )
         width = new.index.shape[-1]
         self._encodings.index[trials, place, :width] = new.index
         self._encodings.value[trials, place, :width] = new.value
@@ -203,7 +236,12 @@ class AlphaX(Optimizer):
         if not len(due) or not self.simulations:
             return
         fitted = self.network.fit(
-            self._task.streams.typed("alphax_network"), due, self._encodings, self._accuracy.astype(np.float32), self._known, self._features
+            self._task.streams.typed("alphax_network"),
+            due,
+            self._encodings,
+            self._accuracy.astype(np.float32),
+            self._known,
+            self._features,
         )
         if self._networks is None:
             self._networks = np.zeros((self._task.trials, *fitted.shape[1:]), dtype=np.float32)
@@ -212,13 +250,13 @@ class AlphaX(Optimizer):
 
 
 @njit(cache=True)
-def _write(game, states, out):  # pragma: no cover - compiled
+def _write(game, states, out):
     for r in range(len(states)):
         write_string(game, states[r], out[r])
 
 
 @njit(cache=True)
-def _play(game, generators, trials, starts, out):  # pragma: no cover - compiled
+def _play(game, generators, trials, starts, out):
     """Fill out[r, :, N] with the ends of random play-outs from starts[r]."""
     state = starts[0].copy()
     actions = np.empty(game.sizes.max(), np.int64)
@@ -232,8 +270,9 @@ def _play(game, generators, trials, starts, out):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def _gather(rows, trials, drawn, valid, needed, ends, have, fruitless, rejected):  # pragma: no cover - compiled
-    """Move valid ends of rows[i] to its row of `ends` until it has what it needs, or too many in a row are invalid."""
+def _gather(rows, trials, drawn, valid, needed, ends, have, fruitless, rejected):
+    """Move valid ends of rows[i] to its row of `ends` until it has what it needs, or too many in a row are
+    invalid."""
     for i in range(len(rows)):
         r = rows[i]
         for c in range(drawn.shape[1]):
@@ -249,7 +288,7 @@ def _gather(rows, trials, drawn, valid, needed, ends, have, fruitless, rejected)
 
 
 @njit(cache=True)
-def _correct(trials, cells, ids, accuracy, table, guesses):  # pragma: no cover - compiled
+def _correct(trials, cells, ids, accuracy, table, guesses):
     """Replace guesses [R, C] for cells that a trial has evaluated by their accuracies."""
     for r in range(len(trials)):
         t = trials[r]
@@ -260,7 +299,7 @@ def _correct(trials, cells, ids, accuracy, table, guesses):  # pragma: no cover 
 
 
 @njit(cache=True)
-def _keep(trials, cells, values, ids, accuracy, known, table):  # pragma: no cover - compiled
+def _keep(trials, cells, values, ids, accuracy, known, table):
     """Write each cell's accuracy to its trial's place for it, a new one if need be; return the places."""
     out = np.empty(len(trials), np.int64)
     for r in range(len(trials)):

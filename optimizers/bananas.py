@@ -1,9 +1,12 @@
-"""BANANAS: Bayesian optimization with an ensemble of neural networks (White, Neiswanger & Savani, AAAI 2021; algorithm 1).
+"""BANANAS: Bayesian optimization with an ensemble of neural networks (White, Neiswanger & Savani, AAAI 2021;
+algorithm 1).
 
-Notation: T trials, N variables, E networks, C candidates, n evaluated architectures of a trial, F features. A round: train E networks on the
-n (encoding, validation error in percent) pairs, mutate the best architectures into C candidates, let independent Thompson sampling choose k.
+Notation: T trials, N variables, E networks, C candidates, n evaluated architectures of a trial, F features. A
+round: train E networks on the n (encoding, validation error in percent) pairs, mutate the best architectures
+into C candidates, let independent Thompson sampling choose k.
 
-Details are those of the authors' code: see docs/methods/bananas.md, which also says where it differs from their paper.
+Details are those of the authors' code: see docs/methods/bananas.md, which also says where it differs from
+their paper.
 """
 
 from __future__ import annotations
@@ -30,10 +33,12 @@ class Bananas(Optimizer):
     Args:
         initial: architectures drawn uniformly at the start.
         k: architectures proposed a round.
-        growth: k grows with the history, to at least `growth` times the number of architectures evaluated (0: it does not).
-        candidates: C at least, before choosing (at least `candidates / k` times as many as are proposed, if k grows).
-        mutants: mutants of the best architecture that are drawn; where fewer than C are new, the next best's follow, up to 5 C / mutants
-            parents.
+        growth: k grows with the history, to at least `growth` times the number of architectures evaluated (0:
+            it does not).
+        candidates: C at least, before choosing (at least `candidates / k` times as many as are proposed, if k
+            grows).
+        mutants: mutants of the best architecture that are drawn; where fewer than C are new, the next best's
+            follow, up to 5 C / mutants parents.
         changes: variables of each family that change in expectation: a number, or one a family.
         encoding: features of an architecture; `path` becomes `one_hot` in a space without paths.
         path_cutoff: how many of the path features are used, shortest first (None: all).
@@ -77,14 +82,17 @@ class Bananas(Optimizer):
         self._task = task
         self._uniform = UniformStrings(task, "bananas_initial", repeats=False)
         self._probabilities = change_probabilities(space, self.changes)
-        self._kind = "one_hot" if self.encoding == "path" and "path" not in space.encodings() else self.encoding
+        self._kind = (
+            "one_hot" if self.encoding == "path" and "path" not in space.encodings() else self.encoding
+        )
         self._features = self._dense(np.zeros((1, space.num_variables), dtype=np.int64)).shape[-1]
         room = task.budget + max(self.k, self.initial)
         self._strings = np.zeros((trials, room, space.num_variables), dtype=np.int64)
         self._error = np.full((trials, room), np.inf, dtype=np.float32)  # percent, in the order of evaluation
         self._encodings = Sparse.empty((trials, room), 1)
         self._known = np.zeros(trials, dtype=np.int64)  # n
-        self._seen = np.zeros((trials, 2 * room), dtype=np.int64)  # keys of what was evaluated or told to be invalid
+        # keys of what was evaluated or told to be invalid
+        self._seen = np.zeros((trials, 2 * room), dtype=np.int64)
         self._num_seen = np.zeros(trials, dtype=np.int64)
 
     def ask(self, room: np.ndarray) -> Proposal:
@@ -139,14 +147,16 @@ class Bananas(Optimizer):
         return encoded[..., : self.path_cutoff] if self._kind == "path" else encoded
 
     def _keys(self, strings: np.ndarray) -> np.ndarray:
-        """int64[...], equal for equal cells: the cell id, or for an invalid string a negative hash of the string."""
+        """int64[...], equal for equal cells: the cell id, or for an invalid string a negative hash of the
+        string."""
         ids = self._task.space.cell_id(strings)
         mixers = np.random.Generator(np.random.PCG64(7)).integers(1, 2**62, size=strings.shape[-1]) | 1
         hashed = ((strings + 1) * mixers).sum(axis=-1)
         return np.where(ids >= 0, ids, -2 - (hashed & (2**62 - 1)))
 
     def _candidates(self, trials: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """New mutants of the best architectures: int64[R, most, N], their numbers int64[R], and how many invalid ones were rejected."""
+        """New mutants of the best architectures: int64[R, most, N], their numbers int64[R], and how many
+        invalid ones were rejected."""
         n = self._strings.shape[-1]
         if not len(trials):
             return np.zeros((0, 1, n), np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -162,13 +172,27 @@ class Bananas(Optimizer):
             rows = np.flatnonzero((asked < target) & (rank < parents_left))
             if not len(rows):
                 return strings, asked, rejected
-            drawn, given, thrown = self._mutants(trials[rows], self._strings[trials[rows], ranked[rows, rank]])
+            drawn, given, thrown = self._mutants(
+                trials[rows], self._strings[trials[rows], ranked[rows, rank]]
+            )
             rejected[rows] += thrown
-            _append_new(trials, rows, drawn, self._keys(drawn), given, self._seen, self._num_seen, strings, keys, asked)
+            _append_new(
+                trials,
+                rows,
+                drawn,
+                self._keys(drawn),
+                given,
+                self._seen,
+                self._num_seen,
+                strings,
+                keys,
+                asked,
+            )
             rank += 1
 
     def _mutants(self, trials: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """int64[R, mutants, N] mutants, valid ones only if invalid strings are to be rejected; their numbers; how many were rejected."""
+        """int64[R, mutants, N] mutants, valid ones only if invalid strings are to be rejected; their numbers;
+        how many were rejected."""
         task, n = self._task, parents.shape[-1]
         generators = task.streams.typed("bananas_mutation")
         out = np.zeros((len(trials), self.mutants, n), dtype=np.int64)
@@ -177,32 +201,44 @@ class Bananas(Optimizer):
         while len(rows):
             drawn = np.empty((len(rows), self.mutants, n), dtype=np.int64)
             mutate(generators, trials[rows], parents[rows], self._probabilities, task.space.sizes, drawn)
-            valid = task.space.is_valid(drawn) if task.reject_invalid else np.ones(drawn.shape[:2], dtype=np.bool_)
+            valid = (
+                task.space.is_valid(drawn)
+                if task.reject_invalid
+                else np.ones(drawn.shape[:2], dtype=np.bool_)
+            )
             _fill(rows, drawn, valid, out, have, rejected)
             rows = rows[(have[rows] < self.mutants) & (rejected[rows] < INVALID_IN_A_ROW)]
         return out, have, rejected
 
-    def _choose(self, trials: np.ndarray, strings: np.ndarray, asked: np.ndarray, room: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The k candidates of each trial with the smallest draws from N(mean, SD) of its networks: int64[R, k, N], and their numbers."""
+    def _choose(
+        self, trials: np.ndarray, strings: np.ndarray, asked: np.ndarray, room: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The k candidates of each trial with the smallest draws from N(mean, SD) of its networks: int64[R,
+        k, N], and their numbers."""
         n = strings.shape[-1]
         if not len(trials):
             return np.zeros((0, 0, n), np.int64), np.zeros(0, np.int64)
         sizes = np.minimum(np.minimum(self._batch(trials), asked), room[trials])
         out = np.zeros((len(trials), int(sizes.max()), n), dtype=np.int64)
-        networks, thompson = self._task.streams.typed("bananas_networks"), self._task.streams.typed("bananas_thompson")
+        networks, thompson = (
+            self._task.streams.typed("bananas_networks"),
+            self._task.streams.typed("bananas_thompson"),
+        )
         step = max(1, ROWS_AT_A_TIME // int(asked.max()))
         for begin in range(0, len(trials), step):
             part = slice(begin, begin + step)
             most = int(asked[part].max())
             questions = Sparse.of(self._dense(strings[part, :most]))
-            fitted = self.ensemble.fit(networks, trials[part], self._encodings, self._error, self._known, self._features)
+            fitted = self.ensemble.fit(
+                networks, trials[part], self._encodings, self._error, self._known, self._features
+            )
             predictions = self.ensemble.predict(fitted, questions, asked[part], self._features)
             _thompson(thompson, trials[part], predictions, asked[part], strings[part], sizes[part], out[part])
         return out, sizes
 
 
 @njit(cache=True)
-def _remember(trial, keys, seen, num_seen):  # pragma: no cover - compiled
+def _remember(trial, keys, seen, num_seen):
     """Add each key to its trial's list, unless it is full."""
     for s in range(len(trial)):
         t = trial[s]
@@ -212,8 +248,9 @@ def _remember(trial, keys, seen, num_seen):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def _places(trial, known, room):  # pragma: no cover - compiled
-    """int64[len(trial)]: the next free place of each one's trial; -1 where the history is full (free repeats can fill it)."""
+def _places(trial, known, room):
+    """int64[len(trial)]: the next free place of each one's trial; -1 where the history is full (free repeats
+    can fill it)."""
     out = np.full(len(trial), -1, dtype=np.int64)
     for s in range(len(trial)):
         if known[trial[s]] < room:
@@ -223,7 +260,7 @@ def _places(trial, known, room):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def _fill(rows, drawn, valid, out, have, rejected):  # pragma: no cover - compiled
+def _fill(rows, drawn, valid, out, have, rejected):
     """Move valid strings into out[rows[i]] until it is full; count the invalid ones met before that."""
     for i in range(len(rows)):
         r = rows[i]
@@ -239,8 +276,9 @@ def _fill(rows, drawn, valid, out, have, rejected):  # pragma: no cover - compil
 
 
 @njit(cache=True)
-def _append_new(trials, rows, drawn, drawn_keys, given, seen, num_seen, strings, keys, asked):  # pragma: no cover - compiled
-    """Append to strings[r] the drawn ones whose key neither the trial's history nor the candidates so far have."""
+def _append_new(trials, rows, drawn, drawn_keys, given, seen, num_seen, strings, keys, asked):
+    """Append to strings[r] the drawn ones whose key neither the trial's history nor the candidates so far
+    have."""
     for i in range(len(rows)):
         r = rows[i]
         t = trials[r]
@@ -258,8 +296,9 @@ def _append_new(trials, rows, drawn, drawn_keys, given, seen, num_seen, strings,
 
 
 @njit(cache=True)
-def _thompson(generators, trials, predictions, asked, strings, sizes, out):  # pragma: no cover - compiled
-    """Independent Thompson sampling: candidate c's draw is N(mean, SD) of the members' predictions for it; the smallest win."""
+def _thompson(generators, trials, predictions, asked, strings, sizes, out):
+    """Independent Thompson sampling: candidate c's draw is N(mean, SD) of the members' predictions for it;
+    the smallest win."""
     members = predictions.shape[1]
     for r in range(len(trials)):
         generator = generators[trials[r]]

@@ -1,8 +1,10 @@
-"""BOHB with hpbandster's own configuration generator, asked and told in process: the reference that `optimizers.bohb` is checked against. Slow.
+"""BOHB with hpbandster's own configuration generator, asked and told in process: the reference that
+`optimizers.bohb` is checked against. Slow.
 
-Hyperband's schedule is the one that `optimizers.bohb` uses, which is hpbandster's with a single worker; what suggests fresh architectures is
-`hpbandster.optimizers.config_generators.bohb.BOHB`, one a trial. It draws from numpy's global generator, whose state is set before every call
-from the trial's own stream and put back afterwards.
+Hyperband's schedule is the one that `optimizers.bohb` uses, which is hpbandster's with a single worker; what
+suggests fresh architectures is `hpbandster.optimizers.config_generators.bohb.BOHB`, one a trial. It draws
+from numpy's global generator, whose state is set before every call from the trial's own stream and put back
+afterwards.
 """
 
 from __future__ import annotations
@@ -19,14 +21,17 @@ from optimizers.parts.bohb_base import BOHBBase
 from optimizers.parts.isolation import GlobalStream
 from optimizers.parts.uniform import INVALID_IN_A_ROW
 
-HOW_TO_INSTALL = "install it with `pip install 'nas-bench-suite[bohb]'` (its requirement netifaces needs a C compiler), or use optimizer=bohb"
+HOW_TO_INSTALL = (
+    "install it with `pip install 'nas-bench-suite[bohb]'` (its requirement netifaces needs a C "
+    "compiler), or use optimizer=bohb"
+)
 
 
 class BOHBHpbandster(BOHBBase):
     """hpbandster's BOHB, one evaluation at a time. Arguments as `optimizers.bohb.BOHB`.
 
-    With `invalid="redraw"` a draw is repeated until it is valid and of the kind (uniform or from the model) that the first draw was, so that
-    rejection does not change the share of uniform ones.
+    With `invalid="redraw"` a draw is repeated until it is valid and of the kind (uniform or from the model)
+    that the first draw was, so that rejection does not change the share of uniform ones.
 
     Raises:
         ConfigError: for a value out of range; at `start`, if hpbandster is not installed.
@@ -36,7 +41,8 @@ class BOHBHpbandster(BOHBBase):
 
     def start(self, task: Task) -> None:
         super().start(task)
-        self._labels = [f"v{j:04d}" for j in range(task.space.num_variables)]  # of equal width: ConfigSpace orders by name
+        # of equal width: ConfigSpace orders by name
+        self._labels = [f"v{j:04d}" for j in range(task.space.num_variables)]
         self._streams: list[GlobalStream] = []
         self._generators: list[Any] = []
         for generator in task.streams.generators("bohb_hpbandster"):
@@ -51,9 +57,13 @@ class BOHBHpbandster(BOHBBase):
             import ConfigSpace
             from hpbandster.optimizers.config_generators.bohb import BOHB as Generator
         except ImportError as error:
-            raise ConfigError(f"optimizer=bohb_hpbandster needs hpbandster, which cannot be imported ({error}); {HOW_TO_INSTALL}.") from None
+            raise ConfigError(
+                f"optimizer=bohb_hpbandster needs hpbandster, which cannot be imported ({error}); "
+                f"{HOW_TO_INSTALL}."
+            ) from None
         logger = logging.getLogger("nas_bench_suite.hpbandster")
-        logger.propagate = False  # it warns of every candidate with an infinite ratio of densities, which is nothing to act on
+        # it warns of every candidate with an infinite ratio of densities, which is nothing to act on
+        logger.propagate = False
         logger.addHandler(logging.NullHandler())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -76,13 +86,19 @@ class BOHBHpbandster(BOHBBase):
         with self._streams[t], warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             config, info = self._generators[t].get_config(float(fidelity))
-        return np.array([int(config[label]) for label in self._labels], dtype=np.int64), bool(info["model_based_pick"])
+        return np.array([int(config[label]) for label in self._labels], dtype=np.int64), bool(
+            info["model_based_pick"]
+        )
 
     def observe(self, t: int, fidelity: int, string: np.ndarray, loss: float) -> None:
         """Tell trial t's generator a loss (inf: failed)."""
         from hpbandster.core.dispatcher import Job
 
-        job = Job((0, 0, 0), config={label: int(value) for label, value in zip(self._labels, string)}, budget=float(fidelity))
+        job = Job(
+            (0, 0, 0),
+            config={label: int(value) for label, value in zip(self._labels, string)},
+            budget=float(fidelity),
+        )
         job.result = {"loss": float(loss)} if np.isfinite(loss) else None
         if job.result is None:
             job.exception = "failed"

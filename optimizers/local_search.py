@@ -1,16 +1,18 @@
 """Local search: best-improvement hill climbing with restarts.
 
-Notation: T trials, N variables, K one-variable neighbours of a string (21 + 5 * 2 = 31 on NASBench-101), I starts of a climb, C = max(K, I)
-candidates. In each trial a *round* evaluates a set of candidates and then moves:
+Notation: T trials, N variables, K one-variable neighbours of a string (21 + 5 * 2 = 31 on NASBench-101), I
+starts of a climb, C = max(K, I) candidates. In each trial a *round* evaluates a set of candidates and then
+moves:
 
     start   I uniform strings; the best becomes the centre.
-    climb   the centre's K neighbours, in random order; the best becomes the centre if it is strictly better than the centre, else the
-            trial starts again.
+    climb   the centre's K neighbours, in random order; the best becomes the centre if it is strictly better
+            than the centre, else the trial starts again.
 
-The centre's value is the one that it was moved to with; the candidates' values are compared as first seen, the first in order winning a tie.
-A trial remembers every cell that it has evaluated, so that a cell is never asked for twice: a known one (a cell of an earlier round, or a
-neighbour isomorphic to the centre or to another neighbour) enters the comparison with its remembered value at no cost. Neighbours are
-neighbours of the *string*: isomorphic strings have different ones, since edges and operations off every path count.
+The centre's value is the one that it was moved to with; the candidates' values are compared as first seen,
+the first in order winning a tie. A trial remembers every cell that it has evaluated, so that a cell is never
+asked for twice: a known one (a cell of an earlier round, or a neighbour isomorphic to the centre or to
+another neighbour) enters the comparison with its remembered value at no cost. Neighbours are neighbours of
+the *string*: isomorphic strings have different ones, since edges and operations off every path count.
 """
 
 from __future__ import annotations
@@ -35,9 +37,11 @@ class LocalSearch(Optimizer):
 
     Args:
         starts: I, uniform strings evaluated at each start, of which the best is climbed from.
-        batch: largest number of strings proposed at a time. It changes no search, only how many can be evaluated in parallel.
+        batch: largest number of strings proposed at a time. It changes no search, only how many can be
+            evaluated in parallel.
 
-    A failed evaluation (and, where invalid strings are charged, an invalid one) counts as worse than every other.
+    A failed evaluation (and, where invalid strings are charged, an invalid one) counts as worse than every
+    other.
 
     Raises:
         ConfigError: for a value out of range.
@@ -61,9 +65,11 @@ class LocalSearch(Optimizer):
         self._value = np.full(trials, -np.inf)
         self._climbing = np.zeros(trials, dtype=np.bool_)
         self._first = np.zeros((trials, self.starts, n), dtype=np.int64)  # strings of a start
-        self._order = np.tile(np.arange(candidates), (trials, 1))  # of a climb: rows of `changes`; of a start: 0 .. I - 1
+        # of a climb: rows of `changes`; of a start: 0 .. I - 1
+        self._order = np.tile(np.arange(candidates), (trials, 1))
         self._ids = np.zeros((trials, candidates), dtype=np.int64)  # of the candidates in this order
-        self._asked = np.zeros((trials, candidates), dtype=np.int64)  # places in this order that must be evaluated
+        # places in this order that must be evaluated
+        self._asked = np.zeros((trials, candidates), dtype=np.int64)
         self._to_ask = np.zeros(trials, dtype=np.int64)
         self._next = np.zeros(trials, dtype=np.int64)
         self._count = np.zeros(trials, dtype=np.int64)  # candidates of this round; 0 before the first
@@ -71,7 +77,8 @@ class LocalSearch(Optimizer):
         self._vain = np.zeros(trials, dtype=np.int64)  # starts in a row without anything to ask for
         self._done = np.zeros(trials, dtype=np.bool_)
         self._known = np.zeros(trials, dtype=np.int64)  # cells evaluated
-        # What each trial knows: an open-addressing table from ids to values. Every entry costs a query, so it stays at most half full.
+        # What each trial knows: an open-addressing table from ids to values. Every entry costs a query, so it
+        # stays at most half full.
         slots = 1 << int(np.ceil(np.log2(2 * task.budget + 64)))
         self._known_ids = np.full((trials, slots), _NO_CELL)
         self._known_values = np.zeros((trials, slots))
@@ -81,15 +88,36 @@ class LocalSearch(Optimizer):
         rows = np.flatnonzero((room > 0) & (self._next == self._to_ask) & ~self._done)
         while len(rows):  # until each trial has something to ask for
             _move(
-                rows, self._climbing, self._centre, self._value, self._first, self._order, self._changes, self._ids, self._count,
-                self._known_ids, self._known_values,
-            )  # fmt: skip
+                rows,
+                self._climbing,
+                self._centre,
+                self._value,
+                self._first,
+                self._order,
+                self._changes,
+                self._ids,
+                self._count,
+                self._known_ids,
+                self._known_values,
+            )
             self._begin_start(rows[~self._climbing[rows]], rejected)
             self._begin_climb(rows[self._climbing[rows]], rejected)
             rows = rows[(self._to_ask[rows] == 0) & ~self._done[rows]]
-        self._proposed = np.where(self._done, 0, np.minimum(np.minimum(room, self.batch), self._to_ask - self._next))
+        self._proposed = np.where(
+            self._done, 0, np.minimum(np.minimum(room, self.batch), self._to_ask - self._next)
+        )
         out = np.zeros((len(room), int(self._proposed.max(initial=0)), self._centre.shape[1]), dtype=np.int64)
-        _write(self._climbing, self._centre, self._first, self._order, self._changes, self._asked, self._next, self._proposed, out)
+        _write(
+            self._climbing,
+            self._centre,
+            self._first,
+            self._order,
+            self._changes,
+            self._asked,
+            self._next,
+            self._proposed,
+            out,
+        )
         return Proposal(out, np.arange(out.shape[1]) < self._proposed[:, None], rejected=rejected)
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
@@ -113,7 +141,11 @@ class LocalSearch(Optimizer):
         self._count[rows] = taken.given[rows]
         self._vain[rows] += 1
         self._choose(rows)
-        self._done[rows] = (taken.given[rows] == 0) | (self._vain[rows] > STARTS_IN_VAIN) | (self._known[rows] == self._task.space.num_cells)
+        self._done[rows] = (
+            (taken.given[rows] == 0)
+            | (self._vain[rows] > STARTS_IN_VAIN)
+            | (self._known[rows] == self._task.space.num_cells)
+        )
         self._to_ask[self._done] = self._next[self._done] = 0
 
     def _begin_climb(self, rows: np.ndarray, rejected: np.ndarray) -> None:
@@ -132,26 +164,38 @@ class LocalSearch(Optimizer):
         self._choose(rows)
 
     def _choose(self, rows: np.ndarray) -> None:
-        """List the candidates that must be evaluated: of unknown cells the first in order, and invalid strings where these are charged."""
+        """List the candidates that must be evaluated: of unknown cells the first in order, and invalid
+        strings where these are charged."""
         _choose(
-            rows, self._ids, self._count, not self._task.reject_invalid, self._known_ids, self._asked, self._to_ask, self._next, self._vain
-        )  # fmt: skip
+            rows,
+            self._ids,
+            self._count,
+            not self._task.reject_invalid,
+            self._known_ids,
+            self._asked,
+            self._to_ask,
+            self._next,
+            self._vain,
+        )
 
 
 def neighbour_changes(space: SearchSpace) -> np.ndarray:
-    """int64[K, 3]: the one-variable changes (variable, step, choices); the variable's new value is (old + step) mod choices.
+    """int64[K, 3]: the one-variable changes (variable, step, choices); the variable's new value is (old +
+    step) mod choices.
 
     Raises:
         ConfigError: for a space in which no variable has two values.
     """
     changes = [(i, step, size) for i, size in enumerate(space.sizes) for step in range(1, size)]
     if not changes:
-        raise ConfigError(f"space '{space.name}' has no variable with two values, so no string has a neighbour.")
+        raise ConfigError(
+            f"space '{space.name}' has no variable with two values, so no string has a neighbour."
+        )
     return np.array(changes, dtype=np.int64)
 
 
 @njit(cache=True)
-def _place(known_ids, t, cell):  # pragma: no cover - compiled
+def _place(known_ids, t, cell):
     """Where `cell` lies in trial t's table, or would lie."""
     mask = known_ids.shape[1] - 1
     slot = (cell * 0x9E3779B97F4A7C1 >> 20) & mask
@@ -161,8 +205,9 @@ def _place(known_ids, t, cell):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def _neighbours(generators, rows, centre, changes, order, out):  # pragma: no cover - compiled
-    """Shuffle order[t, :K] afresh (Fisher-Yates from 0 .. K - 1) and write the neighbours in this order to out int64[R, K, N]."""
+def _neighbours(generators, rows, centre, changes, order, out):
+    """Shuffle order[t, :K] afresh (Fisher-Yates from 0 .. K - 1) and write the neighbours in this order to
+    out int64[R, K, N]."""
     k = len(changes)
     for r in range(len(rows)):
         t = rows[r]
@@ -180,7 +225,7 @@ def _neighbours(generators, rows, centre, changes, order, out):  # pragma: no co
 
 
 @njit(cache=True)
-def _choose(rows, ids, count, ask_invalid, known_ids, asked, to_ask, following, vain):  # pragma: no cover - compiled
+def _choose(rows, ids, count, ask_invalid, known_ids, asked, to_ask, following, vain):
     for t in rows:
         following[t] = 0
         total = 0
@@ -203,7 +248,7 @@ def _choose(rows, ids, count, ask_invalid, known_ids, asked, to_ask, following, 
 
 
 @njit(cache=True)
-def _remember(accuracy, status, ids, asked, following, proposed, known_ids, known_values, known):  # pragma: no cover - compiled
+def _remember(accuracy, status, ids, asked, following, proposed, known_ids, known_values, known):
     for t in range(status.shape[0]):
         for q in range(proposed[t]):
             cell = ids[t, asked[t, following[t] + q]]
@@ -216,8 +261,9 @@ def _remember(accuracy, status, ids, asked, following, proposed, known_ids, know
 
 
 @njit(cache=True)
-def _move(rows, climbing, centre, value, first, order, changes, ids, count, known_ids, known_values):  # pragma: no cover - compiled
-    """End the round of each trial of `rows`: move to the best candidate, or start again (climbing[t] False)."""
+def _move(rows, climbing, centre, value, first, order, changes, ids, count, known_ids, known_values):
+    """End the round of each trial of `rows`: move to the best candidate, or start again (climbing[t]
+    False)."""
     for t in rows:
         best = -1
         best_value = value[t] if climbing[t] else -np.inf
@@ -241,7 +287,7 @@ def _move(rows, climbing, centre, value, first, order, changes, ids, count, know
 
 
 @njit(cache=True)
-def _write(climbing, centre, first, order, changes, asked, following, proposed, out):  # pragma: no cover - compiled
+def _write(climbing, centre, first, order, changes, asked, following, proposed, out):
     """Write the strings to propose to out int64[T, Q, N]."""
     for t in range(len(proposed)):
         for q in range(proposed[t]):

@@ -1,13 +1,15 @@
-"""NASBOT: Bayesian optimization with a Gaussian process on OTMANN distances (Kandasamy et al., "Neural Architecture Search with Bayesian
-Optimisation and Optimal Transport", NeurIPS 2018).
+"""NASBOT: Bayesian optimization with a Gaussian process on OTMANN distances (Kandasamy et al., "Neural
+Architecture Search with Bayesian Optimisation and Optimal Transport", NeurIPS 2018).
 
-Notation: T trials, N variables, A active points a trial, K structural weights nu (distances a pair), P strings in the acquisition's pool.
+Notation: T trials, N variables, A active points a trial, K structural weights nu (distances a pair), P
+strings in the acquisition's pool.
 Kernel, hyperparameters theta and posterior: `parts.gaussian_process`; distances: `parts.otmann`.
 
-Targets are standardised, so that hyperparameters have the ranges of the authors' code whatever the accuracies are: noise variance 0.005 to
-0.2 and alphas 0.01 to 100 times the targets' variance; betas 1e-9 to 1e-3 by mass counted in channels squared; gammas 0.1 to 100. All
-are log-uniform. Every `refit_every` queries `draws` hyperparameters are drawn and REUSED of them drawn again by their marginal likelihood; the
-queries until the next time use these in turn (`rand_exp_sampling`, the code's default).
+Targets are standardised, so that hyperparameters have the ranges of the authors' code whatever the accuracies
+are: noise variance 0.005 to 0.2 and alphas 0.01 to 100 times the targets' variance; betas 1e-9 to 1e-3 by
+mass counted in channels squared; gammas 0.1 to 100. All are log-uniform. Every `refit_every` queries `draws`
+hyperparameters are drawn and REUSED of them drawn again by their marginal likelihood; the queries until the
+next time use these in turn (`rand_exp_sampling`, the code's default).
 """
 
 from __future__ import annotations
@@ -39,26 +41,30 @@ NOISE = (0.005, 0.2)
 ALPHA = (0.01, 100.0)
 BETA = (1e-9 * CHANNELS**2, 1e-3 * CHANNELS**2)
 GAMMA = (0.1, 100.0)
-VARIANCE_FLOOR = 0.05  # of the noise variance: where the code's projection of the posterior covariance cuts off
-SELECTION = 2.0  # parents are drawn with probability proportional to exp((acquisition - mean) / (SELECTION deviation))
+# of the noise variance: where the code's projection of the posterior covariance cuts off
+VARIANCE_FLOOR = 0.05
+# parents are drawn with probability proportional to exp((acquisition - mean) / (SELECTION deviation))
+SELECTION = 2.0
 LEAST_EVALUATIONS, LEAST_MUTANTS, MOST_MUTANTS = 50, 5, 100
 
 
 class NASBOT(GaussianSearch):
-    """Gaussian process with OTMANN distances, expected improvement, and an evolutionary search for its maximum.
+    """Gaussian process with OTMANN distances, expected improvement, and an evolutionary search for its
+    maximum.
 
     Args:
         initial: uniform strings evaluated before the first model.
         weights: nu, structural weights, 1 to 4 of them; each gives a distance.
         mutations: probabilities of changing 1, 2, .. variables in a mutation of the acquisition's search.
         pool: evaluated strings that the search for the maximum starts from, the best ones.
-        max_evaluations: most strings at which the acquisition is evaluated for a query (25 sqrt(queries so far), at least 50).
+        max_evaluations: most strings at which the acquisition is evaluated for a query (25 sqrt(queries so
+            far), at least 50).
         draws: hyperparameters drawn at a time.
         refit_every: queries between draws, or
         refit_growth: this share of the observations so far, if that is more.
         max_points: observations that the model is fitted to at most.
-        growth: a search for the maximum gives the best of its new cells, so many that they are this share of the observations so far, but at
-            least one.
+        growth: a search for the maximum gives the best of its new cells, so many that they are this share of
+            the observations so far, but at least one.
 
     Raises:
         ConfigError: for a value out of range.
@@ -81,10 +87,15 @@ class NASBOT(GaussianSearch):
         growth: float = 0.0,
     ) -> None:
         super().__init__(initial=initial, max_points=max_points)
-        self.weights = np.array(_numbers("optimizer.weights", weights, LANES, positive=True), dtype=np.float32)
+        self.weights = np.array(
+            _numbers("optimizer.weights", weights, LANES, positive=True), dtype=np.float32
+        )
         self.mutations = np.array(_numbers("optimizer.mutations", mutations, 100, positive=False))
         if not self.mutations.sum() > 0:
-            raise ConfigError("optimizer.mutations has no positive entry; accepted: numbers of at least 0, not all of them 0.")
+            raise ConfigError(
+                "optimizer.mutations has no positive entry; accepted: numbers of at least 0, not all of them "
+                "0."
+            )
         self.pool = check_int("optimizer.pool", pool, 1)
         self.max_evaluations = check_int("optimizer.max_evaluations", max_evaluations, 1)
         self.draws = check_int("optimizer.draws", draws, REUSED)
@@ -116,7 +127,16 @@ class NASBOT(GaussianSearch):
 
     def _update(self, trial: np.ndarray, first: np.ndarray) -> None:
         described = self._described
-        _extend(trial, first, self._size, self._rows, described.kind, described.inner, described.weights, self._distances)
+        _extend(
+            trial,
+            first,
+            self._size,
+            self._rows,
+            described.kind,
+            described.inner,
+            described.weights,
+            self._distances,
+        )
 
     def _keep(self, t: int, kept: np.ndarray) -> bool:
         _compact(kept, self._distances[t], self._cached_ids[t], self._cached_count[t], self._cached[t])
@@ -125,7 +145,9 @@ class NASBOT(GaussianSearch):
     def _choose(self, ready: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         self._fit(ready)
         space, trials = self._task.space, len(ready)
-        evaluations = np.clip(25 * np.sqrt(self._count), LEAST_EVALUATIONS, self.max_evaluations).astype(np.int64)
+        evaluations = np.clip(25 * np.sqrt(self._count), LEAST_EVALUATIONS, self.max_evaluations).astype(
+            np.int64
+        )
         evaluations = np.where(ready, np.minimum(evaluations, self.max_evaluations), 0)
         mutants = np.clip(3 * np.sqrt(evaluations), LEAST_MUTANTS, MOST_MUTANTS).astype(np.int64)
         places = self.pool + int(evaluations.max())
@@ -141,12 +163,34 @@ class NASBOT(GaussianSearch):
             trial, slot = np.nonzero(wanted)
             rows = self._described.describe(fresh[trial, slot])
             _enter(
-                trial, fresh[trial, slot], fresh_ids[trial, slot], rows, self._described.masses(rows).astype(np.float64), strings, ids, values,
-                size, self._described.kind, self._described.inner, self._described.weights, self._described.lanes, self._size, self._rows,
-                self._masses, self._theta, self._turns, self._factor, self._whitened, self._incumbent, self._cached_ids, self._cached_count,
+                trial,
+                fresh[trial, slot],
+                fresh_ids[trial, slot],
+                rows,
+                self._described.masses(rows).astype(np.float64),
+                strings,
+                ids,
+                values,
+                size,
+                self._described.kind,
+                self._described.inner,
+                self._described.weights,
+                self._described.lanes,
+                self._size,
+                self._rows,
+                self._masses,
+                self._theta,
+                self._turns,
+                self._factor,
+                self._whitened,
+                self._incumbent,
+                self._cached_ids,
+                self._cached_count,
                 self._cached,
-            )  # fmt: skip
-            left = np.minimum(np.where(ready, evaluations - (size - np.minimum(there, self.pool)), 0), mutants)
+            )
+            left = np.minimum(
+                np.where(ready, evaluations - (size - np.minimum(there, self.pool)), 0), mutants
+            )
             most = int(left.max())
             if most <= 0:
                 break
@@ -154,7 +198,10 @@ class NASBOT(GaussianSearch):
             parents = np.zeros((trials, most), dtype=np.int64)
             _select(self._generators, left, values, size, parents)
             fresh, fresh_ids, refused = self._mutation(
-                self._generators, np.take_along_axis(strings, parents[:, :, None], axis=1), wanted, self._task.reject_invalid
+                self._generators,
+                np.take_along_axis(strings, parents[:, :, None], axis=1),
+                wanted,
+                self._task.reject_invalid,
             )
             rejected += refused
         many = np.where(ready, np.maximum(1, (self.growth * self._count).astype(np.int64)), 0)
@@ -169,14 +216,32 @@ class NASBOT(GaussianSearch):
         gap = np.maximum(self.refit_every, (self.refit_growth * self._count).astype(np.int64))
         due = ready & ((self._fitted_at < 0) | (self._queries - self._fitted_at >= gap))
         _refit(
-            np.flatnonzero(due), self._generators, self._distances, self._masses, self._y, self._size, self._bounds, self.draws,
-            self._fitted_at, self._theta,
-        )  # fmt: skip
+            np.flatnonzero(due),
+            self._generators,
+            self._distances,
+            self._masses,
+            self._y,
+            self._size,
+            self._bounds,
+            self.draws,
+            self._fitted_at,
+            self._theta,
+        )
         self._fitted_at[due] = self._queries[due]
         _prepare(
-            np.flatnonzero(ready), self._distances, self._masses, self._y, self._size, self._theta, self._turns, self._accuracy,
-            self._count, self._factor, self._whitened, self._incumbent,
-        )  # fmt: skip
+            np.flatnonzero(ready),
+            self._distances,
+            self._masses,
+            self._y,
+            self._size,
+            self._theta,
+            self._turns,
+            self._accuracy,
+            self._count,
+            self._factor,
+            self._whitened,
+            self._incumbent,
+        )
 
 
 def _numbers(where: str, given: Sequence[float], most: int, *, positive: bool) -> list[float]:
@@ -187,7 +252,7 @@ def _numbers(where: str, given: Sequence[float], most: int, *, positive: bool) -
 
 
 @njit(cache=True)
-def _extend(trial, first, size, rows, kind, inner, weights, distances):  # pragma: no cover - compiled
+def _extend(trial, first, size, rows, kind, inner, weights, distances):
     """Distances of each trial's active points from `first` on to all before them."""
     for i in range(len(trial)):
         t = trial[i]
@@ -196,7 +261,7 @@ def _extend(trial, first, size, rows, kind, inner, weights, distances):  # pragm
 
 
 @njit(cache=True)
-def _compact(kept, distances, cached_ids, cached_count, cached):  # pragma: no cover - compiled
+def _compact(kept, distances, cached_ids, cached_count, cached):
     """Move one trial's distances to active points `kept`, ascending, to the front."""
     for a in range(len(kept)):
         for b in range(a):
@@ -212,8 +277,9 @@ def _compact(kept, distances, cached_ids, cached_count, cached):  # pragma: no c
 
 
 @njit(cache=True)
-def _refit(trials, generators, distances, masses, y, size, bounds, draws, fitted_at, theta):  # pragma: no cover - compiled
-    """Draw hyperparameters, and keep REUSED of them by their marginal likelihood. Those kept before take part again."""
+def _refit(trials, generators, distances, masses, y, size, bounds, draws, fitted_at, theta):
+    """Draw hyperparameters, and keep REUSED of them by their marginal likelihood. Those kept before take part
+    again."""
     count = len(bounds)
     factor = np.empty((distances.shape[1], distances.shape[1]))
     targets = np.empty(distances.shape[1])
@@ -243,7 +309,8 @@ def _refit(trials, generators, distances, masses, y, size, bounds, draws, fitted
                 best = max(best, fit[h])
         sum_ = 0.0
         for h in range(total):
-            # No draw gave a positive definite matrix: all are equally likely, and the noise is raised where they are used.
+            # No draw gave a positive definite matrix: all are equally likely, and the noise is raised where
+            # they are used.
             fit[h] = np.exp(fit[h] - best) if best > -np.inf else 1.0
             sum_ += fit[h]
         for r in range(REUSED):
@@ -258,8 +325,9 @@ def _refit(trials, generators, distances, masses, y, size, bounds, draws, fitted
 @njit(cache=True)
 def _prepare(
     trials, distances, masses, y, size, theta, turns, accuracy, count, factor, whitened, incumbent
-):  # fmt: skip  # pragma: no cover - compiled
-    """Factorise each trial's kernel matrix with the hyperparameters whose turn it is; whiten the targets; standardise the incumbent."""
+):  # fmt: skip
+    """Factorise each trial's kernel matrix with the hyperparameters whose turn it is; whiten the targets;
+    standardise the incumbent."""
     for t in trials:
         n = size[t]
         centre, deviation = standardise(y[t], n, True, whitened[t])
@@ -272,9 +340,31 @@ def _prepare(
 
 @njit(cache=True)
 def _enter(
-    trial, new_strings, new_ids, new_rows, new_masses, strings, ids, values, size, kind, inner, weights, lanes, active, rows, masses, theta,
-    turns, factor, whitened, incumbent, cached_ids, cached_count, cached,
-):  # fmt: skip  # pragma: no cover - compiled
+    trial,
+    new_strings,
+    new_ids,
+    new_rows,
+    new_masses,
+    strings,
+    ids,
+    values,
+    size,
+    kind,
+    inner,
+    weights,
+    lanes,
+    active,
+    rows,
+    masses,
+    theta,
+    turns,
+    factor,
+    whitened,
+    incumbent,
+    cached_ids,
+    cached_count,
+    cached,
+):
     """Let candidates into their trial's pool with their expected improvement."""
     most = rows.shape[1]
     scratch = np.empty((most, lanes), np.float32)
@@ -298,8 +388,12 @@ def _enter(
         own = theta[t, turns[t] % REUSED]
         row, held = scratch, 0
         if new_ids[i] >= 0:
-            # The search comes back to the same cells query after query: only their distances to newer points are missing.
-            slot = np.int64((np.uint64(new_ids[i]) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) % cached_ids.shape[1]
+            # The search comes back to the same cells query after query: only their distances to newer points
+            # are missing.
+            slot = (
+                np.int64((np.uint64(new_ids[i]) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32))
+                % cached_ids.shape[1]
+            )
             held = cached_count[t, slot] if cached_ids[t, slot] == new_ids[i] else 0
             cached_ids[t, slot], cached_count[t, slot] = new_ids[i], n
             row = cached[t, slot]
@@ -314,8 +408,9 @@ def _enter(
 
 
 @njit(cache=True)
-def _select(generators, wanted, values, size, parents):  # pragma: no cover - compiled
-    """Draw parents from each pool, with replacement, with probabilities exp((value - mean) / (SELECTION deviation))."""
+def _select(generators, wanted, values, size, parents):
+    """Draw parents from each pool, with replacement, with probabilities exp((value - mean) / (SELECTION
+    deviation))."""
     chance = np.empty(values.shape[1])
     for t in range(len(wanted)):
         if wanted[t] <= 0:
@@ -328,12 +423,15 @@ def _select(generators, wanted, values, size, parents):  # pragma: no cover - co
             total += np.exp((values[t, p] - mean) / (SELECTION * deviation)) if deviation > 0 else 1.0
             chance[p] = total
         for g in range(wanted[t]):
-            parents[t, g] = min(np.searchsorted(chance[:n], generators[t].random() * total, side="right"), n - 1)
+            parents[t, g] = min(
+                np.searchsorted(chance[:n], generators[t].random() * total, side="right"), n - 1
+            )
 
 
 @njit(cache=True)
-def _pick(many, values, ids, size, seen, count, reject_invalid, chosen):  # pragma: no cover - compiled
-    """chosen[t] = the places in the pool of the many[t] largest values whose cells are new and differ, largest first; then -1."""
+def _pick(many, values, ids, size, seen, count, reject_invalid, chosen):
+    """chosen[t] = the places in the pool of the many[t] largest values whose cells are new and differ,
+    largest first; then -1."""
     for t in range(len(many)):
         picked = 0
         if many[t] == 0:

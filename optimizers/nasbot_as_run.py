@@ -1,14 +1,16 @@
-"""What runs as "NASBOT" in the code of White et al. ("BANANAS", AAAI 2021; the repository naszilla, `gp_bayesopt` with distance `nasbot`),
-and so in several comparisons on NASBench-101.
+"""What runs as "NASBOT" in the code of White et al. ("BANANAS", AAAI 2021; the repository naszilla,
+`gp_bayesopt` with distance `nasbot`), and so in several comparisons on NASBench-101.
 
-Notation: T trials, N variables, A active points a trial. The kernel is amplitude^2 exp(-d / length^2) with fixed hyperparameters, d the sum of
-absolute differences of sorted in-degrees, sorted out-degrees and operation counts (`parts.descriptions`, `degrees`); the acquisition is the
-lower confidence bound of the standardised error. There is no transport, no marginal likelihood and no evolution: candidates are single
+Notation: T trials, N variables, A active points a trial. The kernel is amplitude^2 exp(-d / length^2) with
+fixed hyperparameters, d the sum of absolute differences of sorted in-degrees, sorted out-degrees and
+operation counts (`parts.descriptions`, `degrees`); the acquisition is the lower confidence bound of the
+standardised error. There is no transport, no marginal likelihood and no evolution: candidates are single
 mutations of the five best strings.
 
-Its `edits` argument, 1 to 19 for a parent, never reaches the mutation there, so all 19 x 5 mutants of a parent change one edge and one
-operation in expectation; we do the same. It estimates the bound from 1,000 joint posterior samples; we take the exact mean and deviation.
-It tells cells apart by their paths, we by their ids.
+Its `edits` argument, 1 to 19 for a parent, never reaches the mutation there, so all 19 x 5 mutants of a
+parent change one edge and one operation in expectation; we do the same. It estimates the bound from 1,000
+joint posterior samples; we take the exact mean and deviation. It tells cells apart by their paths, we by
+their ids.
 """
 
 from __future__ import annotations
@@ -33,8 +35,10 @@ class NASBOTAsRun(GaussianSearch):
         initial: uniform strings evaluated before the first model.
         parents: best strings that are mutated.
         mutants: mutants of each.
-        candidates: how many of the new cells among them the acquisition is evaluated at, drawn with replacement.
-        length, amplitude, noise: the kernel is amplitude^2 exp(-d / length^2) and the noise variance noise^2, for standardised targets.
+        candidates: how many of the new cells among them the acquisition is evaluated at, drawn with
+            replacement.
+        length, amplitude, noise: the kernel is amplitude^2 exp(-d / length^2) and the noise variance noise^2,
+            for standardised targets.
         exploration: standard deviations that the acquisition adds to the mean.
         max_points: observations that the model is fitted to at most.
 
@@ -75,28 +79,54 @@ class NASBOTAsRun(GaussianSearch):
         self._factor = np.zeros((task.trials, active, active))
 
     def _update(self, trial: np.ndarray, first: np.ndarray) -> None:
-        _extend(trial, first, self._size, self._rows, self._described.kind, self.length, self.amplitude, self.noise, self._factor)
+        _extend(
+            trial,
+            first,
+            self._size,
+            self._rows,
+            self._described.kind,
+            self.length,
+            self.amplitude,
+            self.noise,
+            self._factor,
+        )
 
     def _choose(self, ready: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         trials = len(ready)
         best, there = self.best(self.parents)
         slots = np.repeat(np.arange(best.shape[1]), self.mutants)
         wanted = ready[:, None] & (slots < there[:, None])
-        strings, ids, rejected = self._mutation(self._generators, best[:, slots], wanted, self._task.reject_invalid)
+        strings, ids, rejected = self._mutation(
+            self._generators, best[:, slots], wanted, self._task.reject_invalid
+        )
         sample = np.full((trials, self.candidates), -1, dtype=np.int64)
         _sample(self._generators, wanted, ids, self._ids, self._count, self._task.reject_invalid, sample)
         trial, place = np.nonzero(sample >= 0)
         rows = self._described.describe(strings[trial, sample[trial, place]])
         chosen = np.full(trials, -1, dtype=np.int64)
         _acquire(
-            trial, sample[trial, place], rows, self._described.kind, self._size, self._rows, self._y, self._factor, self.length, self.amplitude,
-            self.exploration, chosen,
-        )  # fmt: skip
-        return strings[np.arange(trials), np.maximum(chosen, 0)][:, None], (ready & (chosen >= 0))[:, None], rejected
+            trial,
+            sample[trial, place],
+            rows,
+            self._described.kind,
+            self._size,
+            self._rows,
+            self._y,
+            self._factor,
+            self.length,
+            self.amplitude,
+            self.exploration,
+            chosen,
+        )
+        return (
+            strings[np.arange(trials), np.maximum(chosen, 0)][:, None],
+            (ready & (chosen >= 0))[:, None],
+            rejected,
+        )
 
 
 @njit(cache=True)
-def _kernel(kind, row, others, count, length, amplitude, work, out):  # pragma: no cover - compiled
+def _kernel(kind, row, others, count, length, amplitude, work, out):
     """out[j] = amplitude^2 exp(-d(row, others[j]) / length^2) for j < count."""
     row_distances(kind, 0, work[0], row, others, count, work)
     for j in range(count):
@@ -104,8 +134,9 @@ def _kernel(kind, row, others, count, length, amplitude, work, out):  # pragma: 
 
 
 @njit(cache=True)
-def _extend(trial, first, size, rows, kind, length, amplitude, noise, factor):  # pragma: no cover - compiled
-    """Append each trial's active points from `first` on to the Cholesky factor of its kernel matrix plus noise."""
+def _extend(trial, first, size, rows, kind, length, amplitude, noise, factor):
+    """Append each trial's active points from `first` on to the Cholesky factor of its kernel matrix plus
+    noise."""
     work = np.zeros((rows.shape[1], 1), np.float32)
     for i in range(len(trial)):
         t = trial[i]
@@ -121,8 +152,9 @@ def _extend(trial, first, size, rows, kind, length, amplitude, noise, factor):  
 
 
 @njit(cache=True)
-def _sample(generators, wanted, ids, seen, count, reject_invalid, sample):  # pragma: no cover - compiled
-    """Draw places of mutants, with replacement, among those whose cell is neither evaluated nor listed before; a place drawn again is -1."""
+def _sample(generators, wanted, ids, seen, count, reject_invalid, sample):
+    """Draw places of mutants, with replacement, among those whose cell is neither evaluated nor listed
+    before; a place drawn again is -1."""
     trials, slots = wanted.shape
     new = np.empty(slots, np.int64)
     drawn = np.empty(slots, np.bool_)
@@ -152,8 +184,9 @@ def _sample(generators, wanted, ids, seen, count, reject_invalid, sample):  # pr
 @njit(cache=True)
 def _acquire(
     trial, places, new_rows, kind, size, rows, y, factor, length, amplitude, exploration, chosen
-):  # fmt: skip  # pragma: no cover - compiled
-    """chosen[t] = the place with the largest mean + exploration deviation, the first among equals. Candidates are ordered by trial."""
+):  # fmt: skip
+    """chosen[t] = the place with the largest mean + exploration deviation, the first among equals. Candidates
+    are ordered by trial."""
     most = rows.shape[1]
     work = np.zeros((most, 1), np.float32)
     v = np.empty(most)

@@ -15,11 +15,13 @@ from optimizers.parts.uniform import UniformStrings
 
 
 class RandomSearch(Optimizer):
-    """Uniform strings: the valid ones, or all of them where invalid ones are charged (`Task.reject_invalid` False).
+    """Uniform strings: the valid ones, or all of them where invalid ones are charged (`Task.reject_invalid`
+    False).
 
     Args:
-        repeats: True draws with replacement, as the published baselines do. False never proposes a cell twice in a trial (isomorphic
-            strings are one cell; invalid strings are no cell and may repeat); a trial that runs out of cells ends.
+        repeats: True draws with replacement, as the published baselines do. False never proposes a cell twice
+            in a trial (isomorphic strings are one cell; invalid strings are no cell and may repeat); a trial
+            that runs out of cells ends.
         batch: strings proposed at a time. It changes no search, only how many can be evaluated in parallel.
 
     Raises:

@@ -1,11 +1,13 @@
-"""Regularized (ageing) evolution: Real et al., "Regularized Evolution for Image Classifier Architecture Search" (AAAI 2019), algorithm 1.
+"""Regularized (ageing) evolution: Real et al., "Regularized Evolution for Image Classifier Architecture
+Search" (AAAI 2019), algorithm 1.
 
-Notation: T trials, N variables, P places in the population. A population is a queue: a new member takes the place of the oldest one,
-good or bad. `population` int64[T, P, N] and `fitness` float64[T, P] are rings; `members` int64[T] counts all members ever, so trial t's
-next member goes to place members[t] mod P.
+Notation: T trials, N variables, P places in the population. A population is a queue: a new member takes the
+place of the oldest one, good or bad. `population` int64[T, P, N] and `fitness` float64[T, P] are rings;
+`members` int64[T] counts all members ever, so trial t's next member goes to place members[t] mod P.
 
-All trials share a few calls an ask, and a kernel goes through the trials one by one, each with its own generator. A mutant that is invalid is
-drawn again; to keep the rounds few, a trial then draws `AGAIN` mutants at a time, takes the first valid one and forgets the others.
+All trials share a few calls an ask, and a kernel goes through the trials one by one, each with its own
+generator. A mutant that is invalid is drawn again; to keep the rounds few, a trial then draws `AGAIN` mutants
+at a time, takes the first valid one and forgets the others.
 """
 
 from __future__ import annotations
@@ -30,15 +32,19 @@ class RegularizedEvolution(Optimizer):
 
     Args:
         population: P, members kept; the oldest leaves (100: NASBench-101; 30: BANANAS's comparison).
-        sample: size of the tournament, drawn with replacement; the best member drawn is the parent (10: both sources).
-        mutation: `one`: one variable, chosen uniformly, takes another of its values (NASBench-101's baseline); `each`: every variable
-            does so independently, with the probability of its family (BANANAS's comparison); no variable may change, and then the parent
-            is proposed again. A mutant that is invalid is drawn again from the same parent.
-        rates: with `each`, probabilities by family, as in {edge: 0.05, op: 0.2}; a family left out gets 1 / (number of its variables), which
-            is one change a family in expectation: 1/21 an edge and 1/5 an operation on NASBench-101.
+        sample: size of the tournament, drawn with replacement; the best member drawn is the parent (10: both
+            sources).
+        mutation: `one`: one variable, chosen uniformly, takes another of its values (NASBench-101's
+            baseline); `each`: every variable does so independently, with the probability of its family
+            (BANANAS's comparison); no variable may change, and then the parent is proposed again. A mutant
+            that is invalid is drawn again from the same parent.
+        rates: with `each`, probabilities by family, as in {edge: 0.05, op: 0.2}; a family left out gets 1 /
+            (number of its variables), which is one change a family in expectation: 1/21 an edge and 1/5 an
+            operation on NASBench-101.
         initial: uniform strings evaluated before the first mutation (left out: P).
 
-    A member without an accuracy (a failed evaluation, or an invalid string where these are charged) has fitness -inf.
+    A member without an accuracy (a failed evaluation, or an invalid string where these are charged) has
+    fitness -inf.
 
     Raises:
         ConfigError: for a value out of range, or (at `start`) a family that the space does not have.
@@ -58,22 +64,37 @@ class RegularizedEvolution(Optimizer):
         self.population = check_int("optimizer.population", population, 2)
         self.sample = check_int("optimizer.sample", sample, 1, self.population)
         self.mutation = check_choice("optimizer.mutation", mutation, MUTATIONS)
-        self.rates = {str(family): check_float(f"optimizer.rates.{family}", rate, 0, 1) for family, rate in dict(rates or {}).items()}
+        self.rates = {
+            str(family): check_float(f"optimizer.rates.{family}", rate, 0, 1)
+            for family, rate in dict(rates or {}).items()
+        }
         if self.rates and mutation != "each":
-            raise ConfigError(f"optimizer.rates has no use with optimizer.mutation={mutation}; accepted: no rates, or optimizer.mutation=each.")
-        self.initial = self.population if initial is None else check_int("optimizer.initial", initial, 1, self.population)
+            raise ConfigError(
+                f"optimizer.rates has no use with optimizer.mutation={mutation}; accepted: no rates, or "
+                "optimizer.mutation=each."
+            )
+        self.initial = (
+            self.population
+            if initial is None
+            else check_int("optimizer.initial", initial, 1, self.population)
+        )
 
     def start(self, task: Task) -> None:
         self._task = task
         trials, n = task.trials, task.space.num_variables
         self._sizes = task.space.sizes
         if (self._sizes < 2).all():
-            raise ConfigError(f"space '{task.space.name}' has no variable with two values, so there is nothing to mutate.")
+            raise ConfigError(
+                f"space '{task.space.name}' has no variable with two values, so there is nothing to mutate."
+            )
         self._rates = np.zeros(0) if self.mutation == "one" else mutation_rates(task.space, self.rates)
         self._generators = task.streams.typed("regularized_evolution")
         self._uniform = UniformStrings(task, "regularized_evolution_initial")
-        # The narrowest integers that hold the choices: populations of many trials then stay in the processor's cache.
-        self._population = np.zeros((trials, self.population, n), dtype=np.min_scalar_type(-int(self._sizes.max())))
+        # The narrowest integers that hold the choices: populations of many trials then stay in the
+        # processor's cache.
+        self._population = np.zeros(
+            (trials, self.population, n), dtype=np.min_scalar_type(-int(self._sizes.max()))
+        )
         self._fitness = np.full((trials, self.population), -np.inf)
         self._members = np.zeros(trials, dtype=np.int64)
         self._parents = np.zeros(trials, dtype=np.int64)
@@ -87,7 +108,8 @@ class RegularizedEvolution(Optimizer):
         wanted = np.arange(strings.shape[1]) < initial.given[:, None]
         rejected = initial.rejected
         ready = (to_fill == 0) & (room > 0)
-        if ready.any():  # trials whose first members came at different times: only where evaluations can be free
+        # trials whose first members came at different times: only where evaluations can be free
+        if ready.any():
             mutants = self._mutants(np.where(ready, room, 0))
             if not strings.shape[1]:
                 return mutants
@@ -121,18 +143,39 @@ class RegularizedEvolution(Optimizer):
         return Proposal(out[:, None], wanted, rejected=rejected)
 
     def _draw(self, rows: np.ndarray, count: int, sample: int) -> np.ndarray:
-        """int64[R, count, N]: mutants for the trials `rows`, of the winner of a tournament of `sample`, or of the last winner if that is 0."""
+        """int64[R, count, N]: mutants for the trials `rows`, of the winner of a tournament of `sample`, or of
+        the last winner if that is 0."""
         out = np.empty((len(rows), count, self._population.shape[2]), dtype=np.int64)
-        _mutate(self._generators, rows, self._population, self._fitness, self._members, sample, self._parents, self._sizes, self._rates, out)
+        _mutate(
+            self._generators,
+            rows,
+            self._population,
+            self._fitness,
+            self._members,
+            sample,
+            self._parents,
+            self._sizes,
+            self._rates,
+            out,
+        )
         return out
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         charged = not self._task.reject_invalid
-        _enter(proposal.architectures, outcome.accuracy, outcome.status, charged, self._population, self._fitness, self._members)
+        _enter(
+            proposal.architectures,
+            outcome.accuracy,
+            outcome.status,
+            charged,
+            self._population,
+            self._fitness,
+            self._members,
+        )
 
 
 def mutation_rates(space: SearchSpace, rates: Mapping[str, float]) -> np.ndarray:
-    """float64[N]: each variable's probability of changing; a family without a rate gets 1 / (number of its variables).
+    """float64[N]: each variable's probability of changing; a family without a rate gets 1 / (number of its
+    variables).
 
     Raises:
         ConfigError: for a family that the space does not have.
@@ -141,17 +184,20 @@ def mutation_rates(space: SearchSpace, rates: Mapping[str, float]) -> np.ndarray
     for name in rates:
         if name not in names:
             raise ConfigError(
-                f"optimizer.rates.{name} is no family of variables of space '{space.name}'{nearest(name, names)}; accepted: {', '.join(names)}."
+                f"optimizer.rates.{name} is no family of variables of space "
+                f"'{space.name}'{nearest(name, names)}; accepted: {', '.join(names)}."
             )
     counts = np.bincount(family, minlength=len(names))
     return np.array([rates.get(name, 1 / count) for name, count in zip(names, counts)])[family]
 
 
 @njit(cache=True)
-def _mutate(generators, rows, population, fitness, members, sample, parents, sizes, rates, out):  # pragma: no cover - compiled
-    """Write mutants to out[r, count, N] for each trial rows[r]. A tournament of `sample` members chooses the parent; 0 keeps the last one.
+def _mutate(generators, rows, population, fitness, members, sample, parents, sizes, rates, out):
+    """Write mutants to out[r, count, N] for each trial rows[r]. A tournament of `sample` members chooses the
+    parent; 0 keeps the last one.
 
-    A member is drawn by its age (0 = oldest); of equals the first drawn wins. `rates` is empty for one variable changed, else float64[N].
+    A member is drawn by its age (0 = oldest); of equals the first drawn wins. `rates` is empty for one
+    variable changed, else float64[N].
     """
     places, n = population.shape[1], population.shape[2]
     for r in range(len(rows)):
@@ -185,7 +231,7 @@ def _mutate(generators, rows, population, fitness, members, sample, parents, siz
 
 
 @njit(cache=True)
-def _enter(strings, accuracy, status, invalid_enters, population, fitness, members):  # pragma: no cover - compiled
+def _enter(strings, accuracy, status, invalid_enters, population, fitness, members):
     """Let evaluated strings into the populations, in slot order; each takes the oldest member's place."""
     for t in range(status.shape[0]):
         for q in range(status.shape[1]):

@@ -5,8 +5,8 @@
         advantage A = f - b, with b a moving average of the accuracies of earlier batches
         theta <- theta + alpha * gradient of mean_k [objective(A^k, log P(a^k; theta))], by Adam
 
-Notation: T trials, B strings a batch, N variables, theta float[T, P]. All trials move in lockstep as one program; what a trial draws and learns
-depends on that trial alone.
+Notation: T trials, B strings a batch, N variables, theta float[T, P]. All trials move in lockstep as one
+program; what a trial draws and learns depends on that trial alone.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ from optimizers.parts import policy_gradient as pg
 from optimizers.parts.policies import POLICIES, make_policy, policy_class
 
 ATTENTIONS = ("additive", "dot_product")
-_OVERSAMPLE = 1.6  # strings tried at first for each wanted one (0.73 of uniform NASBench-101 strings are valid); changes no search
+# strings tried at first for each wanted one (0.73 of uniform NASBench-101 strings are valid); changes no
+# search
+_OVERSAMPLE = 1.6
 _MOST_AT_ONCE = 1024  # strings drawn a trial and round
 
 
 @dataclass
 class _Drawn:
-    """A batch in the making: strings int64[T, B, N], their orders likewise (None: natural), how many there are, how many were rejected."""
+    """A batch in the making: strings int64[T, B, N], their orders likewise (None: natural), how many there
+    are, how many were rejected."""
 
     strings: np.ndarray
     orders: np.ndarray | None
@@ -58,7 +61,8 @@ class Reinforce(Optimizer):
         advantage: plain (f - b), ranked (centred ranks within the batch), normalised (batch mean 0 and SD 1).
         reward_scale: factor of the advantage.
         invalid_reward: f of a string that has no accuracy: invalid where those are charged, or failed.
-        max_rejections: invalid strings after which a batch is handed in as it is. A collapsed policy may find no valid string at all.
+        max_rejections: invalid strings after which a batch is handed in as it is. A collapsed policy may find
+            no valid string at all.
         precision: of the policy's numbers: float32, float64.
 
     Raises:
@@ -103,7 +107,9 @@ class Reinforce(Optimizer):
         self.ppo_form = check_choice("optimizer.ppo_form", ppo_form, pg.PPO_FORMS)
         self.clip = check_float("optimizer.clip", clip, 0, 1)
         self.steps = check_int("optimizer.steps", steps, 1, 10_000)
-        self.orderings = orderings if orderings == "all" else check_int("optimizer.orderings", orderings, 1, 100_000)
+        self.orderings = (
+            orderings if orderings == "all" else check_int("optimizer.orderings", orderings, 1, 100_000)
+        )
         self.order = check_choice("optimizer.order", order, ("natural", "random"))
         self.entropy = check_float("optimizer.entropy", entropy, 0)
         self.baseline_decay = check_float("optimizer.baseline_decay", baseline_decay, 0, 1)
@@ -119,7 +125,8 @@ class Reinforce(Optimizer):
         return self._class.trials_per_block
 
     def start(self, task: Task) -> None:
-        torch.set_num_threads(1)  # one thread a process: results do not depend on the machine's cores, and processes do not fight
+        # one thread a process: results do not depend on the machine's cores, and processes do not fight
+        torch.set_num_threads(1)
         self.task = task
         self.policy = make_policy(self.policy_name, task.space, device=task.device, **self.policy_options)
         theta = torch.empty(task.trials, self.policy.num_parameters, dtype=self.policy.dtype)
@@ -131,7 +138,7 @@ class Reinforce(Optimizer):
         self.orders = pg.Orders(task.streams, task.space.num_variables, self.orderings, self.order)
         self._at_once = self.policy.trials_at_once if self.policy.device.type == "cpu" else 256
 
-    # -- line 6 of the algorithm -------------------------------------------------------------------------------------------------------
+    # Line 6 of the algorithm.
 
     def ask(self, room: np.ndarray) -> Proposal:
         active = np.flatnonzero(np.asarray(room) > 0)
@@ -143,17 +150,21 @@ class Reinforce(Optimizer):
     def _draw_batch(self, active: np.ndarray) -> _Drawn:
         """B strings for each active trial, drawn until they are valid.
 
-        A trial's stream, cut into rows of uniforms, gives one string a row; rows past the one that filled the batch are put back.
+        A trial's stream, cut into rows of uniforms, gives one string a row; rows past the one that filled the
+        batch are put back.
         """
         trials, batch, variables = self.task.trials, self.batch_size, self.task.space.num_variables
         strings = np.zeros((trials, batch, variables), dtype=np.int64)
         has_orders = self.orderings != 1 or self.order != "natural"
         drawn = _Drawn(
-            strings, np.zeros_like(strings) + np.arange(variables) if has_orders else None, np.zeros(trials, dtype=np.int64),
+            strings,
+            np.zeros_like(strings) + np.arange(variables) if has_orders else None,
             np.zeros(trials, dtype=np.int64),
-        )  # fmt: skip
+            np.zeros(trials, dtype=np.int64),
+        )
         rows, size = active, (int(np.ceil(_OVERSAMPLE * batch)) if self.task.reject_invalid else batch)
-        following = max(8, batch // 2)  # later rounds: few trials lack few strings, unless their policies hardly find valid ones
+        # later rounds: few trials lack few strings, unless their policies hardly find valid ones
+        following = max(8, batch // 2)
         while len(rows):
             for start in range(0, len(rows), self._at_once):
                 self._draw(rows[start : start + self._at_once], min(size, max(_MOST_AT_ONCE, batch)), drawn)
@@ -162,7 +173,8 @@ class Reinforce(Optimizer):
         return drawn
 
     def _draw(self, rows: np.ndarray, size: int, drawn: _Drawn) -> None:
-        """Draw `size` strings for each of `rows` and keep the valid ones, in the order drawn, until the batch is full."""
+        """Draw `size` strings for each of `rows` and keep the valid ones, in the order drawn, until the batch
+        is full."""
         task, device = self.task, self.policy.device
         variables = task.space.num_variables
         uniforms = task.streams.uniforms("policy", (size, variables + self.orders.uniforms_per_string), rows)
@@ -172,11 +184,16 @@ class Reinforce(Optimizer):
             torch.as_tensor(uniforms[..., :variables].copy(), device=device),
             None if orders is None else torch.as_tensor(orders, device=device),
         ).cpu().numpy()  # fmt: skip
-        valid = task.space.is_valid(strings) if task.reject_invalid else np.ones(strings.shape[:2], dtype=bool)
+        valid = (
+            task.space.is_valid(strings) if task.reject_invalid else np.ones(strings.shape[:2], dtype=bool)
+        )
         count, rejected = drawn.count[rows][:, None], drawn.rejected[rows][:, None]
         accepted, refused = np.cumsum(valid, axis=1), np.cumsum(~valid, axis=1)
-        # A string counts if the batch was neither full nor given up before it; these are the first ones of each row.
-        counts = (count + accepted - valid < self.batch_size) & (rejected + refused - ~valid < self.max_rejections)
+        # A string counts if the batch was neither full nor given up before it; these are the first ones of
+        # each row.
+        counts = (count + accepted - valid < self.batch_size) & (
+            rejected + refused - ~valid < self.max_rejections
+        )
         row, column = np.nonzero(valid & counts)
         slot = drawn.count[rows][row] + accepted[row, column] - 1
         drawn.strings[rows[row], slot] = strings[row, column]
@@ -189,11 +206,13 @@ class Reinforce(Optimizer):
             if unused:
                 generators[t].bit_generator.advance(-int(unused) * uniforms.shape[2])  # type: ignore[attr-defined]
 
-    # -- line 9 ------------------------------------------------------------------------------------------------------------------------
+    # Line 9.
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         used = outcome.status != NOT_RUN
-        rewards = np.where((outcome.status == OK) & ~np.isnan(outcome.accuracy), outcome.accuracy, self.invalid_reward)
+        rewards = np.where(
+            (outcome.status == OK) & ~np.isnan(outcome.accuracy), outcome.accuracy, self.invalid_reward
+        )
         advantage = self.baseline.advantage(rewards, used)
         if self.advantage == "ranked":
             advantage = pg.centred_ranks(rewards, used)
@@ -203,9 +222,16 @@ class Reinforce(Optimizer):
         weight = used / np.maximum(used.sum(axis=1, keepdims=True), 1)
         learning = np.flatnonzero(used.any(axis=1))
         for start in range(0, len(learning), self._at_once):
-            self._learn(learning[start : start + self._at_once], proposal.architectures, self.reward_scale * advantage, weight)
+            self._learn(
+                learning[start : start + self._at_once],
+                proposal.architectures,
+                self.reward_scale * advantage,
+                weight,
+            )
 
-    def _learn(self, rows: np.ndarray, strings: np.ndarray, advantage: np.ndarray, weight: np.ndarray) -> None:
+    def _learn(
+        self, rows: np.ndarray, strings: np.ndarray, advantage: np.ndarray, weight: np.ndarray
+    ) -> None:
         """Take `steps` gradient steps for the trials `rows`."""
         policy = self.policy
         tensor = lambda values, dtype: torch.as_tensor(values[rows], dtype=dtype, device=policy.device)  # noqa: E731

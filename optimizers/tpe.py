@@ -1,10 +1,12 @@
-"""Tree-structured Parzen estimator (Bergstra et al. 2011, "Algorithms for hyper-parameter optimization") as hyperopt runs it.
+"""Tree-structured Parzen estimator (Bergstra et al. 2011, "Algorithms for hyper-parameter optimization") as
+hyperopt runs it.
 
 Notation: T trials, N variables, R rows (trials that draw now), n observations of a trial.
 
-After `startup` observations every suggestion takes, for each variable apart (the space is flat, so hyperopt's tree is a bundle of independent
-variables), the best of `candidates` draws from the estimator of the good observations by the ratio of the good to the bad estimator
-(`optimizers.parts.parzen`). The suggestion's distribution given a history is that of `hyperopt.tpe.suggest`.
+After `startup` observations every suggestion takes, for each variable apart (the space is flat, so hyperopt's
+tree is a bundle of independent variables), the best of `candidates` draws from the estimator of the good
+observations by the ratio of the good to the bad estimator (`optimizers.parts.parzen`). The suggestion's
+distribution given a history is that of `hyperopt.tpe.suggest`.
 """
 
 from __future__ import annotations
@@ -31,9 +33,11 @@ class TPE(Optimizer):
         gamma: the good observations are the ceil(gamma sqrt(n)) best, at most `flat` (hyperopt: 0.25).
         prior_weight: pseudocount of every choice in both estimators (hyperopt: 1).
         flat: how many of the newest observations are not down-weighted (hyperopt: 25, fixed).
-        invalid: what becomes of invalid strings where methods may reject them. `tell`: they are proposed, cost nothing and are observed as
-            failed, which is what hyperopt does with a failed trial: infinitely bad. `redraw`: drawn again from the same model until valid, never
-            observed; a trial whose model gives 10,000 invalid strings in a row ends as stalled. Where invalid strings are charged: `tell`.
+        invalid: what becomes of invalid strings where methods may reject them. `tell`: they are proposed,
+            cost nothing and are observed as failed, which is what hyperopt does with a failed trial:
+            infinitely bad. `redraw`: drawn again from the same model until valid, never observed; a trial
+            whose model gives 10,000 invalid strings in a row ends as stalled. Where invalid strings are
+            charged: `tell`.
 
     Raises:
         ConfigError: for a value out of range.
@@ -63,7 +67,9 @@ class TPE(Optimizer):
         self._redraw = task.reject_invalid and self.invalid == "redraw"
         self._uniform = UniformStrings(replace(task, reject_invalid=self._redraw), "tpe_startup")
         self._generators = task.streams.typed("tpe")
-        self._histories = Histories(task.trials, task.space.sizes, task.budget + 1, self.gamma, self.flat, self.prior_weight)
+        self._histories = Histories(
+            task.trials, task.space.sizes, task.budget + 1, self.gamma, self.flat, self.prior_weight
+        )
 
     def ask(self, room: np.ndarray) -> Proposal:
         starting = self._histories.count < self.startup

@@ -1,7 +1,8 @@
-"""hyperopt's own TPE, asked and told in process: the reference that `optimizers.tpe` is checked against. Slow.
+"""hyperopt's own TPE, asked and told in process: the reference that `optimizers.tpe` is checked against.
+Slow.
 
-One `hyperopt.Trials` a trial; hyperopt seeds a generator of its own for every suggestion, and the seed comes from the trial's stream, so
-nothing is shared between trials and no global state is touched.
+One `hyperopt.Trials` a trial; hyperopt seeds a generator of its own for every suggestion, and the seed comes
+from the trial's stream, so nothing is shared between trials and no global state is touched.
 """
 
 from __future__ import annotations
@@ -18,16 +19,23 @@ INVALID_DRAWS = ("tell", "redraw")
 
 
 class TPEHyperopt(Optimizer):
-    """hyperopt's `tpe.suggest`, one query at a time. Arguments as `optimizers.tpe.TPE` (hyperopt's linear forgetting is fixed at 25).
+    """hyperopt's `tpe.suggest`, one query at a time. Arguments as `optimizers.tpe.TPE` (hyperopt's linear
+    forgetting is fixed at 25).
 
-    A suggestion whose query failed is told as `STATUS_FAIL`. With `invalid="redraw"` an invalid suggestion is replaced by a further one under
-    another seed and is not told.
+    A suggestion whose query failed is told as `STATUS_FAIL`. With `invalid="redraw"` an invalid suggestion is
+    replaced by a further one under another seed and is not told.
     """
 
     trials_per_block: ClassVar[int] = 10
 
     def __init__(
-        self, *, startup: int = 20, candidates: int = 24, gamma: float = 0.25, prior_weight: float = 1.0, invalid: str = "tell"
+        self,
+        *,
+        startup: int = 20,
+        candidates: int = 24,
+        gamma: float = 0.25,
+        prior_weight: float = 1.0,
+        invalid: str = "tell",
     ) -> None:
         self.startup = check_int("optimizer.startup", startup, 1)
         self.candidates = check_int("optimizer.candidates", candidates, 1)
@@ -43,7 +51,10 @@ class TPEHyperopt(Optimizer):
         self._redraw = task.reject_invalid and self.invalid == "redraw"
         self._seeds = task.streams.generators("tpe_hyperopt")
         self._labels = [f"v{j:04d}" for j in range(task.space.num_variables)]
-        space = {label: hyperopt.hp.choice(label, list(range(int(size)))) for label, size in zip(self._labels, task.space.sizes)}
+        space = {
+            label: hyperopt.hp.choice(label, list(range(int(size))))
+            for label, size in zip(self._labels, task.space.sizes)
+        }
         self._domain = Domain(lambda config: 0.0, space)
         self._trials = [hyperopt.Trials() for _ in range(task.trials)]
         self._documents: list[dict[str, Any] | None] = [None] * task.trials
@@ -75,7 +86,9 @@ class TPEHyperopt(Optimizer):
         trials, document = self._trials[t], self._documents[t]
         assert document is not None
         document["state"] = JOB_STATE_DONE
-        document["result"] = {"status": STATUS_FAIL} if loss is None else {"status": STATUS_OK, "loss": float(loss)}
+        document["result"] = (
+            {"status": STATUS_FAIL} if loss is None else {"status": STATUS_OK, "loss": float(loss)}
+        )
         trials.insert_trial_docs([document])
         trials.refresh()
 

@@ -16,7 +16,10 @@ from tests.reference import tfrecord_plain as plain
 
 def tabular() -> pd.DataFrame:
     """36 cells of three variables, two validation runs, a lower fidelity, seconds."""
-    table = pd.DataFrame(list(product((1, 2, 10), (16, 32, 64, 128), ("relu", "tanh", "elu"))), columns=["depth", "width", "activation"])
+    table = pd.DataFrame(
+        list(product((1, 2, 10), (16, 32, 64, 128), ("relu", "tanh", "elu"))),
+        columns=["depth", "width", "activation"],
+    )
     rng = np.random.default_rng(0)
     for name in ("validation_0", "validation_1", "test"):
         table[name] = rng.uniform(0.5, 0.9, len(table)).round(4)
@@ -27,7 +30,9 @@ def tabular() -> pd.DataFrame:
 def nasbench201() -> pd.DataFrame:
     """NAS-Bench-201's cells; the published best test accuracies stand in the first row."""
     space, rng = NASBench201Space(), np.random.default_rng(0)
-    table = pd.DataFrame({"ops": ["".join(map(str, row)) for row in space.architecture(np.arange(space.num_cells))]})
+    table = pd.DataFrame(
+        {"ops": ["".join(map(str, row)) for row in space.architecture(np.arange(space.num_cells))]}
+    )
     for dataset, best in zip(DATASETS, (94.3733, 73.5133, 47.3111)):
         for run in range(3):
             table[f"{dataset}_validation_run{run}"] = rng.uniform(5, 40, len(table)).round(3)

@@ -1,4 +1,5 @@
-"""A file of the official format and size with made-up values, for timing the import. Written in bulk: about 3 us a record."""
+"""A file of the official format and size with made-up values, for timing the import. Written in bulk: about 3
+us a record."""
 
 from __future__ import annotations
 
@@ -17,13 +18,19 @@ _MESSAGE = np.frombuffer(_EVALUATION * 3 + b"\x10" + bytes(4) + b"\x19" + bytes(
 _BATCH = 1 << 15
 
 
-def write_synthetic(path: Path, budgets: tuple[int, ...] = (108,), count: int = NUM_CELLS, seed: int = 0) -> int:
-    """Write three runs of `count` cells at every budget, cells in random order; returns the number of records."""
+def write_synthetic(
+    path: Path, budgets: tuple[int, ...] = (108,), count: int = NUM_CELLS, seed: int = 0
+) -> int:
+    """Write three runs of `count` cells at every budget, cells in random order; returns the number of
+    records."""
     rng = np.random.default_rng(seed)
     tables, digests = cells(), all_digests()
     chosen = rng.permutation(NUM_CELLS)[:count]
     labels = [
-        [",".join(["input", *(OFFICIAL_NAMES[code // 3**v % 3] for v in range(n - 2)), "output"]) for code in range(3 ** (n - 2))]
+        [
+            ",".join(["input", *(OFFICIAL_NAMES[code // 3**v % 3] for v in range(n - 2)), "output"])
+            for code in range(3 ** (n - 2))
+        ]
         for n in range(2, 8)
     ]
     matrices: dict[tuple[int, int], str] = {}
@@ -40,7 +47,9 @@ def write_synthetic(path: Path, budgets: tuple[int, ...] = (108,), count: int = 
                 values[:, 1] = evaluation * rng.uniform(200, 2000, len(ids)).astype(np.float32)
                 values[:, 2:] = SINGLE[rng.integers(8_000, 9_500, (len(ids), 3))]
                 for field in range(5):
-                    messages[:, at + 9 * field : at + 9 * field + 8] = values[:, field : field + 1].copy().view(np.uint8)
+                    messages[:, at + 9 * field : at + 9 * field + 8] = (
+                        values[:, field : field + 1].copy().view(np.uint8)
+                    )
             parameters = (1 << 21) + ids  # four bytes as a varint
             at = 3 * len(_EVALUATION) + 1
             for byte in range(4):
@@ -54,10 +63,9 @@ def write_synthetic(path: Path, budgets: tuple[int, ...] = (108,), count: int = 
                     matrices[n, form] = "".join(map(str, matrix.ravel().tolist()))
                 text = (
                     f'["{digests[cell].tobytes().hex()}", {epochs[start + i]}, "{matrices[n, form]}", '
-                    f'"{labels[n - 2][tables.codes[cell]]}", "{base64.b64encode(messages[i].tobytes()).decode()}"]'
+                    f'"{labels[n - 2][tables.codes[cell]]}", '
+                    f'"{base64.b64encode(messages[i].tobytes()).decode()}"]'
                 )
                 parts.append(frame(text.encode()))
             file.write(b"".join(parts))
     return len(records)
-
-

@@ -1,4 +1,5 @@
-"""`outputs/report/index.html`: one self-contained page. Tables with verdicts, interactive curves, protocol, provenance, cells, checklist.
+"""`outputs/report/index.html`: one self-contained page. Tables with verdicts, interactive curves, protocol,
+provenance, cells, checklist.
 
 Styles, scripts and data are inside the file; nothing is fetched when it is opened.
 """
@@ -23,9 +24,19 @@ from nas_bench_suite.results import write_whole
 
 HERE = Path(__file__).parent
 WORDS = {  # verdict word -> class of its chip
-    verdicts.HOLDS: "good", verdicts.BETTER: "good", "agrees": "good", "close": "fair", verdicts.FAILS: "bad", verdicts.WORSE: "bad",
-    "differs": "bad", verdicts.UNRESOLVED: "open", verdicts.EVEN: "open", verdicts.MISSING: "none", "missing": "none", "not judged": "none",
-}  # fmt: skip
+    verdicts.HOLDS: "good",
+    verdicts.BETTER: "good",
+    "agrees": "good",
+    "close": "fair",
+    verdicts.FAILS: "bad",
+    verdicts.WORSE: "bad",
+    "differs": "bad",
+    verdicts.UNRESOLVED: "open",
+    verdicts.EVEN: "open",
+    verdicts.MISSING: "none",
+    "missing": "none",
+    "not judged": "none",
+}
 
 
 def write_report(study: Study, output_dir: Path) -> list[str]:
@@ -36,25 +47,41 @@ def write_report(study: Study, output_dir: Path) -> list[str]:
     """
     material = Material(study)
     built = tables.build_all(study, output_dir)
-    charts = {f"{budget:,} queries": _chart(material, material.methods(labels, budget)) for budget, labels in BY_BUDGET.items()}
+    charts = {
+        f"{budget:,} queries": _chart(material, material.methods(labels, budget))
+        for budget, labels in BY_BUDGET.items()
+    }
     charts["ablation, 150 queries"] = _chart(material, material.methods(ABLATION, 150))
     used = _used(study)
-    page = _environment().get_template("page.html.j2").render(
-        study=study,
-        full_trials=FULL_TRIALS,
-        surrogate=any(info.surrogate for info in used) or study.benchmark.endswith("_surrogate"),
-        benchmark=provenance.benchmark_words(study.benchmark, used),
-        protocol=provenance.protocol_words(study, used),
-        trials=provenance.trials_words(study),
-        code=provenance.code_words(used),
-        overview=_overview(built),
-        tables=[_html_table(table) for table in built],
-        cells=best_cells(material),
-        checklist=checklist(study, used, built),
-        facts=provenance.facts(used),
-        missing=[f"{_title(table)}: {note}" for table in built for note in table.notes if note.startswith("Missing")],
-        data=_script_safe(json.dumps({name: chart for name, chart in charts.items() if chart["methods"]}, separators=(",", ":"))),
-    )  # fmt: skip
+    page = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            study=study,
+            full_trials=FULL_TRIALS,
+            surrogate=any(info.surrogate for info in used) or study.benchmark.endswith("_surrogate"),
+            benchmark=provenance.benchmark_words(study.benchmark, used),
+            protocol=provenance.protocol_words(study, used),
+            trials=provenance.trials_words(study),
+            code=provenance.code_words(used),
+            overview=_overview(built),
+            tables=[_html_table(table) for table in built],
+            cells=best_cells(material),
+            checklist=checklist(study, used, built),
+            facts=provenance.facts(used),
+            missing=[
+                f"{_title(table)}: {note}"
+                for table in built
+                for note in table.notes
+                if note.startswith("Missing")
+            ],
+            data=_script_safe(
+                json.dumps(
+                    {name: chart for name, chart in charts.items() if chart["methods"]}, separators=(",", ":")
+                )
+            ),
+        )
+    )
     write_whole(output_dir / "report" / "index.html", page.encode())
     return [f"{name}: {reason}" for name, reason in material.missing.items()]
 
@@ -62,7 +89,13 @@ def write_report(study: Study, output_dir: Path) -> list[str]:
 def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def _script_safe(text: str) -> str:
@@ -92,11 +125,24 @@ def _chart(material: Material, methods: list[Method]) -> dict[str, Any]:
     for method in methods:
         s, found = style(method.label), material.bands(method.found)
         series = {
-            kind: {"x": _rounded(b.x, 3), "m": _rounded(b.mean, 4), "l": _rounded(b.low, 4), "h": _rounded(b.high, 4)}
+            kind: {
+                "x": _rounded(b.x, 3),
+                "m": _rounded(b.mean, 4),
+                "l": _rounded(b.low, 4),
+                "h": _rounded(b.high, 4),
+            }
             for kind, b in found.items()
             if kind in ("test", "validation", "time_test")
         }
-        out.append({"label": method.label, "name": s.name, "color": s.color, "dash": DASHES[s.dash], "series": series})
+        out.append(
+            {
+                "label": method.label,
+                "name": s.name,
+                "color": s.color,
+                "dash": DASHES[s.dash],
+                "series": series,
+            }
+        )
     return {"methods": out, "queries": query_words(methods)}
 
 
@@ -135,7 +181,9 @@ def _html_table(table: Table) -> dict[str, Any]:
         for column in table.columns:
             text = column.show(row)
             parts = [{"text": part, "css": _chip(part)} for part in text.split("; ")]
-            cells.append({"parts": parts, "align": column.align, "title": row.get("doubt") if "†" in text else None})
+            cells.append(
+                {"parts": parts, "align": column.align, "title": row.get("doubt") if "†" in text else None}
+            )
         rows.append({"panel": None, "cells": cells, "missing": row.get("status") == "missing"})
     # What is about this table stands under it; the rules, the same for all, fold away.
     rules = (verdicts.RULE, verdicts.LEVEL_RULE, verdicts.INTERVAL_NOTE)

@@ -1,7 +1,7 @@
 """The best architectures that the searches ended with, drawn as graphs in SVG.
 
-Cells are chosen as a search chooses, by validation accuracy: for each method and budget the incumbent with the best single-run
-validation among its trials. Their test errors are shown, never used to choose.
+Cells are chosen as a search chooses, by validation accuracy: for each method and budget the incumbent with
+the best single-run validation among its trials. Their test errors are shown, never used to choose.
 """
 
 from __future__ import annotations
@@ -15,13 +15,20 @@ from analysis.material import BY_BUDGET, Material
 from nas_bench_suite.config import ConfigError
 from nas_bench_suite.space import GraphSpace, SearchSpace
 
-COLORS = {"input": "#DDDDDD", "output": "#DDDDDD", "conv3x3": "#F6C89F", "conv1x1": "#BFD9EE", "maxpool3x3": "#C9E4C5"}
+COLORS = {
+    "input": "#DDDDDD",
+    "output": "#DDDDDD",
+    "conv3x3": "#F6C89F",
+    "conv1x1": "#BFD9EE",
+    "maxpool3x3": "#C9E4C5",
+}
 NAMES = {"input": "in", "output": "out", "conv3x3": "3×3", "conv1x1": "1×1", "maxpool3x3": "pool"}  # noqa: RUF001
 STEP_X, STEP_Y, RADIUS = 62, 46, 17
 
 
 def best_cells(material: Material) -> list[dict[str, Any]]:
-    """One entry a method and budget, equal cells merged: `svg, budget, cell, methods, validation, test, mean`; errors in percent.
+    """One entry a method and budget, equal cells merged: `svg, budget, cell, methods, validation, test,
+    mean`; errors in percent.
 
     Empty where the cells of the space are no graphs.
     """
@@ -32,13 +39,17 @@ def best_cells(material: Material) -> list[dict[str, Any]]:
     for budget, labels in BY_BUDGET.items():
         for method in material.methods(labels, budget):
             ledger = {
-                name: method.found.column(f"incumbent_{name}").to_numpy() for name in ("cell_id", "validation", "test", "test_mean", "query")
+                name: method.found.column(f"incumbent_{name}").to_numpy()
+                for name in ("cell_id", "validation", "test", "test_mean", "query")
             }
             if not (ledger["query"] > 0).any():
                 continue
             best = int(np.nanargmax(np.where(ledger["query"] > 0, ledger["validation"], np.nan)))
             cell = int(ledger["cell_id"][best])
-            entry = found.setdefault((budget, cell), {"budget": budget, "cell": cell, "methods": [], "validation": [], "test": [], "mean": None})
+            entry = found.setdefault(
+                (budget, cell),
+                {"budget": budget, "cell": cell, "methods": [], "validation": [], "test": [], "mean": None},
+            )
             times = int((ledger["cell_id"] == cell).sum())
             entry["methods"].append(f"{method.name} ({times} of {len(ledger['cell_id'])} trials)")
             entry["validation"].append(100 * (1 - float(ledger["validation"][best])))
@@ -68,7 +79,11 @@ def best_cells(material: Material) -> list[dict[str, Any]]:
 def _space(material: Material) -> SearchSpace | None:
     from nas_bench_suite import load_benchmark
 
-    stated = [(manifest.get("benchmark") or {}).get("options") for info in material.study.comparable for manifest in info.manifests]
+    stated = [
+        (manifest.get("benchmark") or {}).get("options")
+        for info in material.study.comparable
+        for manifest in info.manifests
+    ]
     options = next(filter(None, stated), None)
     if options is None:
         return None
@@ -98,12 +113,20 @@ def draw(matrix: np.ndarray, ops: list[str]) -> str:
         for i, vertex in enumerate(inside):
             place[int(vertex)] = (layer * STEP_X + RADIUS + 4, (i - (len(inside) - 1) / 2) * STEP_Y)
     skips = [(a, b) for a, b in zip(*np.nonzero(matrix)) if depth[b] - depth[a] > 1]
-    sides = {edge: (1 if i % 2 == 0 else -1) for i, edge in enumerate(sorted(skips, key=lambda edge: depth[edge[0]] - depth[edge[1]]))}
-    bow = {edge: sides[edge] * (widest - 1) * STEP_Y / 2 + sides[edge] * (24 + 15 * (depth[edge[1]] - depth[edge[0]])) for edge in skips}
+    sides = {
+        edge: (1 if i % 2 == 0 else -1)
+        for i, edge in enumerate(sorted(skips, key=lambda edge: depth[edge[0]] - depth[edge[1]]))
+    }
+    bow = {
+        edge: sides[edge] * (widest - 1) * STEP_Y / 2
+        + sides[edge] * (24 + 15 * (depth[edge[1]] - depth[edge[0]]))
+        for edge in skips
+    }
     reach = max([abs(value) * 0.62 for value in bow.values()] + [(widest - 1) * STEP_Y / 2 + RADIUS]) + 8
     width = int(depth.max()) * STEP_X + 2 * RADIUS + 8
     parts = [
-        f'<svg viewBox="0 {-reach:.0f} {width} {2 * reach:.0f}" width="{width}" height="{2 * reach:.0f}" role="img" '
+        f'<svg viewBox="0 {-reach:.0f} {width} {2 * reach:.0f}" width="{width}" height="{2 * reach:.0f}" '
+        'role="img" '
         f'aria-label="cell with operations {escape(", ".join(ops))}">'
     ]
     for a, b in zip(*np.nonzero(matrix)):
@@ -112,13 +135,15 @@ def draw(matrix: np.ndarray, ops: list[str]) -> str:
         target_y, start_y = (y2, y1) if not lift else (y2 + np.sign(lift) * 9, y1 + np.sign(lift) * 9)
         x_from, x_to = x1 + (RADIUS if not lift else 12), x2 - (RADIUS + 2 if not lift else 15)
         parts.append(
-            f'<path d="M{x_from:.0f},{start_y:.0f} Q{middle:.0f},{(y1 + y2) / 2 + lift:.0f} {x_to:.0f},{target_y:.0f}" fill="none" '
+            f'<path d="M{x_from:.0f},{start_y:.0f} Q{middle:.0f},{(y1 + y2) / 2 + lift:.0f} '
+            f'{x_to:.0f},{target_y:.0f}" fill="none" '
             'stroke="#555" stroke-width="1.2" marker-end="url(#arrow)"/>'
         )
     for number, op in enumerate(ops):
         x, y = place[number]
         parts.append(
             f'<circle cx="{x}" cy="{y:.0f}" r="{RADIUS}" fill="{COLORS.get(op, "#EEE")}" stroke="#555"/>'
-            f'<text x="{x}" y="{y + 3.5:.1f}" text-anchor="middle" font-size="10">{escape(NAMES.get(op, op))}</text>'
+            f'<text x="{x}" y="{y + 3.5:.1f}" text-anchor="middle" '
+            f'font-size="10">{escape(NAMES.get(op, op))}</text>'
         )
     return "".join([*parts, "</svg>"])

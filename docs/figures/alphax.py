@@ -1,4 +1,5 @@
-"""docs/images/alphax.png: one trial's search tree. Run from the project's root: python -m docs.figures.alphax"""
+"""docs/images/alphax.png: one trial's search tree. Run from the project's root: python -m
+docs.figures.alphax"""
 
 from __future__ import annotations
 
@@ -56,15 +57,33 @@ def main() -> None:
     left = figure.add_subplot(1, 2, 1)
     right = figure.add_subplot(1, 2, 2)
     size = int(optimizer.trees.size[0])
-    parent, value, visits = (column[0, :size] for column in (optimizer.trees.parent, optimizer.trees.value, optimizer.trees.visits))
+    parent, value, visits = (
+        column[0, :size] for column in (optimizer.trees.parent, optimizer.trees.value, optimizer.trees.visits)
+    )
     angle, depth = angles(parent)
     x, y = depth * np.cos(angle), depth * np.sin(angle)
     for node in range(1, size):
         left.plot([x[parent[node]], x[node]], [y[parent[node]], y[node]], color="0.8", lw=0.5, zorder=1)
     invalid = value == 0
-    left.scatter(x[invalid], y[invalid], s=8, color="white", edgecolors="0.5", lw=0.6, zorder=2, label="stops at an invalid graph")
+    left.scatter(
+        x[invalid],
+        y[invalid],
+        s=8,
+        color="white",
+        edgecolors="0.5",
+        lw=0.6,
+        zorder=2,
+        label="stops at an invalid graph",
+    )
     shown = left.scatter(
-        x[~invalid], y[~invalid], s=8 + 3 * np.sqrt(visits[~invalid]), c=100 * value[~invalid], cmap="viridis", vmin=60, vmax=94, zorder=3
+        x[~invalid],
+        y[~invalid],
+        s=8 + 3 * np.sqrt(visits[~invalid]),
+        c=100 * value[~invalid],
+        cmap="viridis",
+        vmin=60,
+        vmax=94,
+        zorder=3,
     )
     figure.colorbar(shown, ax=left, label="X: mean value of a node (%)", shrink=0.8)
     left.set_aspect("equal")
@@ -81,7 +100,13 @@ def main() -> None:
         )
     ):
         vertices = space.cell_vertices[ran.queries["cell_id"]]
-        right.bar(sizes + 0.27 * (k - 1), [100 * (vertices == v).mean() for v in sizes], 0.25, color=color, label=label)
+        right.bar(
+            sizes + 0.27 * (k - 1),
+            [100 * (vertices == v).mean() for v in sizes],
+            0.25,
+            color=color,
+            label=label,
+        )
     right.set(xlabel="vertices of the cell after pruning", ylabel="share of the queries (%)")
     right.set_title(f"What is evaluated ({TRIALS} trials)", fontsize=10)
     right.set_ylim(0, 68)

@@ -1,4 +1,5 @@
-"""docs/images/bananas.png: one trial of BANANAS. Run from the project's root: python -m docs.figures.bananas"""
+"""docs/images/bananas.png: one trial of BANANAS. Run from the project's root: python -m
+docs.figures.bananas"""
 
 from __future__ import annotations
 
@@ -39,7 +40,13 @@ class Watched(Bananas):
         chosen, sizes = super()._choose(trials, strings, asked, room)
         self.ensemble = kept
         if len(trials):
-            self.rounds.append({"strings": strings[0, : asked[0]], "predictions": self.listening.last[0], "chosen": chosen[0]})
+            self.rounds.append(
+                {
+                    "strings": strings[0, : asked[0]],
+                    "predictions": self.listening.last[0],
+                    "chosen": chosen[0],
+                }
+            )
         return chosen, sizes
 
 
@@ -55,15 +62,34 @@ def main() -> None:
     for at, shade in ((4, "0.6"), (13, color)):
         data = optimizer.rounds[at]
         mean, spread = data["predictions"].mean(axis=0), data["predictions"].std(axis=0)
-        truth = 100 * (1 - benchmark.query(space.cell_id(data["strings"]), "mean", None, data["strings"]).validation)
+        truth = 100 * (
+            1 - benchmark.query(space.cell_id(data["strings"]), "mean", None, data["strings"]).validation
+        )
         chosen = np.isin(space.cell_id(data["strings"]), space.cell_id(data["chosen"]))
         n = 10 * (at + 1)
-        right.errorbar(truth, mean, spread, fmt="o", ms=3, color=shade, alpha=0.5, lw=0.7, label=f"candidates after {n} queries")
+        right.errorbar(
+            truth,
+            mean,
+            spread,
+            fmt="o",
+            ms=3,
+            color=shade,
+            alpha=0.5,
+            lw=0.7,
+            label=f"candidates after {n} queries",
+        )
         edge = "black" if shade == color else "0.3"
-        right.plot(truth[chosen], mean[chosen], "s", ms=7, mfc="none", mec=edge, label=f"the ten chosen after {n}")
+        right.plot(
+            truth[chosen], mean[chosen], "s", ms=7, mfc="none", mec=edge, label=f"the ten chosen after {n}"
+        )
     limits = (4.8, 8.2)
     right.plot(limits, limits, "--", color="0.5", lw=1)
-    right.set(xlim=limits, ylim=limits, xlabel="mean validation error over runs (%)", ylabel="predicted: mean and SD of 5 networks (%)")
+    right.set(
+        xlim=limits,
+        ylim=limits,
+        xlabel="mean validation error over runs (%)",
+        ylabel="predicted: mean and SD of 5 networks (%)",
+    )
     right.set_title("What the networks say of the candidates")
     right.legend(frameon=False, fontsize=8)
     for axis in (left, right):

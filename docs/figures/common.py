@@ -12,15 +12,20 @@ BUDGET, SEED, TRIAL = 150, 0, 1
 
 
 def one_trial(optimizer: Optimizer) -> list[float]:
-    """Run one trial on the surrogate by hand, so that the optimizer can be looked at; returns the validation error (%) of each query."""
+    """Run one trial on the surrogate by hand, so that the optimizer can be looked at; returns the validation
+    error (%) of each query."""
     benchmark, rng = load_benchmark("nasbench101_surrogate"), np.random.default_rng(0)
     space = benchmark.space
-    optimizer.start(Task(space=space, trials=1, budget=BUDGET, streams=Streams(SEED, 1, TRIAL), first_trial=TRIAL))
+    optimizer.start(
+        Task(space=space, trials=1, budget=BUDGET, streams=Streams(SEED, 1, TRIAL), first_trial=TRIAL)
+    )
     errors: list[float] = []
     while len(errors) < BUDGET:
         proposal = optimizer.ask(np.array([BUDGET - len(errors)]))
         run = rng.integers(benchmark.num_runs, size=proposal.wanted.shape)
-        accuracy = benchmark.query(space.cell_id(proposal.architectures), run, None, proposal.architectures).validation
+        accuracy = benchmark.query(
+            space.cell_id(proposal.architectures), run, None, proposal.architectures
+        ).validation
         optimizer.tell(proposal, Outcome(accuracy, np.full(accuracy.shape, OK, dtype=np.int8)))
         errors += (100 * (1 - accuracy[0])).tolist()
     return errors

@@ -1,6 +1,8 @@
-"""The tables and the figure of docs/defaults.md, from `python run.py -m +experiment=defaults output_dir=outputs/defaults`.
+"""The tables and the figure of docs/defaults.md, from `python run.py -m +experiment=defaults
+output_dir=outputs/defaults`.
 
-    python docs/figures/defaults.py outputs/defaults       # prints the Markdown tables, writes docs/images/defaults.png
+    # prints the Markdown tables, writes docs/images/defaults.png
+    python docs/figures/defaults.py outputs/defaults
 """
 
 from __future__ import annotations
@@ -51,7 +53,10 @@ def main(folder: str) -> None:
         rows = list(group)
         base = errors(rows[0]) if not differing(rows[0], "optimizer") else None
         print(f"\n**`{label}`**, {budget:,} queries{f', `{rules}`' if rules else ''}\n")
-        print("| setting | test error, % | 95 % interval | against the default (95 % interval) |\n|---|---|---|---|")
+        print(
+            "| setting | test error, % | 95 % interval | against the default (95 % interval) "
+            "|\n|---|---|---|---|"
+        )
         for info in rows:
             settings = differing(info, "optimizer")
             d, against = describe(errors(info)), "-"
@@ -61,7 +66,10 @@ def main(folder: str) -> None:
             what = ", ".join(f"`{word}`" for word in settings) or "as configured"
             stalled = int((info.ledger["ended"] == "stalled").sum())
             what += f" ({stalled} of {d.n} trials stalled)" if stalled else ""
-            print(f"| {what} | {d.mean:.3f} +- {d.sd:.3f} | [{d.interval.low:.3f}, {d.interval.high:.3f}] | {against} |")
+            print(
+                f"| {what} | {d.mean:.3f} +- {d.sd:.3f} | [{d.interval.low:.3f}, {d.interval.high:.3f}] | "
+                f"{against} |"
+            )
     figure([info for info in infos if study_of(info)[1:] == (150, "")])
 
 
@@ -70,7 +78,11 @@ def figure(infos: list[RunInfo]) -> None:
     fig, axis = plt.subplots(figsize=(6.4, 4))
     counts = set()
     for label, group in groupby(infos, lambda info: info.label):
-        sweep = [info for info in group if all(word.startswith("learning_rate=") for word in differing(info, "optimizer"))]
+        sweep = [
+            info
+            for info in group
+            if all(word.startswith("learning_rate=") for word in differing(info, "optimizer"))
+        ]
         if len(sweep) < 3:
             continue
         sweep.sort(key=lambda info: float(info.config["optimizer"]["learning_rate"]))
@@ -79,7 +91,16 @@ def figure(infos: list[RunInfo]) -> None:
         half = [[d.mean - d.interval.low for d in found], [d.interval.high - d.mean for d in found]]
         rates = [float(info.config["optimizer"]["learning_rate"]) for info in sweep]
         s = style(label)
-        axis.errorbar(rates, [d.mean for d in found], yerr=half, label=s.name, color=s.color, marker="o", markersize=4, capsize=2)
+        axis.errorbar(
+            rates,
+            [d.mean for d in found],
+            yerr=half,
+            label=s.name,
+            color=s.color,
+            marker="o",
+            markersize=4,
+            capsize=2,
+        )
     axis.set_xscale("log")
     axis.set_xlabel("learning rate")
     axis.set_ylabel("test error after 150 queries, %")

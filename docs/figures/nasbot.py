@@ -32,11 +32,22 @@ class Watched(NASBOT):
         theta = self._theta[0, turn]
         row = self._described.describe(strings[0, :1])
         between = np.zeros((n, self._described.lanes), dtype=np.float32)
-        row_distances(self._described.kind, self._described.inner, self._described.weights, row[0], self._rows[0], n, between)
+        row_distances(
+            self._described.kind,
+            self._described.inner,
+            self._described.weights,
+            row[0],
+            self._rows[0],
+            n,
+            between,
+        )
         v = np.zeros(n)
         sum_kernel(between, float(self._described.masses(row)[0]), self._masses[0], theta, v)
         forward(self._factor[0], n, v)
-        mean, deviation = v @ self._whitened[0, :n], np.sqrt(max(theta[1] + theta[2] - v @ v, 0.05 * theta[0]))
+        mean, deviation = (
+            v @ self._whitened[0, :n],
+            np.sqrt(max(theta[1] + theta[2] - v @ v, 0.05 * theta[0])),
+        )
         self.said.append((float(np.median(y) + y.std() * mean), float(y.std() * deviation)))
         return strings, found, rejected
 
@@ -54,7 +65,12 @@ def main() -> None:
     right.errorbar(errors[10:], mean, spread, fmt="o", ms=3, color=color, lw=0.6, alpha=0.45)
     limits = (4.6, 9.0)
     right.plot(limits, limits, "--", color="0.5", lw=1)
-    right.set(xlim=limits, ylim=limits, xlabel="validation error (%)", ylabel="predicted before the query: mean and SD (%)")
+    right.set(
+        xlim=limits,
+        ylim=limits,
+        xlabel="validation error (%)",
+        ylabel="predicted before the query: mean and SD (%)",
+    )
     right.set_title("What the model said of each choice")
 
     for axis in (left, right):

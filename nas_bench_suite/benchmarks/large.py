@@ -1,21 +1,27 @@
-"""A synthetic family of any dimension whose structure, optimum and random-search distribution are known exactly.
+"""A synthetic family of any dimension whose structure, optimum and random-search distribution are known
+exactly.
 
-Notation: N variables; variable i has D_i choices. The variables form a tree: variable i > 0 has a parent p(i) drawn uniformly from 0 .. i - 1 (a
-random recursive tree), so interactions reach far along the string. A string scores
+Notation: N variables; variable i has D_i choices. The variables form a tree: variable i > 0 has a parent p(i)
+drawn uniformly from 0 .. i - 1 (a random recursive tree), so interactions reach far along the string. A
+string scores
 
-    S(a) = sum_i u_i(a_i) + sum_{i > 0} w_i(a_i, a_{p(i)}),      u_i in {0 .. 4},  w_i in {0 .. 8}, whole numbers drawn once an instance,
+    S(a) = sum_i u_i(a_i) + sum_{i > 0} w_i(a_i, a_{p(i)}),
+    u_i in {0 .. 4},  w_i in {0 .. 8}, whole numbers drawn once an instance,
 
-its *level* is S(a) - min S, a whole number in 0 .. R with R = max S - min S, and its mean accuracy is 0.5 + 0.4 level / R. Both ends are found
-by dynamic programming from the leaves to the root: the optimum is exact at any N, and so is the distribution of S over uniform strings.
-Every string is valid and no two describe the same architecture.
+its *level* is S(a) - min S, a whole number in 0 .. R with R = max S - min S, and its mean accuracy is 0.5 +
+0.4 level / R. Both ends are found by dynamic programming from the leaves to the root: the optimum is exact at
+any N, and so is the distribution of S over uniform strings. Every string is valid and no two describe the
+same architecture.
 
-Noise: a cell has three runs. Their deviations x_r are normal with standard deviation `noise` and sum to zero over the runs, so the mean over
-runs is the mean accuracy itself and the optimum of the means is known. Validation is mean + x_r, test is mean - 0.006 + 0.9 x_r + 0.3 y_r with
-y_r like x_r. They are computed by hashing (cell id, run): there is no table.
+Noise: a cell has three runs. Their deviations x_r are normal with standard deviation `noise` and sum to zero
+over the runs, so the mean over runs is the mean accuracy itself and the optimum of the means is known.
+Validation is mean + x_r, test is mean - 0.006 + 0.9 x_r + 0.3 y_r with y_r like x_r. They are computed by
+hashing (cell id, run): there is no table.
 
-Ids: a cell id is a number in 0 .. 2^63 - 1 made of the level (L = bits of R) and H = 63 - L bits of a tabulation hash of the string (the XOR of
-one random word a variable and choice), scrambled by a bijection of 63-bit numbers so that ids show neither. Hence a query needs the id alone.
-Two different strings of one level share an id with probability 2^-H, two of different levels never do: among n strings a collision has a
+Ids: a cell id is a number in 0 .. 2^63 - 1 made of the level (L = bits of R) and H = 63 - L bits of a
+tabulation hash of the string (the XOR of one random word a variable and choice), scrambled by a bijection of
+63-bit numbers so that ids show neither. Hence a query needs the id alone. Two different strings of one level
+share an id with probability 2^-H, two of different levels never do: among n strings a collision has a
 probability of at most n (n - 1) / 2^(H + 1), which for n = 1,000 is below 3e-10 at N = 500 (H = 51).
 """
 
@@ -40,12 +46,14 @@ _LOW, _SPAN = 0.5, 0.4  # mean accuracy of the worst string, and what the best o
 _TEST_GAP = 0.006
 _RUNS = 3
 _MASK = np.uint64(2**63 - 1)
-_FACTORS = (0xBF58476D1CE4E5B9 & (2**63 - 1), 0x94D049BB133111EB & (2**63 - 1))  # odd, hence invertible modulo 2^63
+# odd, hence invertible modulo 2^63
+_FACTORS = (0xBF58476D1CE4E5B9 & (2**63 - 1), 0x94D049BB133111EB & (2**63 - 1))
 _HALF = np.uint64(32)
 
 
 def _scramble(numbers: np.ndarray) -> np.ndarray:
-    """A bijection of uint64[...] below 2^63: xor-shifts by 32 (each its own inverse on 63 bits) and multiplications by odd numbers."""
+    """A bijection of uint64[...] below 2^63: xor-shifts by 32 (each its own inverse on 63 bits) and
+    multiplications by odd numbers."""
     x = numbers ^ (numbers >> _HALF)
     for factor in _FACTORS:
         x = (x * np.uint64(factor)) & _MASK
@@ -63,7 +71,8 @@ def _unscramble(numbers: np.ndarray) -> np.ndarray:
 
 
 def _uniforms(ids: np.ndarray, counter: int) -> np.ndarray:
-    """Uniforms in (0, 1) float64[...], a function of (id, counter): the output function of SplitMix64 (Steele et al., 2014)."""
+    """Uniforms in (0, 1) float64[...], a function of (id, counter): the output function of SplitMix64 (Steele
+    et al., 2014)."""
     x = ids.astype(np.uint64) + np.uint64((counter + 1) * 0x9E3779B97F4A7C15 & (2**64 - 1))
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
@@ -72,7 +81,7 @@ def _uniforms(ids: np.ndarray, counter: int) -> np.ndarray:
 
 
 @njit(cache=True)
-def _score(strings, parents, unary, pair, words, scores, hashes):  # pragma: no cover - compiled
+def _score(strings, parents, unary, pair, words, scores, hashes):
     """S int64[n] and tabulation hashes uint64[n] of strings int64[n, N]."""
     for row in range(strings.shape[0]):
         total = np.int64(0)
@@ -92,13 +101,15 @@ class LargeSpace(SearchSpace):
 
     Args:
         num_variables: N.
-        choices: D, the same for every variable; None: the first 21/26 of the variables are binary and the others ternary, as NASBench-101's are.
+        choices: D, the same for every variable; None: the first 21/26 of the variables are binary and the
+            others ternary, as NASBench-101's are.
         instance: which tree and which tables.
 
     Attributes:
         parents: int64[N], p(i); -1 for the root, variable 0.
         unary: int64[N, D], u_i.
-        pair: int64[N, D, D], w_i by (own choice, parent's choice); zero for the root and beyond a variable's choices.
+        pair: int64[N, D, D], w_i by (own choice, parent's choice); zero for the root and beyond a variable's
+            choices.
         highest, lowest: the extremes of S over all strings.
     """
 
@@ -116,7 +127,9 @@ class LargeSpace(SearchSpace):
         self.variables = tuple(variables)
         rng = np.random.default_rng([instance, num_variables, choices or 0, 101])
         most = int(self.sizes.max())
-        self.parents = np.array([-1, *(int(rng.integers(i)) for i in range(1, num_variables))], dtype=np.int64)
+        self.parents = np.array(
+            [-1, *(int(rng.integers(i)) for i in range(1, num_variables))], dtype=np.int64
+        )
         self.unary = rng.integers(0, _UNARY + 1, (num_variables, most))
         self.pair = rng.integers(0, _PAIR + 1, (num_variables, most, most))
         is_choice = np.arange(most) < self.sizes[:, None]
@@ -141,7 +154,8 @@ class LargeSpace(SearchSpace):
         return 63 - self._level_bits
 
     def _extreme(self, sign: int) -> tuple[np.ndarray, int]:
-        """A string int64[N] with the highest (sign 1) or lowest (-1) S, and that S: max-sum from the leaves to the root."""
+        """A string int64[N] with the highest (sign 1) or lowest (-1) S, and that S: max-sum from the leaves
+        to the root."""
         message = sign * self.unary.copy()  # of variable i's subtree, by its own choice
         choose = np.zeros(self.unary.shape, dtype=np.int64)  # variable i's best choice by its parent's
         for i in range(self.num_variables - 1, 0, -1):
@@ -173,7 +187,9 @@ class LargeSpace(SearchSpace):
     def cell_id(self, architectures: np.ndarray) -> np.ndarray:
         scores, hashes = self._scores(architectures)
         level = (scores - self.lowest).astype(np.uint64)
-        return _scramble((level << np.uint64(self.hash_bits)) | (hashes >> np.uint64(64 - self.hash_bits))).astype(np.int64)
+        return _scramble(
+            (level << np.uint64(self.hash_bits)) | (hashes >> np.uint64(64 - self.hash_bits))
+        ).astype(np.int64)
 
     def level(self, cell_id: np.ndarray | int) -> np.ndarray:
         """The level int64[...], 0 .. R, that each cell id carries.
@@ -182,10 +198,15 @@ class LargeSpace(SearchSpace):
             ConfigError: for a number that is no id of this space.
         """
         ids = np.asarray(cell_id, dtype=np.int64)
-        level = (_unscramble(np.maximum(ids, 0).astype(np.uint64)) >> np.uint64(self.hash_bits)).astype(np.int64)
+        level = (_unscramble(np.maximum(ids, 0).astype(np.uint64)) >> np.uint64(self.hash_bits)).astype(
+            np.int64
+        )
         foreign = (ids < 0) | (level > self.range)
         if foreign.any():
-            raise ConfigError(f"{ids[foreign].flat[0]} is no cell id of space '{self.name}'; accepted: what its cell_id returns.")
+            raise ConfigError(
+                f"{ids[foreign].flat[0]} is no cell id of space '{self.name}'; accepted: what its cell_id "
+                "returns."
+            )
         return level
 
     def architecture(self, cell_id: np.ndarray | int) -> np.ndarray:
@@ -195,7 +216,8 @@ class LargeSpace(SearchSpace):
             ConfigError: always.
         """
         raise ConfigError(
-            f"space '{self.name}' has ids by hash, so a cell id cannot be turned back into an architecture; accepted: the strings themselves, "
+            f"space '{self.name}' has ids by hash, so a cell id cannot be turned back into an architecture; "
+            "accepted: the strings themselves, "
             "which a search hands on with its proposals."
         )
 
@@ -216,21 +238,28 @@ class Large(Benchmark):
     name = "large"
     num_runs = _RUNS
 
-    def __init__(self, variables: int = 100, choices: int | str = "mixed", noise: float = 0.004, instance: int = 0) -> None:
+    def __init__(
+        self, variables: int = 100, choices: int | str = "mixed", noise: float = 0.004, instance: int = 0
+    ) -> None:
         self.noise = check_float("benchmark.noise", noise, 0, 0.02)
         self.instance = check_int("benchmark.instance", instance, 0)
         number = check_int("benchmark.variables", variables, LEAST_VARIABLES, MOST_VARIABLES)
         if isinstance(choices, str) and choices != "mixed":
-            raise ConfigError(f"benchmark.choices={choices} is not known; accepted: mixed, or a whole number in [2, {MOST_CHOICES}].")
+            raise ConfigError(
+                f"benchmark.choices={choices} is not known; accepted: mixed, or a whole number in [2, "
+                f"{MOST_CHOICES}]."
+            )
         size = None if isinstance(choices, str) else check_int("benchmark.choices", choices, 2, MOST_CHOICES)
         self.space: LargeSpace = LargeSpace(number, size, self.instance)
 
     def mean_accuracy(self, level: np.ndarray | int) -> np.ndarray:
-        """A cell's validation accuracy averaged over its runs, float64[...], from its level; test lies 0.006 below."""
+        """A cell's validation accuracy averaged over its runs, float64[...], from its level; test lies 0.006
+        below."""
         return _LOW + _SPAN * np.asarray(level) / self.space.range
 
     def _deviations(self, ids: np.ndarray, first_counter: int) -> np.ndarray:
-        """float64[..., 3]: deviations of a cell's runs, each of standard deviation `noise`, that sum to zero."""
+        """float64[..., 3]: deviations of a cell's runs, each of standard deviation `noise`, that sum to
+        zero."""
         drawn = np.stack([ndtri(_uniforms(ids, first_counter + r)) for r in range(_RUNS)], axis=-1)
         return self.noise * (_RUNS / (_RUNS - 1)) ** 0.5 * (drawn - drawn.mean(axis=-1, keepdims=True))
 
@@ -250,16 +279,24 @@ class Large(Benchmark):
         which = np.broadcast_to(np.asarray(run, dtype=np.int64), ids.shape)[..., None]
         x, y = (np.take_along_axis(values, which, axis=-1)[..., 0] for values in (x, y))
         # Only deviations of more than five standard deviations reach the ends, and only at the highest noise.
-        return Evaluation(np.clip(mean + x, 0, 1), np.clip(mean - _TEST_GAP + 0.9 * x + 0.3 * y, 0, 1), seconds)
+        return Evaluation(
+            np.clip(mean + x, 0, 1), np.clip(mean - _TEST_GAP + 0.9 * x + 0.3 * y, 0, 1), seconds
+        )
 
     def random_distribution(self) -> tuple[np.ndarray, np.ndarray]:
-        """The mean validation accuracies that exist, float64[R + 1] ascending, and float64[R + 1], their probability for a uniform string: exact
-        but for rounding, by convolution from the leaves to the root."""
+        """The mean validation accuracies that exist, float64[R + 1] ascending, and float64[R + 1], their
+        probability for a uniform string: exact but for rounding, by convolution from the leaves to the
+        root."""
         space = self.space
         # Of variable i's subtree by its own choice: P(partial sum = 0, 1, ...) over uniform choices below.
         messages: list[list[np.ndarray]] = []
         for i in range(space.num_variables):
-            messages.append([np.eye(1, int(space.unary[i, a]) + 1, int(space.unary[i, a]))[0] for a in range(space.sizes[i])])
+            messages.append(
+                [
+                    np.eye(1, int(space.unary[i, a]) + 1, int(space.unary[i, a]))[0]
+                    for a in range(space.sizes[i])
+                ]
+            )
         for i in range(space.num_variables - 1, 0, -1):
             parent = messages[space.parents[i]]
             longest = max(map(len, messages[i])) + _PAIR
@@ -277,7 +314,8 @@ class Large(Benchmark):
         return self.mean_accuracy(levels), total[space.lowest : space.highest + 1]
 
     def random_search_cdf(self, queries: int) -> tuple[np.ndarray, np.ndarray]:
-        """Distribution of random search's incumbent validation accuracy after `queries` uniform queries of the mean over runs.
+        """Distribution of random search's incumbent validation accuracy after `queries` uniform queries of
+        the mean over runs.
 
         Returns:
             The attainable accuracies, ascending, and P(incumbent <= each).
@@ -288,7 +326,8 @@ class Large(Benchmark):
     def random_moments(self) -> tuple[float, float]:
         """Mean and standard deviation of a uniform string's mean validation accuracy, in closed form.
 
-        Under independent uniform choices S splits into orthogonal parts (a main effect a variable, the rest of w_i a pair); their variances add.
+        Under independent uniform choices S splits into orthogonal parts (a main effect a variable, the rest
+        of w_i a pair); their variances add.
         """
         space = self.space
         mean = variance = 0.0
@@ -308,13 +347,16 @@ class Large(Benchmark):
     def _checksum(self) -> str:
         space = self.space
         arrays = (space.sizes, space.parents, space.unary, space.pair, space._words)
-        return hashlib.sha256(b"".join(array.tobytes() for array in arrays) + repr(self.noise).encode()).hexdigest()
+        return hashlib.sha256(
+            b"".join(array.tobytes() for array in arrays) + repr(self.noise).encode()
+        ).hexdigest()
 
     def facts(self) -> dict[str, Any]:
         mean, sd = self.random_moments()
         return {
             "name": self.name,
-            "description": f"synthetic tree-structured family, {self.space.num_variables} variables, instance {self.instance}, "
+            "description": f"synthetic tree-structured family, {self.space.num_variables} variables, "
+            f"instance {self.instance}, "
             f"run noise {self.noise}",
             "source": "synthetic (nas_bench_suite.benchmarks.large)",
             "checksum": self._checksum,

@@ -1,11 +1,14 @@
-"""NAS-Bench-201 (Dong & Yang 2020): 15,625 cells, three datasets, read from a CSV (docs/tabular.md describes it).
+"""NAS-Bench-201 (Dong & Yang 2020): 15,625 cells, three datasets, read from a CSV (docs/tabular.md describes
+it).
 
-A cell has four nodes; each of its six edges 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2 (written input after output, in this order) carries one of
-five operations. A node is the sum over its incoming edges of operation(input node). Node 0 is the cell's input, node 3 its output.
+A cell has four nodes; each of its six edges 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2 (written input after output,
+in this order) carries one of five operations. A node is the sum over its incoming edges of operation(input
+node). Node 0 is the cell's input, node 3 its output.
 
-As a labelled graph, each edge with an operation other than `none` is a vertex, and the vertex of an edge v<-u feeds that of w<-v. Runs: two or
-three validation runs are stored for a cell, so there are six *slots* (run numbers 0 to 5), in which each stored run stands equally often.
-Only the mean test accuracy over runs is known, so every run reads that.
+As a labelled graph, each edge with an operation other than `none` is a vertex, and the vertex of an edge v<-u
+feeds that of w<-v. Runs: two or three validation runs are stored for a cell, so there are six *slots* (run
+numbers 0 to 5), in which each stored run stands equally often. Only the mean test accuracy over runs is
+known, so every run reads that.
 """
 
 from __future__ import annotations
@@ -25,17 +28,21 @@ from nas_bench_suite.space import GraphSpace, Variable
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")  # the digits 0 to 4 of the CSV
+# the digits 0 to 4 of the CSV
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))  # (node, its input)
 DATASETS = ("cifar10", "cifar100", "imagenet16")
 FIDELITIES = (12, 200)
-FLOORS = {"cifar10": 94.37, "cifar100": 73.51, "imagenet16": 47.31}  # best mean test accuracy, percent (Dong & Yang 2020, table 5: "optimal")
+# best mean test accuracy, percent (Dong & Yang 2020, table 5: "optimal")
+FLOORS = {"cifar10": 94.37, "cifar100": 73.51, "imagenet16": 47.31}
 NUM_STRINGS = len(OPERATIONS) ** len(EDGES)
 _SLOTS = 6  # a multiple of two and of three
 _PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))  # edges along each way from input to output
 _FORM = (
-    "a row a cell: 'ops' (six digits, one an edge: 0 none, 1 skip_connect, 2 nor_conv_1x1, 3 nor_conv_3x3, 4 avg_pool_3x3) and for each "
-    "dataset D D_validation_run0 .. run2, D_test, D_validation_epoch12, D_test_epoch12, D_training_seconds (see docs/tabular.md)"
+    "a row a cell: 'ops' (six digits, one an edge: 0 none, 1 skip_connect, 2 nor_conv_1x1, 3 nor_conv_3x3, 4 "
+    "avg_pool_3x3) and for each "
+    "dataset D D_validation_run0 .. run2, D_test, D_validation_epoch12, D_test_epoch12, D_training_seconds "
+    "(see docs/tabular.md)"
 )
 _NONE, _SKIP = 0, 1
 
@@ -44,16 +51,21 @@ class NASBench201Space(GraphSpace):
     """Six edges of five operations; every string is valid.
 
     Args:
-        isomorphism: False: each of the 15,625 strings is a cell of its own, as the benchmark trained them. True: strings that the authors count
-            as one architecture (`canonical_form`) are one cell: 6,466 cells.
+        isomorphism: False: each of the 15,625 strings is a cell of its own, as the benchmark trained them.
+            True: strings that the authors count as one architecture (`canonical_form`) are one cell: 6,466
+            cells.
     """
 
     name = "nasbench201"
 
     def __init__(self, isomorphism: bool = False) -> None:
         self.isomorphism = check_bool("benchmark.isomorphism", isomorphism)
-        self.variables = tuple(Variable(f"edge_{node}_{source}", OPERATIONS, "operation") for node, source in EDGES)
-        self._strings = np.stack(np.unravel_index(np.arange(NUM_STRINGS), [len(OPERATIONS)] * len(EDGES)), axis=1).astype(np.int64)
+        self.variables = tuple(
+            Variable(f"edge_{node}_{source}", OPERATIONS, "operation") for node, source in EDGES
+        )
+        self._strings = np.stack(
+            np.unravel_index(np.arange(NUM_STRINGS), [len(OPERATIONS)] * len(EDGES)), axis=1
+        ).astype(np.int64)
         if isomorphism:
             forms = [canonical_form(row) for row in self._strings.tolist()]
             numbers: dict[str, int] = {}
@@ -77,13 +89,17 @@ class NASBench201Space(GraphSpace):
         return self._strings[self.members[cell_id]]
 
     def graph(self, architecture: np.ndarray) -> tuple[np.ndarray, list[str]]:
-        """The pruned graph with a vertex for each edge's operation: adjacency int8[V, V], V from 2 to 8, and labels with the ends.
+        """The pruned graph with a vertex for each edge's operation: adjacency int8[V, V], V from 2 to 8, and
+        labels with the ends.
 
-        Edges with `none` and edges on no way from input to output are left out. If no way is left, V = 2 and no vertex is connected.
+        Edges with `none` and edges on no way from input to output are left out. If no way is left, V = 2 and
+        no vertex is connected.
         """
         row = [int(value) for value in np.asarray(architecture)]
         if len(row) != len(EDGES) or not self.is_valid(np.array(row)):
-            raise ConfigError(f"architecture {row} is no string of space '{self.name}'; accepted: six numbers from 0 to 4.")
+            raise ConfigError(
+                f"architecture {row} is no string of space '{self.name}'; accepted: six numbers from 0 to 4."
+            )
         ways = [way for way in _PATHS if all(row[edge] != _NONE for edge in way)]
         used = sorted({edge for way in ways for edge in way})
         place = {edge: vertex for vertex, edge in enumerate(used, start=1)}
@@ -95,22 +111,42 @@ class NASBench201Space(GraphSpace):
         return matrix, ["input", *(OPERATIONS[row[edge]] for edge in used), "output"]
 
     def from_graph(self, matrix: np.ndarray, ops: list[str]) -> np.ndarray:
-        """A string int64[6] with this pruned graph, the vertices between the ends in any topological order; edges off every way get `none`."""
+        """A string int64[6] with this pruned graph, the vertices between the ends in any topological order;
+        edges off every way get `none`."""
         matrix = np.asarray(matrix)
         count = len(matrix)
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not 2 <= count <= len(EDGES) + 2 or np.tril(matrix).any():
-            raise ConfigError(f"adjacency matrix of shape {matrix.shape} does not fit; accepted: upper triangular, 2 to 8 vertices.")
+        if (
+            matrix.ndim != 2
+            or matrix.shape[0] != matrix.shape[1]
+            or not 2 <= count <= len(EDGES) + 2
+            or np.tril(matrix).any()
+        ):
+            raise ConfigError(
+                f"adjacency matrix of shape {matrix.shape} does not fit; accepted: upper triangular, 2 to 8 "
+                "vertices."
+            )
         if len(ops) != count or ops[0] != "input" or ops[-1] != "output":
-            raise ConfigError(f"operations {list(ops)} do not fit {count} vertices; accepted: 'input', {count - 2} operations, 'output'.")
+            raise ConfigError(
+                f"operations {list(ops)} do not fit {count} vertices; accepted: 'input', {count - 2} "
+                "operations, 'output'."
+            )
         for op in ops[1:-1]:
             if op not in OPERATIONS:
-                raise ConfigError(f"operation '{op}' is not known{nearest(op, OPERATIONS)}; accepted: {', '.join(OPERATIONS)}.")
+                raise ConfigError(
+                    f"operation '{op}' is not known{nearest(op, OPERATIONS)}; accepted: "
+                    f"{', '.join(OPERATIONS)}."
+                )
         for order in permutations(range(1, count - 1)):
             at = [0, *order, count - 1]
-            string = self._by_graph.get((matrix[np.ix_(at, at)].astype(np.int8).tobytes(), tuple(ops[i] for i in at)))
+            string = self._by_graph.get(
+                (matrix[np.ix_(at, at)].astype(np.int8).tobytes(), tuple(ops[i] for i in at))
+            )
             if string is not None:
                 return self._strings[string]
-        raise ConfigError(f"the graph with operations {list(ops)} is no cell of space '{self.name}', which has four nodes and six edges.")
+        raise ConfigError(
+            f"the graph with operations {list(ops)} is no cell of space '{self.name}', which has four nodes "
+            "and six edges."
+        )
 
     @cached_property
     def _by_graph(self) -> dict[tuple[bytes, tuple[str, ...]], int]:
@@ -121,7 +157,8 @@ class NASBench201Space(GraphSpace):
         return found
 
     def encodings(self) -> tuple[str, ...]:
-        """`one_hot` (30 features); `path` (155: which sequences of one to three operations lead from input to output; `none` leads nowhere)."""
+        """`one_hot` (30 features); `path` (155: which sequences of one to three operations lead from input to
+        output; `none` leads nowhere)."""
         return ("one_hot", "path")
 
     def _encode(self, architectures: np.ndarray, kind: str) -> np.ndarray:
@@ -139,11 +176,13 @@ class NASBench201Space(GraphSpace):
 
 
 def canonical_form(string: list[int]) -> str:
-    """The name by which the benchmark's authors tell cells apart: each node as the sorted sum of its inputs' expressions.
+    """The name by which the benchmark's authors tell cells apart: each node as the sorted sum of its inputs'
+    expressions.
 
-    `skip_connect` passes an expression on; `none`, and any operation of a node that is "#", is "#". A sum of zeros is not taken for zero, and
-    the terms of a sum that is passed on stay together in the sorting, so that some strings of equal function keep names of their own. The number
-    of names, 6,466 as published, depends on the spelling, which is therefore theirs.
+    `skip_connect` passes an expression on; `none`, and any operation of a node that is "#", is "#". A sum of
+    zeros is not taken for zero, and the terms of a sum that is passed on stay together in the sorting, so
+    that some strings of equal function keep names of their own. The number of names, 6,466 as published,
+    depends on the spelling, which is therefore theirs.
     """
     nodes = ["0"]
     for node in range(1, 4):
@@ -159,20 +198,26 @@ def canonical_form(string: list[int]) -> str:
     return nodes[3]
 
 
-def nasbench201(path: str | None = None, dataset: str = "cifar10", isomorphism: bool = False) -> ArrayBenchmark:
+def nasbench201(
+    path: str | None = None, dataset: str = "cifar10", isomorphism: bool = False
+) -> ArrayBenchmark:
     """NAS-Bench-201 on one dataset.
 
     Args:
         path: a CSV (possibly compressed) or Parquet file with a row for each of the 15,625 cells.
         dataset: cifar10, cifar100 or imagenet16 (ImageNet16-120).
-        isomorphism: see `NASBench201Space`; a merged cell has the values of its first member in the order of codes.
+        isomorphism: see `NASBench201Space`; a merged cell has the values of its first member in the order of
+            codes.
 
     Raises:
-        ConfigError: for an unknown option, a file that is none of this form, or values whose best test accuracy is not the published one.
+        ConfigError: for an unknown option, a file that is none of this form, or values whose best test
+            accuracy is not the published one.
     """
     check_choice("benchmark.dataset", dataset, DATASETS)
     space = NASBench201Space(isomorphism)
-    if path is not None and Path(path).name.lower().endswith((".pth", ".pt", ".pickle", ".pkl", ".pbz2", ".pickle.pbz2", ".tar")):
+    if path is not None and Path(path).name.lower().endswith(
+        (".pth", ".pt", ".pickle", ".pkl", ".pbz2", ".pickle.pbz2", ".tar")
+    ):
         raise ConfigError(
             f"benchmark.path={path} is an official archive; these are pickles, which run code when opened. "
             f"Accepted: a file (CSV or Parquet) with {_FORM}."
@@ -181,21 +226,37 @@ def nasbench201(path: str | None = None, dataset: str = "cifar10", isomorphism: 
     assert path is not None
     rows = _rows(frame, f"benchmark.path={path}")
     values = {}
-    for name in ("validation_run0", "validation_run1", "validation_run2", "test", "validation_epoch12", "test_epoch12", "training_seconds"):
+    for name in (
+        "validation_run0",
+        "validation_run1",
+        "validation_run2",
+        "test",
+        "validation_epoch12",
+        "test_epoch12",
+        "training_seconds",
+    ):
         values[name] = _column(frame, f"{dataset}_{name}", rows, f"benchmark.path={path}", name)
     best = float(values["test"].max())
     if abs(best - FLOORS[dataset]) > 0.01:
         raise ConfigError(
-            f"benchmark.path={path}, column '{dataset}_test': the best of all cells is {best:.2f}, published is {FLOORS[dataset]:.2f}; "
+            f"benchmark.path={path}, column '{dataset}_test': the best of all cells is {best:.2f}, published "
+            f"is {FLOORS[dataset]:.2f}; "
             "accepted: mean test accuracies in percent after 200 epochs."
         )
     runs = np.stack([values[f"validation_run{run}"] for run in range(3)], axis=1)
     stored = ~np.isnan(runs)
     counts = stored.sum(axis=1)
     ranked = np.argsort(~stored, axis=1, kind="stable")  # stored runs first
-    slots = np.take_along_axis(runs, np.take_along_axis(ranked, np.arange(_SLOTS) % counts[:, None], axis=1), axis=1)
-    validation = np.stack([np.repeat(values["validation_epoch12"][:, None], _SLOTS, axis=1), slots], axis=1) / 100
-    test = np.repeat(np.stack([values["test_epoch12"], values["test"]], axis=1)[:, :, None], _SLOTS, axis=2) / 100
+    slots = np.take_along_axis(
+        runs, np.take_along_axis(ranked, np.arange(_SLOTS) % counts[:, None], axis=1), axis=1
+    )
+    validation = (
+        np.stack([np.repeat(values["validation_epoch12"][:, None], _SLOTS, axis=1), slots], axis=1) / 100
+    )
+    test = (
+        np.repeat(np.stack([values["test_epoch12"], values["test"]], axis=1)[:, :, None], _SLOTS, axis=2)
+        / 100
+    )
     seconds = values["training_seconds"][:, None] * np.array(FIDELITIES) / FIDELITIES[-1]
     facts: dict[str, Any] = {
         "description": f"NAS-Bench-201, {dataset}" + (", isomorphic cells merged" if isomorphism else ""),
@@ -204,7 +265,15 @@ def nasbench201(path: str | None = None, dataset: str = "cifar10", isomorphism: 
         "strings": NUM_STRINGS,
     }
     members = space.members
-    return ArrayBenchmark(f"nasbench201_{dataset}", space, FIDELITIES, validation[members], test[members], seconds[members], facts)
+    return ArrayBenchmark(
+        f"nasbench201_{dataset}",
+        space,
+        FIDELITIES,
+        validation[members],
+        test[members],
+        seconds[members],
+        facts,
+    )
 
 
 def _rows(frame: DataFrame, where: str) -> np.ndarray:
@@ -216,13 +285,19 @@ def _rows(frame: DataFrame, where: str) -> np.ndarray:
     good = words.str.fullmatch(f"[0-{len(OPERATIONS) - 1}]{{{len(EDGES)}}}").to_numpy()
     if not good.all():
         row = int(np.argmin(good))
-        raise ConfigError(f"{where}, column 'ops', line {row + 2}: '{frame['ops'].iloc[row]}' is no cell; accepted: six digits from 0 to 4.")
+        raise ConfigError(
+            f"{where}, column 'ops', line {row + 2}: '{frame['ops'].iloc[row]}' is no cell; accepted: six "
+            "digits from 0 to 4."
+        )
     codes = np.array([int(word, len(OPERATIONS)) for word in words])
     counts = np.bincount(codes, minlength=NUM_STRINGS)
     for wrong, what in ((counts > 1, "appears more than once"), (counts == 0, "is missing")):
         if wrong.any():
             word = np.base_repr(int(wrong.argmax()), len(OPERATIONS)).zfill(len(EDGES))
-            raise ConfigError(f"{where}, column 'ops': cell '{word}' {what}; accepted: each of the {NUM_STRINGS:,} cells once.")
+            raise ConfigError(
+                f"{where}, column 'ops': cell '{word}' {what}; accepted: each of the {NUM_STRINGS:,} cells "
+                "once."
+            )
     return np.argsort(codes)
 
 
@@ -231,7 +306,9 @@ def _column(frame: DataFrame, column: str, rows: np.ndarray, where: str, kind: s
     import pandas as pd
 
     if column not in frame.columns:
-        raise ConfigError(f"{where} has no column '{column}'{nearest(column, frame.columns)}; accepted: {_FORM}.")
+        raise ConfigError(
+            f"{where} has no column '{column}'{nearest(column, frame.columns)}; accepted: {_FORM}."
+        )
     numbers = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64)
     blank = frame[column].isna().to_numpy() & (kind in ("validation_run1", "validation_run2"))
     top = np.inf if kind == "training_seconds" else 100.0
@@ -239,5 +316,8 @@ def _column(frame: DataFrame, column: str, rows: np.ndarray, where: str, kind: s
     if wrong.any():
         row = int(wrong.argmax())
         accepted = "seconds" if kind == "training_seconds" else "percent in [0, 100]"
-        raise ConfigError(f"{where}, column '{column}', line {row + 2}: '{frame[column].iloc[row]}' is out of range; accepted: {accepted}.")
+        raise ConfigError(
+            f"{where}, column '{column}', line {row + 2}: '{frame[column].iloc[row]}' is out of range; "
+            f"accepted: {accepted}."
+        )
     return numbers[rows]

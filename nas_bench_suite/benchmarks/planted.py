@@ -1,14 +1,17 @@
 """A planted benchmark: a small space whose optimum, structure and noise are known, for tests of every method.
 
-Notation: N = 10 variables, five binary (family "edge") and five ternary (family "op"); a target string a*. A string scores
+Notation: N = 10 variables, five binary (family "edge") and five ternary (family "op"); a target string a*. A
+string scores
 
     z(a) = (sum_i [a_i = a*_i] + 2 sum_i [a_i = a*_i and a_{i+1} = a*_{i+1}]) / (N + 2 (N - 1))  in [0, 1],
 
-so it pays to get variables right and pays more to get neighbours right together. The last two variables are interchangeable (their
-order does not matter: the better of the two counts), which gives isomorphic strings; strings whose first two variables are both 0 are
-invalid. The mean accuracy of a cell is 0.80 + 0.15 z, and its three frozen runs add N(0, noise^2).
+so it pays to get variables right and pays more to get neighbours right together. The last two variables are
+interchangeable (their order does not matter: the better of the two counts), which gives isomorphic strings;
+strings whose first two variables are both 0 are invalid. The mean accuracy of a cell is 0.80 + 0.15 z, and
+its three frozen runs add N(0, noise^2).
 
-Closed form: with r(a) runs read at random, n uniform queries have the incumbent's distribution F(v)^n (`random_search_cdf`).
+Closed form: with r(a) runs read at random, n uniform queries have the incumbent's distribution F(v)^n
+(`random_search_cdf`).
 """
 
 from __future__ import annotations
@@ -26,7 +29,8 @@ from nas_bench_suite.space import SearchSpace, Variable
 _EDGES, _OPS = 5, 5
 _GRID = 9984  # accuracies lie on this grid, as those of NASBench-101 do: ties are real
 _FIDELITIES = (4, 12, 36, 108)
-_FIDELITY_NOISE = {4: 4.0, 12: 2.0, 36: 1.0, 108: 0.0}  # further spread of a cell's low-fidelity mean, in units of 0.01
+# further spread of a cell's low-fidelity mean, in units of 0.01
+_FIDELITY_NOISE = {4: 4.0, 12: 2.0, 36: 1.0, 108: 0.0}
 
 
 class PlantedSpace(SearchSpace):
@@ -37,7 +41,9 @@ class PlantedSpace(SearchSpace):
     def __init__(self) -> None:
         edges = [Variable(f"edge{i}", ("0", "1"), "edge") for i in range(_EDGES)]
         self.variables = tuple(edges + [Variable(f"op{i}", ("a", "b", "c"), "op") for i in range(_OPS)])
-        strings = np.stack(np.meshgrid(*[np.arange(size) for size in self.sizes], indexing="ij"), axis=-1).reshape(-1, self.num_variables)
+        strings = np.stack(
+            np.meshgrid(*[np.arange(size) for size in self.sizes], indexing="ij"), axis=-1
+        ).reshape(-1, self.num_variables)
         canonical = strings.copy()
         canonical[:, -2:].sort(axis=1)
         valid = self.is_valid(strings)
@@ -88,11 +94,15 @@ class Planted(Benchmark):
         mean = 0.80 + 0.15 * self.score(cells)
         shape = (len(cells), len(_FIDELITIES), self.num_runs)
         spread = np.array([_FIDELITY_NOISE[epochs] for epochs in _FIDELITIES]) * 0.01
-        level = mean[:, None] - 0.1 * (1 - np.array(_FIDELITIES) / 108) + spread * rng.standard_normal(shape[:2])
+        level = (
+            mean[:, None] - 0.1 * (1 - np.array(_FIDELITIES) / 108) + spread * rng.standard_normal(shape[:2])
+        )
         run_noise = self.noise * rng.standard_normal(shape)
         grid = lambda values: np.round(np.clip(values, 0, 1) * _GRID) / _GRID  # noqa: E731
         self._validation = grid(level[..., None] + run_noise)
-        self._test = grid(level[..., None] - 0.006 + run_noise * 0.9 + 0.3 * self.noise * rng.standard_normal(shape))
+        self._test = grid(
+            level[..., None] - 0.006 + run_noise * 0.9 + 0.3 * self.noise * rng.standard_normal(shape)
+        )
         self._seconds = np.array(_FIDELITIES) * (5.0 + cells[:, _EDGES:].sum(axis=1))[:, None]
 
     def score(self, architectures: np.ndarray) -> np.ndarray:
@@ -103,7 +113,9 @@ class Planted(Benchmark):
         scores = []
         for strings in (architectures, swapped):
             hits = strings == self.target
-            scores.append((hits.sum(axis=-1) + 2 * (hits[..., :-1] & hits[..., 1:]).sum(axis=-1)) / (n + 2 * (n - 1)))
+            scores.append(
+                (hits.sum(axis=-1) + 2 * (hits[..., :-1] & hits[..., 1:]).sum(axis=-1)) / (n + 2 * (n - 1))
+            )
         return np.maximum(*scores)
 
     def query(
@@ -116,9 +128,15 @@ class Planted(Benchmark):
         level = len(_FIDELITIES) - 1 if fidelity is None else np.searchsorted(_FIDELITIES, fidelity)
         if isinstance(run, str):
             return Evaluation(
-                self._validation[cell_ids, level].mean(axis=-1), self._test[cell_ids, level].mean(axis=-1), self._seconds[cell_ids, level]
+                self._validation[cell_ids, level].mean(axis=-1),
+                self._test[cell_ids, level].mean(axis=-1),
+                self._seconds[cell_ids, level],
             )
-        return Evaluation(self._validation[cell_ids, level, run], self._test[cell_ids, level, run], self._seconds[cell_ids, level])
+        return Evaluation(
+            self._validation[cell_ids, level, run],
+            self._test[cell_ids, level, run],
+            self._seconds[cell_ids, level],
+        )
 
     def random_search_cdf(self, queries: int, run: str = "single") -> tuple[np.ndarray, np.ndarray]:
         """Distribution of random search's incumbent validation accuracy after `queries` uniform queries.

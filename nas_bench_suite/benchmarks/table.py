@@ -1,14 +1,18 @@
 """Tables of architectures: reading them, and saying what is wrong with one.
 
-Notation: R rows, N variables, F fidelities (ascending, the last is the full one), K runs. A table has one column a variable and
+Notation: R rows, N variables, F fidelities (ascending, the last is the full one), K runs. A table has one
+column a variable and
 
-    validation            accuracy of the only run          validation_0, validation_1, ...   or of each of K runs
+    validation            accuracy of the only run; validation_0, validation_1, ... of each of K runs
     test                  the same, one column for all runs or one a run
     seconds               training time (optional)
-    validation@12, ...    any of these at a lower fidelity: with '@', every accuracy column has one, and the largest number is the full fidelity
-    cell                  a name of the architecture (optional): rows with equal names are the same architecture, whatever their variables say
+    validation@12, ...    any of these at a lower fidelity: with '@', every accuracy column has one, and the
+                          largest number is the full fidelity
+    cell                  a name of the architecture (optional): rows with equal names are the same
+                          architecture, whatever their variables say
 
-Every other column is a variable, its values in the column its choices. Accuracies are fractions in [0, 1], or percent if so told.
+Every other column is a variable, its values in the column its choices. Accuracies are fractions in [0, 1], or
+percent if so told.
 """
 
 from __future__ import annotations
@@ -29,7 +33,10 @@ if TYPE_CHECKING:
 
 _METRIC = re.compile(r"^(validation|test|seconds)(?:_(\d+))?(?:@(.+))?$")
 _READERS = (".csv", ".csv.gz", ".csv.bz2", ".csv.xz", ".csv.zip", ".parquet")
-FORM = "one column a variable, then validation (or validation_0, validation_1, ...) and test, optionally seconds (see docs/tabular.md)"
+FORM = (
+    "one column a variable, then validation (or validation_0, validation_1, ...) and test, optionally "
+    "seconds (see docs/tabular.md)"
+)
 
 
 @dataclass
@@ -39,9 +46,11 @@ class Table:
     Attributes:
         variables: N variables with their choices.
         strings: int64[R, N], distinct rows.
-        cells: int64[R], 0 .. number of cells - 1 in order of first appearance; None if every row is a cell of its own.
+        cells: int64[R], 0 .. number of cells - 1 in order of first appearance; None if every row is a cell of
+            its own.
         fidelities: F numbers, ascending.
-        validation: float64[R, F, K]; test: float64[R, F, K]; seconds: float64[R, F]. Test is NaN at a fidelity without one.
+        validation: float64[R, F, K]; test: float64[R, F, K]; seconds: float64[R, F]. Test is NaN at a
+            fidelity without one.
     """
 
     variables: tuple[Variable, ...]
@@ -78,18 +87,26 @@ def read_frame(path: str | Path | None, benchmark: str, form: str = FORM) -> Dat
         if path.name.lower().endswith(".parquet"):
             frame = pd.read_parquet(path)
         else:
-            frame = pd.read_csv(path, skipinitialspace=True, keep_default_na=False, na_values=["", "nan", "NaN"])
+            frame = pd.read_csv(
+                path, skipinitialspace=True, keep_default_na=False, na_values=["", "nan", "NaN"]
+            )
     except Exception as error:  # pandas, pyarrow and the decompressors each have their own
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ConfigError(f"benchmark.path={path} cannot be read ({reason}); accepted: a file (CSV or Parquet) with {form}.") from None
+        raise ConfigError(
+            f"benchmark.path={path} cannot be read ({reason}); accepted: a file (CSV or Parquet) with {form}."
+        ) from None
     if not len(frame):
-        raise ConfigError(f"benchmark.path={path} holds no rows; accepted: a file (CSV or Parquet) with {form}.")
+        raise ConfigError(
+            f"benchmark.path={path} holds no rows; accepted: a file (CSV or Parquet) with {form}."
+        )
     frame.columns = [str(column).strip() for column in frame.columns]
     frame.attrs["place"] = "row" if path.name.lower().endswith(".parquet") else "line"
     return frame
 
 
-def parse_frame(frame: DataFrame, where: str, *, percent: bool = False, ignore: Sequence[str] = (), need_test: bool = True) -> Table:
+def parse_frame(
+    frame: DataFrame, where: str, *, percent: bool = False, ignore: Sequence[str] = (), need_test: bool = True
+) -> Table:
     """Check a frame and turn it into arrays.
 
     Args:
@@ -104,14 +121,25 @@ def parse_frame(frame: DataFrame, where: str, *, percent: bool = False, ignore: 
     """
     for column in ignore:
         if column not in frame.columns:
-            raise ConfigError(f"benchmark.ignore names '{column}', which is no column of {where}{nearest(column, frame.columns)}.")
+            raise ConfigError(
+                f"benchmark.ignore names '{column}', which is no column of "
+                f"{where}{nearest(column, frame.columns)}."
+            )
     columns = [column for column in frame.columns if column not in set(ignore)]
-    twice = [column for column in columns if re.fullmatch(r".*\.\d+", column) and column.rsplit(".", 1)[0] in columns]
+    twice = [
+        column
+        for column in columns
+        if re.fullmatch(r".*\.\d+", column) and column.rsplit(".", 1)[0] in columns
+    ]
     if twice or len(set(columns)) < len(columns):
-        raise ConfigError(f"{where} has two columns of the name '{twice[0].rsplit('.', 1)[0] if twice else columns[0]}'.")
+        raise ConfigError(
+            f"{where} has two columns of the name '{twice[0].rsplit('.', 1)[0] if twice else columns[0]}'."
+        )
     fidelities, found = _metric_columns(columns, where)
     if not found["validation"]:
-        raise ConfigError(f"{where} has no column 'validation'{nearest('validation', columns)}; accepted: {FORM}.")
+        raise ConfigError(
+            f"{where} has no column 'validation'{nearest('validation', columns)}; accepted: {FORM}."
+        )
     if need_test and not found["test"]:
         raise ConfigError(f"{where} has no column 'test'{nearest('test', columns)}; accepted: {FORM}.")
     names = [column for column in columns if not _METRIC.match(column) and column != "cell"]
@@ -125,7 +153,8 @@ def parse_frame(frame: DataFrame, where: str, *, percent: bool = False, ignore: 
     for kind in ("validation", "test"):
         if metrics[kind].shape[2] not in (1, runs):
             raise ConfigError(
-                f"{where} has {metrics['validation'].shape[2]} validation runs and {metrics['test'].shape[2]} test runs; "
+                f"{where} has {metrics['validation'].shape[2]} validation runs and "
+                f"{metrics['test'].shape[2]} test runs; "
                 "accepted: as many test columns as validation columns, or one."
             )
     shape = (len(frame), len(fidelities), runs)
@@ -148,7 +177,9 @@ def _place(frame: DataFrame, row: int) -> str:
     return f"line {row + 2}" if frame.attrs.get("place") == "line" else f"row {row + 1}"
 
 
-def _metric_columns(columns: list[str], where: str) -> tuple[tuple[int, ...], dict[str, dict[tuple[int, int], str]]]:
+def _metric_columns(
+    columns: list[str], where: str
+) -> tuple[tuple[int, ...], dict[str, dict[tuple[int, int], str]]]:
     """The fidelities, and for each kind of metric a map from (fidelity, run) to its column."""
     raw: dict[str, dict[tuple[int | None, int], str]] = {"validation": {}, "test": {}, "seconds": {}}
     for column in columns:
@@ -157,25 +188,40 @@ def _metric_columns(columns: list[str], where: str) -> tuple[tuple[int, ...], di
             continue
         kind, run, fidelity = match[1], match[2], match[3]
         if fidelity is not None and not (fidelity.isdigit() and int(fidelity) > 0):
-            raise ConfigError(f"{where}, column '{column}': '{fidelity}' is no fidelity; accepted: a whole number above 0 after '@'.")
+            raise ConfigError(
+                f"{where}, column '{column}': '{fidelity}' is no fidelity; accepted: a whole number above 0 "
+                "after '@'."
+            )
         if kind == "seconds" and run is not None:
-            raise ConfigError(f"{where}, column '{column}': seconds are not kept by run; accepted: seconds, or seconds@FIDELITY.")
+            raise ConfigError(
+                f"{where}, column '{column}': seconds are not kept by run; accepted: seconds, or "
+                "seconds@FIDELITY."
+            )
         raw[kind][int(fidelity) if fidelity else None, int(run) if run else 0] = column
     levels = {fidelity for kind in raw for fidelity, _ in raw[kind]}
     if None in levels and len(levels) > 1:
-        plain = next(column for kind in raw for (fidelity, _), column in raw[kind].items() if fidelity is None)
+        plain = next(
+            column for kind in raw for (fidelity, _), column in raw[kind].items() if fidelity is None
+        )
         raise ConfigError(
-            f"{where}: '{plain}' has no fidelity where others have one; accepted: '{plain}@NUMBER', the largest number being the full fidelity."
+            f"{where}: '{plain}' has no fidelity where others have one; accepted: '{plain}@NUMBER', the "
+            "largest number being the full fidelity."
         )
     fidelities = tuple(sorted(fidelity for fidelity in levels if fidelity is not None)) or (1,)
-    found = {kind: {(fidelity or 1, run): column for (fidelity, run), column in raw[kind].items()} for kind in raw}
+    found = {
+        kind: {(fidelity or 1, run): column for (fidelity, run), column in raw[kind].items()} for kind in raw
+    }
     for fidelity in fidelities:
         if found["validation"] and (fidelity, 0) not in found["validation"]:
             raise ConfigError(
-                f"{where} has no validation column for fidelity {fidelity}; accepted: validation@{fidelity}, or validation_0@{fidelity}, ..."
+                f"{where} has no validation column for fidelity {fidelity}; accepted: validation@{fidelity}, "
+                f"or validation_0@{fidelity}, ..."
             )
     if found["test"] and (fidelities[-1], 0) not in found["test"]:
-        raise ConfigError(f"{where} has no test column for the full fidelity {fidelities[-1]}; accepted: test@{fidelities[-1]}.")
+        raise ConfigError(
+            f"{where} has no test column for the full fidelity {fidelities[-1]}; accepted: "
+            f"test@{fidelities[-1]}."
+        )
     return fidelities, found
 
 
@@ -187,11 +233,15 @@ def _variables(frame: DataFrame, names: list[str], where: str) -> tuple[tuple[Va
     for i, name in enumerate(names):
         blank = frame[name].isna().to_numpy()
         if blank.any():
-            raise ConfigError(f"{where}, column '{name}', {_place(frame, int(blank.argmax()))}: no value; accepted: a choice in every row.")
+            raise ConfigError(
+                f"{where}, column '{name}', {_place(frame, int(blank.argmax()))}: no value; accepted: a "
+                "choice in every row."
+            )
         codes, values = pd.factorize(frame[name], sort=True)
         if len(values) < 2:
             raise ConfigError(
-                f"{where}, column '{name}' has one value only ({values[0]}), so it is no variable; drop it, or give benchmark.ignore=[{name}]."
+                f"{where}, column '{name}' has one value only ({values[0]}), so it is no variable; drop it, "
+                f"or give benchmark.ignore=[{name}]."
             )
         strings[:, i] = codes
         choices.append(tuple(str(value) for value in values))
@@ -202,10 +252,14 @@ def _variables(frame: DataFrame, names: list[str], where: str) -> tuple[tuple[Va
     for stem, chosen in zip(stems, choices):
         same = [group for group in groups if group[0] == stem]
         labels.append(stem if len(same) == 1 else f"{stem}_{same.index((stem, chosen)) + 1}")
-    return tuple(Variable(name, chosen, label) for name, chosen, label in zip(names, choices, labels)), strings
+    return tuple(
+        Variable(name, chosen, label) for name, chosen, label in zip(names, choices, labels)
+    ), strings
 
 
-def _check_duplicates(frame: DataFrame, strings: np.ndarray, variables: tuple[Variable, ...], where: str) -> None:
+def _check_duplicates(
+    frame: DataFrame, strings: np.ndarray, variables: tuple[Variable, ...], where: str
+) -> None:
     import pandas as pd
 
     keys = pd.util.hash_pandas_object(pd.DataFrame(strings), index=False).to_numpy()
@@ -215,14 +269,24 @@ def _check_duplicates(frame: DataFrame, strings: np.ndarray, variables: tuple[Va
     if repeated.any():
         second = int(repeated.argmax())
         first = int((strings == strings[second]).all(axis=1).argmax())
-        values = ", ".join(f"{variable.name}={variable.choices[code]}" for variable, code in zip(variables, strings[second]))
+        values = ", ".join(
+            f"{variable.name}={variable.choices[code]}" for variable, code in zip(variables, strings[second])
+        )
         raise ConfigError(
-            f"{where}: {_place(frame, first)} and {_place(frame, second)} are the same architecture ({values}); "
+            f"{where}: {_place(frame, first)} and {_place(frame, second)} are the same architecture "
+            f"({values}); "
             "accepted: each combination once, further runs as columns validation_0, validation_1, ..."
         )
 
 
-def _metric(frame: DataFrame, kind: str, found: dict[tuple[int, int], str], fidelities: tuple[int, ...], where: str, top: float) -> np.ndarray:
+def _metric(
+    frame: DataFrame,
+    kind: str,
+    found: dict[tuple[int, int], str],
+    fidelities: tuple[int, ...],
+    where: str,
+    top: float,
+) -> np.ndarray:
     """float64[R, F, K] of a kind of metric; NaN at a fidelity without a column."""
     runs = 1 + max((run for _, run in found), default=0)
     out = np.full((len(frame), len(fidelities), runs), np.nan)
@@ -234,10 +298,13 @@ def _metric(frame: DataFrame, kind: str, found: dict[tuple[int, int], str], fide
         if missing and list(here) != [0]:
             suffix = f"@{fidelity}" if fidelities != (1,) else ""
             raise ConfigError(
-                f"{where} has no column '{kind}_{missing[0]}{suffix}'; accepted: runs numbered from 0 without gaps, or one column."
+                f"{where} has no column '{kind}_{missing[0]}{suffix}'; accepted: runs numbered from 0 "
+                "without gaps, or one column."
             )
         for run in range(runs):
-            out[:, level, run] = _numbers(frame, here.get(run, here[0]), where, None if kind == "seconds" else top)
+            out[:, level, run] = _numbers(
+                frame, here.get(run, here[0]), where, None if kind == "seconds" else top
+            )
     return out
 
 
@@ -252,7 +319,10 @@ def _numbers(frame: DataFrame, column: str, where: str, top: float | None) -> np
         row = int(wrong.argmax())
         held = frame[column].iloc[row]
         text = "no value" if pd.isna(held) else f"'{held}' is not a finite number"
-        raise ConfigError(f"{where}, column '{column}', {_place(frame, row)}: {text}; accepted: a finite number in every row.")
+        raise ConfigError(
+            f"{where}, column '{column}', {_place(frame, row)}: {text}; accepted: a finite number in every "
+            "row."
+        )
     outside = (numbers < 0) | (numbers > (np.inf if top is None else top))
     if outside.any():
         row = int(outside.argmax())
@@ -262,7 +332,10 @@ def _numbers(frame: DataFrame, column: str, where: str, top: float | None) -> np
             accepted = "fractions in [0, 1]; for percent give benchmark.percent=true"
         else:
             accepted = f"accuracies in [0, {top:g}]"
-        raise ConfigError(f"{where}, column '{column}', {_place(frame, row)}: {numbers[row]:g} is out of range; accepted: {accepted}.")
+        raise ConfigError(
+            f"{where}, column '{column}', {_place(frame, row)}: {numbers[row]:g} is out of range; accepted: "
+            f"{accepted}."
+        )
     return numbers
 
 
@@ -272,7 +345,10 @@ def _cells(frame: DataFrame, table: Table, where: str) -> np.ndarray:
 
     blank = frame["cell"].isna().to_numpy()
     if blank.any():
-        raise ConfigError(f"{where}, column 'cell', {_place(frame, int(blank.argmax()))}: no value; accepted: a name in every row.")
+        raise ConfigError(
+            f"{where}, column 'cell', {_place(frame, int(blank.argmax()))}: no value; accepted: a name in "
+            "every row."
+        )
     cells, _ = pd.factorize(frame["cell"])
     first = np.full(cells.max() + 1, len(cells))
     np.minimum.at(first, cells, np.arange(len(cells)))
@@ -283,7 +359,8 @@ def _cells(frame: DataFrame, table: Table, where: str) -> np.ndarray:
         if differ.any():
             row = int(differ.argmax())
             raise ConfigError(
-                f"{where}: {_place(frame, int(first[cells[row]]))} and {_place(frame, row)} are the same cell "
+                f"{where}: {_place(frame, int(first[cells[row]]))} and {_place(frame, row)} are the same "
+                "cell "
                 f"('{frame['cell'].iloc[row]}') with different {kind}; accepted: equal numbers for a cell."
             )
     return cells.astype(np.int64)

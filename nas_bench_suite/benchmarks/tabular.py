@@ -1,7 +1,8 @@
 """Bring your own table: a benchmark from a CSV or Parquet file (docs/tabular.md).
 
-Notation: N variables, S = product of their numbers of choices, C cells, F fidelities, K runs. The *code* of a string is its index among all
-S, mixed radix, the first variable most significant. Ids are dense: in order of code, or of the file's `cell` column where it has one.
+Notation: N variables, S = product of their numbers of choices, C cells, F fidelities, K runs. The *code* of a
+string is its index among all S, mixed radix, the first variable most significant. Ids are dense: in order of
+code, or of the file's `cell` column where it has one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 MISSING = ("error", "invalid")
 _DIRECT = 1 << 26  # up to this many strings, ids lie in an array with one entry a string
-_RAREST = 1000  # at least one string in so many must be in the table, or uniform strings cannot be drawn by rejection
+# at least one string in so many must be in the table, or uniform strings cannot be drawn by rejection
+_RAREST = 1000
 
 
 class TabularSpace(SearchSpace):
@@ -37,10 +39,16 @@ class TabularSpace(SearchSpace):
         cells: int64[C'], the cell of each, dense; None if each is a cell of its own.
     """
 
-    def __init__(self, name: str, variables: Sequence[Variable], codes: np.ndarray, cells: np.ndarray | None = None) -> None:
+    def __init__(
+        self, name: str, variables: Sequence[Variable], codes: np.ndarray, cells: np.ndarray | None = None
+    ) -> None:
         self.name = name
         self.variables = tuple(variables)
-        total = int(np.prod(self.sizes, dtype=np.float64)) if np.prod(self.sizes, dtype=np.float64) < 2**62 else 2**62
+        total = (
+            int(np.prod(self.sizes, dtype=np.float64))
+            if np.prod(self.sizes, dtype=np.float64) < 2**62
+            else 2**62
+        )
         self._complete = len(codes) == total and cells is None
         self._codes = codes
         ids = np.arange(len(codes)) if cells is None else cells
@@ -86,7 +94,7 @@ def string_codes(architectures: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True)
-def _codes(rows, sizes, out):  # pragma: no cover - compiled
+def _codes(rows, sizes, out):
     for r in range(len(rows)):
         code = np.int64(0)
         for i in range(len(sizes)):
@@ -131,27 +139,44 @@ class ArrayBenchmark(Benchmark):
         fidelity: np.ndarray | int | None = None,
         architectures: np.ndarray | None = None,
     ) -> Evaluation:
-        level = len(self.fidelities) - 1 if fidelity is None or len(self.fidelities) == 1 else np.searchsorted(self.fidelities, fidelity)
+        level = (
+            len(self.fidelities) - 1
+            if fidelity is None or len(self.fidelities) == 1
+            else np.searchsorted(self.fidelities, fidelity)
+        )
         seconds = self._seconds[cell_ids, level]
         if isinstance(run, str):
-            return Evaluation(self._mean_validation[cell_ids, level], self._mean_test[cell_ids, level], seconds)
+            return Evaluation(
+                self._mean_validation[cell_ids, level], self._mean_test[cell_ids, level], seconds
+            )
         return Evaluation(self._validation[cell_ids, level, run], self._test[cell_ids, level, run], seconds)
 
     def facts(self) -> dict[str, Any]:
         floors = {}
         if np.isfinite(self._mean_test[:, -1]).any():
-            floors = {"best_mean_test": float(np.nanmax(self._mean_test[:, -1])), "best_single_test": float(np.nanmax(self._test[:, -1]))}
-        return {"name": self.name, "cells": self._validation.shape[0], "surrogate": False} | self._facts | floors
+            floors = {
+                "best_mean_test": float(np.nanmax(self._mean_test[:, -1])),
+                "best_single_test": float(np.nanmax(self._test[:, -1])),
+            }
+        return (
+            {"name": self.name, "cells": self._validation.shape[0], "surrogate": False} | self._facts | floors
+        )
 
 
-def tabular(path: str | None = None, percent: bool = False, missing: str = "error", ignore: Sequence[str] | None = None) -> ArrayBenchmark:
+def tabular(
+    path: str | None = None,
+    percent: bool = False,
+    missing: str = "error",
+    ignore: Sequence[str] | None = None,
+) -> ArrayBenchmark:
     """The benchmark in a file.
 
     Args:
-        path: a CSV (possibly compressed) or Parquet file: one column a variable, validation and test columns, optionally seconds, lower
-            fidelities and `cell` (see `nas_bench_suite.benchmarks.table`).
+        path: a CSV (possibly compressed) or Parquet file: one column a variable, validation and test columns,
+            optionally seconds, lower fidelities and `cell` (see `nas_bench_suite.benchmarks.table`).
         percent: accuracies are in percent rather than fractions.
-        missing: `error`: every combination of values must be there; `invalid`: those that are not are invalid strings.
+        missing: `error`: every combination of values must be there; `invalid`: those that are not are invalid
+            strings.
         ignore: columns to leave out.
 
     Raises:
@@ -168,12 +193,19 @@ def tabular(path: str | None = None, percent: bool = False, missing: str = "erro
         "tabular",
         where,
         missing,
-        {"description": f"table {Path(path).name}", "source": Path(path).name, "checksum": file_checksum(path)},
+        {
+            "description": f"table {Path(path).name}",
+            "source": Path(path).name,
+            "checksum": file_checksum(path),
+        },
     )
 
 
-def from_frame(frame: DataFrame, name: str, facts: dict[str, Any], *, percent: bool = False, missing: str = "error") -> ArrayBenchmark:
-    """The same from a data frame in memory (a test column may be absent); `facts` needs description, source and checksum.
+def from_frame(
+    frame: DataFrame, name: str, facts: dict[str, Any], *, percent: bool = False, missing: str = "error"
+) -> ArrayBenchmark:
+    """The same from a data frame in memory (a test column may be absent); `facts` needs description, source
+    and checksum.
 
     Raises:
         ConfigError: for whatever is wrong with the frame.
@@ -183,7 +215,8 @@ def from_frame(frame: DataFrame, name: str, facts: dict[str, Any], *, percent: b
 
 
 def from_table(table: Table, name: str, where: str, missing: str, facts: dict[str, Any]) -> ArrayBenchmark:
-    """Order a checked table by code and make it a benchmark. Raises `ConfigError` if combinations are missing where none may be."""
+    """Order a checked table by code and make it a benchmark. Raises `ConfigError` if combinations are missing
+    where none may be."""
     sizes = np.array([len(variable.choices) for variable in table.variables], dtype=np.int64)
     total = float(np.prod(sizes, dtype=np.float64))
     rows = len(table.strings)
@@ -191,7 +224,8 @@ def from_table(table: Table, name: str, where: str, missing: str, facts: dict[st
         raise ConfigError(_missing_sentence(table, sizes, total, where))
     if total > _RAREST * rows:
         raise ConfigError(
-            f"{where} holds {rows:,} of {total:,.0f} combinations, too few to draw uniform strings from by rejection; "
+            f"{where} holds {rows:,} of {total:,.0f} combinations, too few to draw uniform strings from by "
+            "rejection; "
             f"accepted: at least one in {_RAREST:,}. {_sizes_sentence(table)}"
         )
     codes = string_codes(table.strings, sizes)
@@ -202,12 +236,17 @@ def from_table(table: Table, name: str, where: str, missing: str, facts: dict[st
         _, place, cells = np.unique(table.cells[order], return_index=True, return_inverse=True)
         first = order[place]
     space = TabularSpace(name, table.variables, codes[order], cells)
-    return ArrayBenchmark(name, space, table.fidelities, table.validation[first], table.test[first], table.seconds[first], facts)
+    return ArrayBenchmark(
+        name, space, table.fidelities, table.validation[first], table.test[first], table.seconds[first], facts
+    )
 
 
 def _sizes_sentence(table: Table) -> str:
     listed = ", ".join(f"{variable.name} ({len(variable.choices)})" for variable in table.variables)
-    return f"Columns read as variables, with their numbers of values: {listed}; leave out those that are none with benchmark.ignore."
+    return (
+        f"Columns read as variables, with their numbers of values: {listed}; leave out those that are "
+        "none with benchmark.ignore."
+    )
 
 
 def _missing_sentence(table: Table, sizes: np.ndarray, total: float, where: str) -> str:
@@ -223,7 +262,8 @@ def _missing_sentence(table: Table, sizes: np.ndarray, total: float, where: str)
             values.append(f"{variable.name}={variable.choices[value]}")
         example = f" (the first: {', '.join(reversed(values))})"
     return (
-        f"{where} lacks {lacking:,.0f} of {total:,.0f} combinations{example}; accepted: all of them, or benchmark.missing=invalid, "
+        f"{where} lacks {lacking:,.0f} of {total:,.0f} combinations{example}; accepted: all of them, or "
+        "benchmark.missing=invalid, "
         f"which makes them invalid architectures. {_sizes_sentence(table)}"
     )
 

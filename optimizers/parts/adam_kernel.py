@@ -1,4 +1,5 @@
-"""Adam's step for some rows of a table, in one pass over memory: policies with millions of parameters spend most of their time here.
+"""Adam's step for some rows of a table, in one pass over memory: policies with millions of parameters spend
+most of their time here.
 
 Notation: theta, first and second moments [T, P]; rows int64[R] of these move along gradient [R, P].
 """
@@ -11,8 +12,9 @@ from numba import njit
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def ascend(theta, first, second, steps, rows, gradient, rate, beta1, beta2, epsilon):  # pragma: no cover - compiled
-    """Ascend in place and count the steps [T, 1]; the numbers are those of Kingma & Ba's algorithm 1 with bias correction."""
+def ascend(theta, first, second, steps, rows, gradient, rate, beta1, beta2, epsilon):
+    """Ascend in place and count the steps [T, 1]; the numbers are those of Kingma & Ba's algorithm 1 with
+    bias correction."""
     real = theta.dtype.type
     b1, b2, one = real(beta1), real(beta2), real(1.0)
     for r in range(len(rows)):

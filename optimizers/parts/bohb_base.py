@@ -1,4 +1,5 @@
-"""What `optimizers.bohb` and the wrapper of hpbandster share: settings, Hyperband's schedule, and how outcomes reach both it and the model."""
+"""What `optimizers.bohb` and the wrapper of hpbandster share: settings, Hyperband's schedule, and how
+outcomes reach both it and the model."""
 
 from __future__ import annotations
 
@@ -30,20 +31,30 @@ class BOHBBase(Optimizer):
         invalid: str = "redraw",
     ) -> None:
         self.eta = check_float("optimizer.eta", eta, 2)
-        self.min_points_in_model = None if min_points_in_model is None else check_int("optimizer.min_points_in_model", min_points_in_model, 1)
+        self.min_points_in_model = (
+            None
+            if min_points_in_model is None
+            else check_int("optimizer.min_points_in_model", min_points_in_model, 1)
+        )
         self.top_n_percent = check_int("optimizer.top_n_percent", top_n_percent, 1, 99)
         self.num_samples = check_int("optimizer.num_samples", num_samples, 1)
         self.random_fraction = check_float("optimizer.random_fraction", random_fraction, 0, 1)
         self.bandwidth_factor = check_float("optimizer.bandwidth_factor", bandwidth_factor, 0, open_low=True)
-        self.min_bandwidth = check_float("optimizer.min_bandwidth", min_bandwidth, 0, 1, open_low=True, open_high=True)
+        self.min_bandwidth = check_float(
+            "optimizer.min_bandwidth", min_bandwidth, 0, 1, open_low=True, open_high=True
+        )
         self.low_fidelities = check_bool("optimizer.low_fidelities", low_fidelities)
         self.invalid = check_choice("optimizer.invalid", invalid, INVALID_DRAWS)
 
     def start(self, task: Task) -> None:
         self._space = task.space
         self._redraw = task.reject_invalid and self.invalid == "redraw"
-        self._fidelities = np.asarray(task.fidelities if self.low_fidelities else task.fidelities[-1:], dtype=np.int64)
-        self._brackets = Brackets(task.trials, task.space.num_variables, tuple(int(f) for f in self._fidelities), self.eta)
+        self._fidelities = np.asarray(
+            task.fidelities if self.low_fidelities else task.fidelities[-1:], dtype=np.int64
+        )
+        self._brackets = Brackets(
+            task.trials, task.space.num_variables, tuple(int(f) for f in self._fidelities), self.eta
+        )
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         status = outcome.status[:, 0]
@@ -55,4 +66,5 @@ class BOHBBase(Optimizer):
 
     @abstractmethod
     def _observe(self, rows: np.ndarray, strings: np.ndarray, loss: np.ndarray) -> None:
-        """Let the models of the trials `rows`, int64[R'], see strings int64[R', N] with losses float64[R'] (inf: failed)."""
+        """Let the models of the trials `rows`, int64[R'], see strings int64[R', N] with losses float64[R']
+        (inf: failed)."""

@@ -1,12 +1,14 @@
 """Architectures built action by action: the game whose tree a Monte-Carlo tree search grows.
 
-Two kinds. The *cell* game (labelled graphs: edges between V vertices, an operation on each inner one) is AlphaX's: the state is a graph that
-starts as input and output alone; an action adds a vertex with an operation before the output, which wipes out all edges, or adds an edge, or
-stops. The *assignment* game (any other space) sets one variable after another, in the space's order, and stops by itself after the last.
+Two kinds. The *cell* game (labelled graphs: edges between V vertices, an operation on each inner one) is
+AlphaX's: the state is a graph that starts as input and output alone; an action adds a vertex with an
+operation before the output, which wipes out all edges, or adds an edge, or stops. The *assignment* game (any
+other space) sets one variable after another, in the space's order, and stops by itself after the last.
 
-Notation: N variables, V vertices, E = V (V - 1) / 2 edges, O operations. A state is a row int16[S]: [0] vertices, or variables set; [1] 1 if
-terminal; [2] edges; then E edges (bits, the pairs i < j of V row by row, the output being the last vertex *present*) and V - 2 operations;
-or N values. Actions of the cell game: 0 .. O - 1 add a vertex, O .. O + E - 1 add an edge, O + E stops; of the other: the value.
+Notation: N variables, V vertices, E = V (V - 1) / 2 edges, O operations. A state is a row int16[S]: [0]
+vertices, or variables set; [1] 1 if terminal; [2] edges; then E edges (bits, the pairs i < j of V row by row,
+the output being the last vertex *present*) and V - 2 operations; or N values. Actions of the cell game: 0 ..
+O - 1 add a vertex, O .. O + E - 1 add an edge, O + E stops; of the other: the value.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ class Game(NamedTuple):
 
 
 def game_of(space: SearchSpace, max_vertices: int | None, max_edges: int | None) -> Game:
-    """The game of a space: the cell game where its variables are the edges and inner operations of a graph, else the assignment game.
+    """The game of a space: the cell game where its variables are the edges and inner operations of a graph,
+    else the assignment game.
 
     Args:
         space: the space.
@@ -64,7 +67,10 @@ def game_of(space: SearchSpace, max_vertices: int | None, max_edges: int | None)
     if len(edges) != vertices * (vertices - 1) // 2 or (space.sizes[edges] != 2).any() or len(kinds) != 1:
         return assignment
     if max_vertices is not None and max_vertices > vertices:
-        raise ConfigError(f"optimizer.max_vertices={max_vertices} is out of range; accepted: a whole number in [2, {vertices}].")
+        raise ConfigError(
+            f"optimizer.max_vertices={max_vertices} is out of range; accepted: a whole number in [2, "
+            f"{vertices}]."
+        )
     tails, heads = np.triu_indices(vertices, k=1)
     game = Game(
         True,
@@ -82,7 +88,8 @@ def game_of(space: SearchSpace, max_vertices: int | None, max_edges: int | None)
 
 
 def _agrees(game: Game, space: GraphSpace, operations: tuple[str, ...]) -> bool:
-    """Whether the space reads strings as the cell game writes them, on graphs that tell the vertices and edges apart."""
+    """Whether the space reads strings as the cell game writes them, on graphs that tell the vertices and
+    edges apart."""
     for vertices in range(2, game.vertices + 1):
         state = initial_state(game)
         state[0] = vertices
@@ -113,8 +120,9 @@ def num_actions(game: Game) -> int:
 
 
 @njit(cache=True)
-def list_actions(game, state, out):  # pragma: no cover - compiled
-    """Write the actions that the game lists for a state to `out` and return their number. Some may lead nowhere: see `act`."""
+def list_actions(game, state, out):
+    """Write the actions that the game lists for a state to `out` and return their number. Some may lead
+    nowhere: see `act`."""
     if not game.cell:
         for a in range(game.sizes[state[0]]):
             out[a] = a
@@ -131,8 +139,9 @@ def list_actions(game, state, out):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def act(game, state, action):  # pragma: no cover - compiled
-    """Change `state` by a listed action and return True; or return False, the state untouched, where this exceeds the limits."""
+def act(game, state, action):
+    """Change `state` by a listed action and return True; or return False, the state untouched, where this
+    exceeds the limits."""
     if not game.cell:
         state[HEAD + state[0]] = action
         state[0] += 1
@@ -158,7 +167,7 @@ def act(game, state, action):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def state_key(state):  # pragma: no cover - compiled
+def state_key(state):
     """A 64-bit hash of a state, never 0. Equal states have equal keys however they were reached."""
     mixed = np.uint64(0x9E3779B97F4A7C15)
     for i in range(len(state)):
@@ -168,7 +177,7 @@ def state_key(state):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def write_string(game, state, row):  # pragma: no cover - compiled
+def write_string(game, state, row):
     """Write a terminal state as a string of the space; operations of vertices that it lacks are 0."""
     if not game.cell:
         for i in range(len(row)):
@@ -187,8 +196,9 @@ def write_string(game, state, row):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def play_out(game, generator, start, state, actions):  # pragma: no cover - compiled
-    """Play uniformly random listed actions from `start` to a terminal state; an action that leads nowhere starts again from `start`."""
+def play_out(game, generator, start, state, actions):
+    """Play uniformly random listed actions from `start` to a terminal state; an action that leads nowhere
+    starts again from `start`."""
     state[:] = start
     while state[1] == 0:
         count = list_actions(game, state, actions)
@@ -197,9 +207,9 @@ def play_out(game, generator, start, state, actions):  # pragma: no cover - comp
 
 
 @njit(cache=True)
-def cell_play_outs(game, generator, start, out):  # pragma: no cover - compiled
-    """Fill out[:, N] with what `play_out` and `write_string` give, with the same random numbers; cell game only. Edges are bits of one word,
-    which is some four times as fast."""
+def cell_play_outs(game, generator, start, out):
+    """Fill out[:, N] with what `play_out` and `write_string` give, with the same random numbers; cell game
+    only. Edges are bits of one word, which is some four times as fast."""
     one = np.int64(1)
     edges, last = len(game.tails), game.vertices - 1
     ops = np.empty(game.vertices - 2, np.int64)

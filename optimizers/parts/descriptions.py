@@ -1,14 +1,19 @@
-"""What a Gaussian process over architectures measures distances on: strings described by rows of floats, and the distance of two rows.
+"""What a Gaussian process over architectures measures distances on: strings described by rows of floats, and
+the distance of two rows.
 
-Notation: N variables; a description is float32[F]; K distances a pair (one for each structural weight; 1 where weights have no meaning).
+Notation: N variables; a description is float32[F]; K distances a pair (one for each structural weight; 1
+where weights have no meaning).
 
     otmann   the OTMANN distance of labelled graphs (`parts.otmann`)
-    degrees  sum of absolute differences of the sorted in-degrees, of the sorted out-degrees and of the number of vertices with each operation
-    hamming  the number of variables that differ; with counts: plus the differences in how often a family takes each of its values
+    degrees  sum of absolute differences of the sorted in-degrees, of the sorted out-degrees and of the
+             number of vertices with each operation
+    hamming  the number of variables that differ; with counts: plus the differences in how often a family
+             takes each of its values
 
-The last is for spaces whose strings do not spell out a graph. `degrees` is what the code of White et al. 2019 ("naszilla") calls `nasbot`; it
-reads the matrix as it is written, vertices off every path included, as that code does. On spaces with fixed edges that code adds Hamming
-distance and operation counts, which is `hamming` with counts.
+The last is for spaces whose strings do not spell out a graph. `degrees` is what the code of White et al. 2019
+("naszilla") calls `nasbot`; it reads the matrix as it is written, vertices off every path included, as that
+code does. On spaces with fixed edges that code adds Hamming distance and operation counts, which is `hamming`
+with counts.
 """
 
 from __future__ import annotations
@@ -34,7 +39,9 @@ class Descriptions:
         weights: float32[lanes], the structural weights, padded with zeros.
     """
 
-    def __init__(self, space: SearchSpace, transport: bool, weights: np.ndarray | None = None, counts: bool = False) -> None:
+    def __init__(
+        self, space: SearchSpace, transport: bool, weights: np.ndarray | None = None, counts: bool = False
+    ) -> None:
         """
         Args:
             space: the search space.
@@ -84,7 +91,9 @@ class Descriptions:
             if self._counts:
                 start = int(self.space.sizes.sum())
                 for i in range(rows.shape[1]):
-                    np.add.at(out, (np.arange(len(rows)), start + self._places[i] + rows[:, i]), np.float32(1))
+                    np.add.at(
+                        out, (np.arange(len(rows)), start + self._places[i] + rows[:, i]), np.float32(1)
+                    )
         else:
             matrices, labels = _matrices(rows, self._vertices)
             if self.name == "otmann":
@@ -97,14 +106,16 @@ class Descriptions:
         return out.reshape(*shape, self.width)
 
     def masses(self, rows: np.ndarray) -> np.ndarray:
-        """float64[...]: mass of each description float32[..., F]; two masses add up to the largest distance there can be."""
+        """float64[...]: mass of each description float32[..., F]; two masses add up to the largest distance
+        there can be."""
         if self.kind == OTMANN:
             return rows[..., 0] + rows[..., 1] * otmann.POOLING_MASS + 2.0 * rows[..., 2]
         return np.full(rows.shape[:-1], self.space.num_variables / 2)
 
 
 def _triangle(space: SearchSpace) -> int:
-    """V if strings are the upper triangle of a V x V adjacency matrix row by row, then the operations of the inner vertices; else 0."""
+    """V if strings are the upper triangle of a V x V adjacency matrix row by row, then the operations of the
+    inner vertices; else 0."""
     if not isinstance(space, GraphSpace):
         return 0
     sizes = space.sizes
@@ -125,7 +136,7 @@ def _matrices(rows: np.ndarray, vertices: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _absolute(a, b):  # pragma: no cover - compiled
+def _absolute(a, b):
     total = np.float32(0)
     for i in range(len(a)):
         total += abs(a[i] - b[i])
@@ -133,7 +144,7 @@ def _absolute(a, b):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def row_distances(kind, inner, weights, row, others, count, out):  # pragma: no cover - compiled
+def row_distances(kind, inner, weights, row, others, count, out):
     """out[j, :K] = the distances between `row` and others[j], for j < count."""
     if kind == ABSOLUTE:
         for j in range(count):

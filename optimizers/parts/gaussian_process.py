@@ -7,9 +7,9 @@ Notation: n observations with targets y (standardised), M candidates, K distance
         with e_q = d_q / (M(a) + M(b)), the distance as a share of the cells' masses;
     one exponential: k(a, b) = amplitude^2 exp(-d(a, b) / length^2).
 
-`theta` float64[3 + 2 K] holds (noise variance, alpha_1, alpha_2, beta_1.., gamma_1..). L is the lower Cholesky factor of the kernel
-matrix plus noise, w = L^-1 (y - m), so the posterior mean at a candidate is m + v.w and its variance k(x, x) - v.v, with v = L^-1 k(x, X)
-(Rasmussen & Williams 2006, algorithm 2.1).
+`theta` float64[3 + 2 K] holds (noise variance, alpha_1, alpha_2, beta_1.., gamma_1..). L is the lower
+Cholesky factor of the kernel matrix plus noise, w = L^-1 (y - m), so the posterior mean at a candidate is m +
+v.w and its variance k(x, x) - v.v, with v = L^-1 k(x, X) (Rasmussen & Williams 2006, algorithm 2.1).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numba import njit
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _dot(a, b, count):  # pragma: no cover - compiled
+def _dot(a, b, count):
     total = 0.0
     for i in range(count):
         total += a[i] * b[i]
@@ -29,8 +29,9 @@ def _dot(a, b, count):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def cholesky(matrix, n):  # pragma: no cover - compiled
-    """Overwrite the lower triangle of the leading n x n block with its Cholesky factor; False where it is not positive definite."""
+def cholesky(matrix, n):
+    """Overwrite the lower triangle of the leading n x n block with its Cholesky factor; False where it is not
+    positive definite."""
     for i in range(n):
         row = matrix[i]
         for j in range(i):
@@ -43,14 +44,14 @@ def cholesky(matrix, n):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def forward(factor, n, right):  # pragma: no cover - compiled
+def forward(factor, n, right):
     """Overwrite right[:n] with L^-1 right."""
     for i in range(n):
         right[i] = (right[i] - _dot(factor[i], right, i)) / factor[i, i]
 
 
 @njit(cache=True)
-def log_marginal_likelihood(factor, whitened, n):  # pragma: no cover - compiled
+def log_marginal_likelihood(factor, whitened, n):
     """log p(y) given L and w = L^-1 (y - m)."""
     value = -0.5 * _dot(whitened, whitened, n) - 0.5 * n * math.log(2 * math.pi)
     for i in range(n):
@@ -59,8 +60,9 @@ def log_marginal_likelihood(factor, whitened, n):  # pragma: no cover - compiled
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def sum_kernel(distances, mass_a, mass_b, theta, out):  # pragma: no cover - compiled
-    """out[j] = k between a point of mass `mass_a` and points j of masses mass_b[j], at distances float32[len(out), K]."""
+def sum_kernel(distances, mass_a, mass_b, theta, out):
+    """out[j] = k between a point of mass `mass_a` and points j of masses mass_b[j], at distances
+    float32[len(out), K]."""
     count = (len(theta) - 3) // 2
     for j in range(len(out)):
         share = 1.0 / (mass_a + mass_b[j])
@@ -73,8 +75,9 @@ def sum_kernel(distances, mass_a, mass_b, theta, out):  # pragma: no cover - com
 
 
 @njit(cache=True)
-def factorise(distances, masses, n, theta, factor):  # pragma: no cover - compiled
-    """Write the Cholesky factor of kernel plus noise into factor[:n, :n]; False where it is not positive definite."""
+def factorise(distances, masses, n, theta, factor):
+    """Write the Cholesky factor of kernel plus noise into factor[:n, :n]; False where it is not positive
+    definite."""
     for i in range(n):
         sum_kernel(distances[i, :i], masses[i], masses[:i], theta, factor[i, :i])
         factor[i, i] = theta[0] + theta[1] + theta[2]
@@ -82,17 +85,19 @@ def factorise(distances, masses, n, theta, factor):  # pragma: no cover - compil
 
 
 @njit(cache=True)
-def expected_improvement(mean, variance, best):  # pragma: no cover - compiled
+def expected_improvement(mean, variance, best):
     """E max(f - best, 0) for f ~ N(mean, variance) (Mockus 1974)."""
     deviation = math.sqrt(variance)
     z = (mean - best) / deviation
-    return (mean - best) * 0.5 * math.erfc(-z / math.sqrt(2)) + deviation * math.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+    return (mean - best) * 0.5 * math.erfc(-z / math.sqrt(2)) + deviation * math.exp(
+        -0.5 * z * z
+    ) / math.sqrt(2 * math.pi)
 
 
 @njit(cache=True)
-def standardise(y, n, median, out):  # pragma: no cover - compiled
-    """out[:n] = (y - centre) / deviation, the centre being the median or the mean; the deviation about the mean, or 1 if y is constant.
-    Returns (centre, deviation)."""
+def standardise(y, n, median, out):
+    """out[:n] = (y - centre) / deviation, the centre being the median or the mean; the deviation about the
+    mean, or 1 if y is constant. Returns (centre, deviation)."""
     mean = 0.0
     for i in range(n):
         mean += y[i] / n

@@ -1,9 +1,12 @@
-"""What searches guided by a Gaussian process share: the initial strings, the observations, and the points that the model is fitted to.
+"""What searches guided by a Gaussian process share: the initial strings, the observations, and the points
+that the model is fitted to.
 
-Notation: T trials, N variables; A = `max_points`, the most points that a model holds; F floats describe a string (`parts.descriptions`).
+Notation: T trials, N variables; A = `max_points`, the most points that a model holds; F floats describe a
+string (`parts.descriptions`).
 
-Every observation is kept (`strings`, `ids`, `accuracy`, `count`; a failed evaluation has accuracy -inf). The model sees the *active* ones: all
-of them as long as they are at most A; when there are more, the best third of A and the newest third stay, and new ones join them.
+Every observation is kept (`strings`, `ids`, `accuracy`, `count`; a failed evaluation has accuracy -inf). The
+model sees the *active* ones: all of them as long as they are at most A; when there are more, the best third
+of A and the newest third stay, and new ones join them.
 """
 
 from __future__ import annotations
@@ -42,15 +45,16 @@ class GaussianSearch(Optimizer):
 
     @abstractmethod
     def _choose(self, ready: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Strings int64[T, K, N] for the trials with ready bool[T], which of them count bool[T, K], and how many were rejected int64[T]."""
+        """Strings int64[T, K, N] for the trials with ready bool[T], which of them count bool[T, K], and how
+        many were rejected int64[T]."""
 
     @abstractmethod
     def _update(self, trial: np.ndarray, first: np.ndarray) -> None:
         """Active points first[i] .. size - 1 of each trial[i] are new (all of them are, if first[i] is 0)."""
 
     def _keep(self, t: int, kept: np.ndarray) -> bool:
-        """Trial t's active points are cut down to places `kept`, ascending. Returns whether what is known of pairs of them was kept, too:
-        if not, all of them are new to `_update`."""
+        """Trial t's active points are cut down to places `kept`, ascending. Returns whether what is known of
+        pairs of them was kept, too: if not, all of them are new to `_update`."""
         return False
 
     def start(self, task: Task) -> None:
@@ -96,12 +100,16 @@ class GaussianSearch(Optimizer):
                 rejected = rejected + self._look_elsewhere(lacking, chosen[:, 0], found[:, 0])
             more = chosen.shape[1] - strings.shape[1]
             if more > 0:
-                strings, wanted = np.pad(strings, ((0, 0), (0, more), (0, 0))), np.pad(wanted, ((0, 0), (0, more)))
+                strings, wanted = (
+                    np.pad(strings, ((0, 0), (0, more), (0, 0))),
+                    np.pad(wanted, ((0, 0), (0, more))),
+                )
             strings[ready, : chosen.shape[1]], wanted[ready, : chosen.shape[1]] = chosen[ready], found[ready]
         return Proposal(strings, wanted, rejected=rejected)
 
     def _look_elsewhere(self, lacking: np.ndarray, chosen: np.ndarray, found: np.ndarray) -> np.ndarray:
-        """Give lacking trials a uniform string of a new cell, or of any where none turns up; returns how many strings each rejected."""
+        """Give lacking trials a uniform string of a new cell, or of any where none turns up; returns how many
+        strings each rejected."""
         taken = self._spare.take(np.where(lacking, SPARE, 0))
         for t in np.flatnonzero(lacking & (taken.given > 0)):
             spare = taken.architectures[t, : taken.given[t]]
@@ -129,9 +137,24 @@ class GaussianSearch(Optimizer):
             first[i] = len(kept) if self._keep(touched[i], kept) else 0
         ids = self._task.space.cell_id(strings)
         _record(
-            trial, strings, ids, np.where(good, accuracy, -np.inf), good, rows, self._described.masses(rows).astype(np.float64),
-            self._count, self._distinct, self._strings, self._ids, self._accuracy, self._size, self._active, self._y, self._rows, self._masses,
-        )  # fmt: skip
+            trial,
+            strings,
+            ids,
+            np.where(good, accuracy, -np.inf),
+            good,
+            rows,
+            self._described.masses(rows).astype(np.float64),
+            self._count,
+            self._distinct,
+            self._strings,
+            self._ids,
+            self._accuracy,
+            self._size,
+            self._active,
+            self._y,
+            self._rows,
+            self._masses,
+        )
         if len(touched):
             self._update(touched, first)
 
@@ -145,7 +168,8 @@ class GaussianSearch(Optimizer):
             self._accuracy = np.pad(self._accuracy, more, constant_values=-np.inf)
 
     def _forget(self, t: int) -> np.ndarray:
-        """Cut trial t's active points down to the best third of A and the newest third; returns their former places."""
+        """Cut trial t's active points down to the best third of A and the newest third; returns their former
+        places."""
         size, third = self._size[t], max(1, self._active.shape[1] // 3)
         keep = np.zeros(size, dtype=np.bool_)
         keep[np.argsort(-self._y[t, :size], kind="stable")[:third]] = True
@@ -157,7 +181,8 @@ class GaussianSearch(Optimizer):
         return kept
 
     def best(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Each trial's best observations, strings int64[T, count, N] (earlier ones first among equals), and how many there are, int64[T]."""
+        """Each trial's best observations, strings int64[T, count, N] (earlier ones first among equals), and
+        how many there are, int64[T]."""
         places = np.zeros((len(self._count), min(count, self._accuracy.shape[1])), dtype=np.int64)
         there = np.zeros(len(self._count), dtype=np.int64)
         _largest(self._accuracy, self._count, places, there)
@@ -165,8 +190,9 @@ class GaussianSearch(Optimizer):
 
 
 @njit(cache=True)
-def _largest(values, count, places, there):  # pragma: no cover - compiled
-    """places[t] = where the largest of values[t, :count[t]] above -inf are, earlier ones first among equals; there[t], how many."""
+def _largest(values, count, places, there):
+    """places[t] = where the largest of values[t, :count[t]] above -inf are, earlier ones first among equals;
+    there[t], how many."""
     for t in range(len(values)):
         held = 0
         for c in range(count[t]):
@@ -184,8 +210,24 @@ def _largest(values, count, places, there):  # pragma: no cover - compiled
 
 @njit(cache=True)
 def _record(
-    trial, new_strings, new_ids, new_accuracy, good, new_rows, new_masses, count, distinct, strings, ids, accuracy, size, active, y, rows, masses
-):  # fmt: skip  # pragma: no cover - compiled
+    trial,
+    new_strings,
+    new_ids,
+    new_accuracy,
+    good,
+    new_rows,
+    new_masses,
+    count,
+    distinct,
+    strings,
+    ids,
+    accuracy,
+    size,
+    active,
+    y,
+    rows,
+    masses,
+):
     for i in range(len(trial)):
         t = trial[i]
         c = count[t]

@@ -1,13 +1,17 @@
-"""Hyperband's brackets (Li et al. 2018) for T trials, one evaluation at a time, as hpbandster runs them with a single worker.
+"""Hyperband's brackets (Li et al. 2018) for T trials, one evaluation at a time, as hpbandster runs them with
+a single worker.
 
-Notation: T trials, N variables, R rungs (training budgets eta apart, ascending), a *bracket* is one run of successive halving: of ns[0]
-architectures at its lowest rung the ns[1] best are evaluated at the next, and so on.
+Notation: T trials, N variables, R rungs (training budgets eta apart, ascending), a *bracket* is one run of
+successive halving: of ns[0] architectures at its lowest rung the ns[1] best are evaluated at the next, and so
+on.
 
 Bracket i of a trial (from 0) has s + 1 rungs with s = R - 1 - (i mod R), the last of them the full one, and
 
-    n_0 = floor(R / (s + 1)) eta^s,    ns[k] = max(floor(n_0 eta^-k), 1)     (Falkner et al. 2018, algorithm 1).
+    n_0 = floor(R / (s + 1)) eta^s,    ns[k] = max(floor(n_0 eta^-k), 1)     (Falkner et al. 2018, algorithm
+                                       1).
 
-Failed evaluations are never promoted; if too few are left to fill a rung, fresh architectures are evaluated there.
+Failed evaluations are never promoted; if too few are left to fill a rung, fresh architectures are evaluated
+there.
 """
 
 from __future__ import annotations
@@ -17,7 +21,8 @@ from numba import njit
 
 
 def ladder(fidelities: tuple[int, ...], eta: float) -> np.ndarray:
-    """The rungs, int64[R], as indices into `fidelities`: from the full one downwards, always the largest that is at most 1 / eta of the last."""
+    """The rungs, int64[R], as indices into `fidelities`: from the full one downwards, always the largest that
+    is at most 1 / eta of the last."""
     rungs = [len(fidelities) - 1]
     while True:
         lower = [i for i in range(rungs[-1]) if fidelities[i] * eta <= fidelities[rungs[-1]] * (1 + 1e-9)]
@@ -27,7 +32,8 @@ def ladder(fidelities: tuple[int, ...], eta: float) -> np.ndarray:
 
 
 def bracket_sizes(rungs: int, eta: float) -> np.ndarray:
-    """int64[R, R]: [s, k] is how many architectures bracket type s evaluates at its k-th rung (0 past its s + 1 rungs)."""
+    """int64[R, R]: [s, k] is how many architectures bracket type s evaluates at its k-th rung (0 past its s +
+    1 rungs)."""
     sizes = np.zeros((rungs, rungs), dtype=np.int64)
     for s in range(rungs):
         first = int(np.floor(rungs // (s + 1) * eta**s + 1e-9))
@@ -52,16 +58,16 @@ class Brackets:
         self._bracket = np.zeros(trials, dtype=np.int64)
         self._stage = np.zeros(trials, dtype=np.int64)
         self._slot = np.zeros(trials, dtype=np.int64)
-        self._promoted = np.zeros(trials, dtype=np.int64)  # of this stage's architectures the first so many come from the stage before
+        # of this stage's architectures the first so many come from the stage before
+        self._promoted = np.zeros(trials, dtype=np.int64)
         self._strings = np.zeros((trials, int(self.sizes.max()), num_variables), dtype=np.int64)
         self._loss = np.zeros((trials, int(self.sizes.max())))
 
     def next(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What each trial evaluates next.
 
-        Returns:
-            rung int64[T] (0 = lowest of the ladder), fresh bool[T] (True: a new architecture is needed), and the promoted strings
-            int64[T, N] where none is.
+        Returns: rung int64[T] (0 = lowest of the ladder), fresh bool[T] (True: a new architecture is needed),
+            and the promoted strings int64[T, N] where none is.
         """
         everyone = np.arange(len(self._slot))
         s = len(self.rungs) - 1 - self._bracket % len(self.rungs)
@@ -69,12 +75,24 @@ class Brackets:
         return rung, self._slot >= self._promoted, self._strings[everyone, self._slot]
 
     def record(self, rows: np.ndarray, strings: np.ndarray, loss: np.ndarray) -> None:
-        """Enter what became of the evaluations of trials `rows` int[R]: strings int64[R, N], loss float64[R] (inf: failed)."""
-        _record(rows, strings, loss, self.sizes, self._bracket, self._stage, self._slot, self._promoted, self._strings, self._loss)
+        """Enter what became of the evaluations of trials `rows` int[R]: strings int64[R, N], loss float64[R]
+        (inf: failed)."""
+        _record(
+            rows,
+            strings,
+            loss,
+            self.sizes,
+            self._bracket,
+            self._stage,
+            self._slot,
+            self._promoted,
+            self._strings,
+            self._loss,
+        )
 
 
 @njit(cache=True)
-def _record(rows, new_strings, new_loss, sizes, bracket, stage, slot, promoted, strings, loss):  # pragma: no cover - compiled
+def _record(rows, new_strings, new_loss, sizes, bracket, stage, slot, promoted, strings, loss):
     num_rungs = sizes.shape[0]
     for r in range(len(rows)):
         t = rows[r]

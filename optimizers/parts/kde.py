@@ -1,19 +1,24 @@
-"""Kernel density estimates over categorical variables with the Aitchison-Aitken kernel, for T trials, as BOHB uses them.
+"""Kernel density estimates over categorical variables with the Aitchison-Aitken kernel, for T trials, as BOHB
+uses them.
 
-Notation: N variables with C_j choices each, n observations X[i, j] of a trial at a fidelity, S candidates x. The density is
+Notation: N variables with C_j choices each, n observations X[i, j] of a trial at a fidelity, S candidates x.
+The density is
 
     f(x) = 1/n sum_i prod_j K_j(x_j, X_ij),    K_j(x, X) = 1 - h_j if x = X, else h_j / (c_j - 1),
 
-c_j being the number of *different values of variable j among the observations* (not C_j), as statsmodels' `KDEMultivariate` with var_type "u"
-has it: a value that no observation has may get any density, even infinite where all observations agree (c_j = 1). The bandwidths are the
-normal reference rule's, 1.06 std_j n^(-1 / (4 + N)), and at least `min_bandwidth`.
+c_j being the number of *different values of variable j among the observations* (not C_j), as statsmodels'
+`KDEMultivariate` with var_type "u"
+has it: a value that no observation has may get any density, even infinite where all observations agree (c_j =
+1). The bandwidths are the normal reference rule's, 1.06 std_j n^(-1 / (4 + N)), and at least `min_bandwidth`.
 
-Two densities make a model (Falkner et al. 2018, section 3.2): of the good observations, the n_good lowest losses, and of the bad ones, the n_bad
-next. With p = `min_points`, n_good = max(p, floor(top n / 100)), n_bad = max(p, floor((100 - top) n / 100)); either needs more than N.
+Two densities make a model (Falkner et al. 2018, section 3.2): of the good observations, the n_good lowest
+losses, and of the bad ones, the n_bad next. With p = `min_points`, n_good = max(p, floor(top n / 100)), n_bad
+= max(p, floor((100 - top) n / 100)); either needs more than N.
 
-Variables are packed into B blocks, an observation into B block codes; observations lie in order of loss, so that the good ones are a prefix.
-For S candidates the kernel's product over a block is tabulated over the block's codes, which leaves B products an observation
-and candidate. Counts of every choice in both prefixes are kept up to date as observations come, and give bandwidths and c_j.
+Variables are packed into B blocks, an observation into B block codes; observations lie in order of loss, so
+that the good ones are a prefix. For S candidates the kernel's product over a block is tabulated over the
+block's codes, which leaves B products an observation and candidate. Counts of every choice in both prefixes
+are kept up to date as observations come, and give bandwidths and c_j.
 """
 
 from __future__ import annotations
@@ -23,14 +28,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-BLOCK_CODES = 32  # most codes of a block of several variables: of the powers of two the fastest from 60 to 1,600 observations
+# most codes of a block of several variables: of the powers of two the fastest from 60 to 1,600 observations
+BLOCK_CODES = 32
 FLOOR = 1e-32  # densities below are raised to it before their ratio is taken (hpbandster)
 
 
 class Blocks(NamedTuple):
-    """Which variables share a code: `first` int64[B + 1] (block b holds variables first[b] .. first[b + 1] - 1), `weight` int64[N] (a block's
-    code is the sum of its values times their weights), `sizes` int64[N] (choices), `digit` int64[N, codes] (the value of a variable in a code of
-    its block; the second axis is as long as the largest block has codes)."""
+    """Which variables share a code: `first` int64[B + 1] (block b holds variables first[b] .. first[b + 1] -
+    1), `weight` int64[N] (a block's code is the sum of its values times their weights), `sizes` int64[N]
+    (choices), `digit` int64[N, codes] (the value of a variable in a code of its block; the second axis is as
+    long as the largest block has codes)."""
 
     first: np.ndarray
     weight: np.ndarray
@@ -50,11 +57,14 @@ def make_blocks(sizes: np.ndarray) -> Blocks:
         most = max(most, codes)
     weights = np.array(weight, dtype=np.int64)
     sizes = np.asarray(sizes, dtype=np.int64)
-    return Blocks(np.array([*first, len(sizes)]), weights, sizes, np.arange(most) // weights[:, None] % sizes[:, None])
+    return Blocks(
+        np.array([*first, len(sizes)]), weights, sizes, np.arange(most) // weights[:, None] % sizes[:, None]
+    )
 
 
 class Models:
-    """Observations of T trials at F fidelities, and the model of each trial: that of the highest fidelity that has enough of them.
+    """Observations of T trials at F fidelities, and the model of each trial: that of the highest fidelity
+    that has enough of them.
 
     Args:
         trials: T.
@@ -65,21 +75,36 @@ class Models:
         min_bandwidth: floor of the bandwidths.
     """
 
-    def __init__(self, trials: int, sizes: np.ndarray, num_fidelities: int, min_points: int, top_percent: int, min_bandwidth: float) -> None:
+    def __init__(
+        self,
+        trials: int,
+        sizes: np.ndarray,
+        num_fidelities: int,
+        min_points: int,
+        top_percent: int,
+        min_bandwidth: float,
+    ) -> None:
         self.blocks = make_blocks(sizes)
-        self.min_points, self.top_percent, self.min_bandwidth = int(min_points), int(top_percent), float(min_bandwidth)
+        self.min_points, self.top_percent, self.min_bandwidth = (
+            int(min_points),
+            int(top_percent),
+            float(min_bandwidth),
+        )
         blocks, n = len(self.blocks.first) - 1, len(sizes)
         shape = (trials, num_fidelities)
         self.count = np.zeros(shape, dtype=np.int64)
         self._codes = np.zeros((*shape, 64, blocks), dtype=np.min_scalar_type(self.blocks.digit.shape[1] - 1))
         self._loss = np.zeros((*shape, 64))
-        self._ends = np.zeros((*shape, 2), dtype=np.int64)  # lengths of the prefixes 'good' and 'good and bad'
-        self._prefix = np.zeros((*shape, 2, n, int(np.max(sizes))), dtype=np.int64)  # counts of choices in each of them
+        # lengths of the prefixes 'good' and 'good and bad'
+        self._ends = np.zeros((*shape, 2), dtype=np.int64)
+        # counts of choices in each of them
+        self._prefix = np.zeros((*shape, 2, n, int(np.max(sizes))), dtype=np.int64)
         self.level = np.full(trials, -1, dtype=np.int64)  # fidelity index of the trial's model, -1: none yet
 
     def observe(self, rows: np.ndarray, level: np.ndarray, strings: np.ndarray, loss: np.ndarray) -> None:
-        """Enter one observation each for trials `rows` int[R]: fidelity indices `level` int64[R], strings int64[R, N], loss float64[R] (inf:
-        failed). Observations below the fidelity of a trial's model are dropped, as in hpbandster."""
+        """Enter one observation each for trials `rows` int[R]: fidelity indices `level` int64[R], strings
+        int64[R, N], loss float64[R] (inf: failed). Observations below the fidelity of a trial's model are
+        dropped, as in hpbandster."""
         if len(rows) and self.count[rows, level].max() == self._loss.shape[2]:
             self._codes = np.concatenate([self._codes, np.zeros_like(self._codes)], axis=2)
             self._loss = np.concatenate([self._loss, np.zeros_like(self._loss)], axis=2)
@@ -116,15 +141,23 @@ class Models:
 
     def _fit(self, t: int) -> tuple[np.ndarray, np.ndarray]:
         bandwidth, other = np.empty((2, 2, len(self.blocks.sizes)))
-        _bandwidths(self._ends[t, self.level[t]], self._prefix[t, self.level[t]], self.blocks.sizes, self.min_bandwidth, bandwidth, other)
+        _bandwidths(
+            self._ends[t, self.level[t]],
+            self._prefix[t, self.level[t]],
+            self.blocks.sizes,
+            self.min_bandwidth,
+            bandwidth,
+            other,
+        )
         return bandwidth, other
 
     def suggest(self, rows: np.ndarray, generators: Any, samples: int) -> tuple[np.ndarray, np.ndarray]:
         """Draw one suggestion from the models of trials `rows` int[R].
 
-        S = `samples` candidates are drawn about good observations (each value kept with probability 1 - h_j, else replaced by a uniform one),
-        and the one with the smallest ratio max(g, 1e-32) / max(l, 1e-32) of the bad to the good density is taken. As in hpbandster, the
-        first candidate whose ratio is not finite while its good density is, ends the search and is taken.
+        S = `samples` candidates are drawn about good observations (each value kept with probability 1 - h_j,
+        else replaced by a uniform one), and the one with the smallest ratio max(g, 1e-32) / max(l, 1e-32) of
+        the bad to the good density is taken. As in hpbandster, the first candidate whose ratio is not finite
+        while its good density is, ends the search and is taken.
 
         Returns:
             strings int64[R, N] and bool[R], False where no candidate had a usable ratio.
@@ -139,7 +172,7 @@ class Models:
 
 
 @njit(cache=True)
-def _count(codes, first, digit, prefix, change):  # pragma: no cover - compiled
+def _count(codes, first, digit, prefix, change):
     """Add `change` to the counts [N, C] of one observation's values."""
     for b in range(len(first) - 1):
         code = np.int64(codes[b])
@@ -149,8 +182,23 @@ def _count(codes, first, digit, prefix, change):  # pragma: no cover - compiled
 
 @njit(cache=True)
 def _observe(
-    rows, levels, strings, new_loss, first, weight, sizes, digit, min_points, top_percent, count, codes, loss, ends, prefix, model
-):  # fmt: skip  # pragma: no cover - compiled
+    rows,
+    levels,
+    strings,
+    new_loss,
+    first,
+    weight,
+    sizes,
+    digit,
+    min_points,
+    top_percent,
+    count,
+    codes,
+    loss,
+    ends,
+    prefix,
+    model,
+):
     n = len(sizes)
     target = np.empty(2, dtype=np.int64)
     for r in range(len(rows)):
@@ -190,7 +238,7 @@ def _observe(
 
 
 @njit(cache=True)
-def _bandwidths(ends, prefix, sizes, min_bandwidth, bandwidth, other):  # pragma: no cover - compiled
+def _bandwidths(ends, prefix, sizes, min_bandwidth, bandwidth, other):
     """Fill `bandwidth` and `other` [2, N]: h_j, and h_j / (c_j - 1), the kernel of a value that differs."""
     n = len(sizes)
     for which in range(2):
@@ -211,8 +259,9 @@ def _bandwidths(ends, prefix, sizes, min_bandwidth, bandwidth, other):  # pragma
 
 
 @njit(cache=True)
-def _density(codes, bandwidth, other, strings, first, weight, sizes, tables, out):  # pragma: no cover - compiled
-    """Fill out[S] with the density over observations `codes` [n, B] at strings [N, S]; `tables` [B, codes, S] is work space."""
+def _density(codes, bandwidth, other, strings, first, weight, sizes, tables, out):
+    """Fill out[S] with the density over observations `codes` [n, B] at strings [N, S]; `tables` [B, codes, S]
+    is work space."""
     samples, blocks = strings.shape[1], len(first) - 1
     product = np.empty(samples)
     for b in range(blocks):
@@ -245,8 +294,21 @@ def _density(codes, bandwidth, other, strings, first, weight, sizes, tables, out
 
 @njit(cache=True)
 def _suggest(
-    rows, generators, samples, first, weight, sizes, digit, min_bandwidth, codes, ends, prefix, model, out, found
-):  # fmt: skip  # pragma: no cover - compiled
+    rows,
+    generators,
+    samples,
+    first,
+    weight,
+    sizes,
+    digit,
+    min_bandwidth,
+    codes,
+    ends,
+    prefix,
+    model,
+    out,
+    found,
+):
     n = len(sizes)
     bandwidth, other = np.empty((2, n)), np.empty((2, n))
     strings = np.empty((n, samples), dtype=np.int64)
@@ -269,8 +331,20 @@ def _suggest(
                         strings[j, s] = digit[j, code]
                     else:  # what is left of the uniform is uniform again
                         strings[j, s] = min(np.int64((u - keep) / (1.0 - keep) * sizes[j]), sizes[j] - 1)
-        _density(codes[t, level, :good], bandwidth[0], other[0], strings, first, weight, sizes, tables, density[0])
-        _density(codes[t, level, good:both], bandwidth[1], other[1], strings, first, weight, sizes, tables, density[1])
+        _density(
+            codes[t, level, :good], bandwidth[0], other[0], strings, first, weight, sizes, tables, density[0]
+        )
+        _density(
+            codes[t, level, good:both],
+            bandwidth[1],
+            other[1],
+            strings,
+            first,
+            weight,
+            sizes,
+            tables,
+            density[1],
+        )
         best, best_ratio = -1, np.inf
         for s in range(samples):
             # Written so that a NaN falls where Python's max(1e-32, g) / max(l, 1e-32) lets it fall.

@@ -1,7 +1,9 @@
-"""Valid mutants for T trials: compiled mutations, validity by the space, another draw for those that are invalid.
+"""Valid mutants for T trials: compiled mutations, validity by the space, another draw for those that are
+invalid.
 
-Notation: T trials, G slots a trial, N variables. Slots are filled one after another from the trial's own generator, and a slot is drawn again
-only if it came out invalid, so a trial's draws depend on that trial alone.
+Notation: T trials, G slots a trial, N variables. Slots are filled one after another from the trial's own
+generator, and a slot is drawn again only if it came out invalid, so a trial's draws depend on that trial
+alone.
 """
 
 from __future__ import annotations
@@ -21,12 +23,14 @@ class Mutation:
 
     Args:
         space: whose strings.
-        steps: float64[S]: probabilities of changing 1, 2, .. S variables one after another, each chosen uniformly and set to another of its
-            values (one may be hit twice); left out with `rates`.
+        steps: float64[S]: probabilities of changing 1, 2, .. S variables one after another, each chosen
+            uniformly and set to another of its values (one may be hit twice); left out with `rates`.
         rates: float64[N]: each variable changes with its own probability, independently.
     """
 
-    def __init__(self, space: SearchSpace, *, steps: np.ndarray | None = None, rates: np.ndarray | None = None) -> None:
+    def __init__(
+        self, space: SearchSpace, *, steps: np.ndarray | None = None, rates: np.ndarray | None = None
+    ) -> None:
         self.space = space
         self._sizes = space.sizes
         self._free = np.flatnonzero(space.sizes > 1)
@@ -38,8 +42,8 @@ class Mutation:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Mutate parents int64[T, G, N] where wanted bool[T, G].
 
-        Returns:
-            Strings int64[T, G, N] and their cell ids int64[T, G] (-1: invalid, or not wanted), and how many each trial rejected, int64[T].
+        Returns: Strings int64[T, G, N] and their cell ids int64[T, G] (-1: invalid, or not wanted), and how
+            many each trial rejected, int64[T].
         """
         out = parents.copy()
         ids = np.full(wanted.shape, -1, dtype=np.int64)
@@ -63,7 +67,7 @@ class Mutation:
 
 
 @njit(cache=True)
-def _mutate(generators, parents, pending, sizes, free, steps, rates, out):  # pragma: no cover - compiled
+def _mutate(generators, parents, pending, sizes, free, steps, rates, out):
     trials, slots, n = parents.shape
     for t in range(trials):
         generator = generators[t]
@@ -87,6 +91,6 @@ def _mutate(generators, parents, pending, sizes, free, steps, rates, out):  # pr
 
 
 @njit(cache=True)
-def _change(generator, string, i, size):  # pragma: no cover - compiled
+def _change(generator, string, i, size):
     value = np.int64(generator.random() * (size - 1))
     string[i] = value + (value >= string[i])

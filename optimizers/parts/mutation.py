@@ -21,12 +21,16 @@ def check_changes(changes: float | Mapping[str, float]) -> float | dict[str, flo
         ConfigError: for a negative number.
     """
     if isinstance(changes, Mapping):
-        return {str(family): check_float(f"optimizer.changes.{family}", value, 0) for family, value in changes.items()}
+        return {
+            str(family): check_float(f"optimizer.changes.{family}", value, 0)
+            for family, value in changes.items()
+        }
     return check_float("optimizer.changes", changes, 0)
 
 
 def change_probabilities(space: SearchSpace, changes: float | Mapping[str, float]) -> np.ndarray:
-    """float64[N]: each variable's probability of changing, so that `changes` variables of each family change in expectation.
+    """float64[N]: each variable's probability of changing, so that `changes` variables of each family change
+    in expectation.
 
     With a mapping, families left out get 1. A variable with a single choice never changes.
 
@@ -38,7 +42,8 @@ def change_probabilities(space: SearchSpace, changes: float | Mapping[str, float
         for name in changes:
             if name not in names:
                 raise ConfigError(
-                    f"optimizer.changes.{name} is no family of variables of space '{space.name}'{nearest(name, names)}; "
+                    f"optimizer.changes.{name} is no family of variables of space "
+                    f"'{space.name}'{nearest(name, names)}; "
                     f"accepted: {', '.join(names)}."
                 )
         expected = [float(changes.get(name, 1.0)) for name in names]
@@ -50,7 +55,7 @@ def change_probabilities(space: SearchSpace, changes: float | Mapping[str, float
 
 
 @njit(cache=True)
-def mutate(generators, trials, parents, probabilities, sizes, out):  # pragma: no cover - compiled
+def mutate(generators, trials, parents, probabilities, sizes, out):
     """Fill out[r, c] with mutants of parents[r], drawn from the generator of trial trials[r].
 
     A variable that changes takes one of its other values, each equally likely.

@@ -1,32 +1,38 @@
-"""The OTMANN distance between cells (Kandasamy et al., "Neural Architecture Search with Bayesian Optimisation and Optimal Transport",
-NeurIPS 2018, section 3), solved exactly for graphs of a few vertices.
+"""The OTMANN distance between cells (Kandasamy et al., "Neural Architecture Search with Bayesian Optimisation
+and Optimal Transport", NeurIPS 2018, section 3), solved exactly for graphs of a few vertices.
 
-Notation: a cell has an input, an output and at most I inner vertices, each a convolution (with a filter size) or a pooling; K weights nu.
-A vertex u has a mass m(u), a label, and 18 path lengths: from the input and to the output, counting all vertices, convolutions only or
-poolings only, by the shortest path, the longest and a random walk (`PATHS` each way).
+Notation: a cell has an input, an output and at most I inner vertices, each a convolution (with a filter size)
+or a pooling; K weights nu. A vertex u has a mass m(u), a label, and 18 path lengths: from the input and to
+the output, counting all vertices, convolutions only or poolings only, by the shortest path, the longest and a
+random walk (`PATHS` each way).
 
 The distance is the cost of the best transport of one cell's mass to the other's (eq. 2 there):
 
     d = min over Z >= 0 of  sum_uv Z_uv (mislabel(u, v) + nu structure(u, v)) + unmatched mass of both cells,
 
-where Z moves at most m(u) out of u and m(v) into v, structure(u, v) is the mean absolute difference of the path lengths, and a unit of mass
-that is not matched costs 1. Moving a unit saves the 2 that its ends would cost unmatched, so with M the cells' total masses
+where Z moves at most m(u) out of u and m(v) into v, structure(u, v) is the mean absolute difference of the
+path lengths, and a unit of mass that is not matched costs 1. Moving a unit saves the 2 that its ends would
+cost unmatched, so with M the cells' total masses
 
     d = M(a) + M(b) - max over Z of sum_uv Z_uv (2 - mislabel(u, v) - nu structure(u, v)),
 
-and only pairs with a positive saving matter. Mislabel is infinite between input, output, convolutions and poolings, so these are four separate
-problems. All convolutions have the same mass and so have all poolings; a transport problem between equal masses has an optimum that matches
-whole vertices (its constraint matrix is totally unimodular), which a dynamic programme over subsets finds exactly.
+and only pairs with a positive saving matter. Mislabel is infinite between input, output, convolutions and
+poolings, so these are four separate problems. All convolutions have the same mass and so have all poolings; a
+transport problem between equal masses has an optimum that matches whole vertices (its constraint matrix is
+totally unimodular), which a dynamic programme over subsets finds exactly.
 
-Masses are those of the authors' code (`compute_layer_masses`): the units of a layer times those of its input for a convolution, the units of
-its input for a pooling, whatever the size of the filter, and a tenth of all that for input and output. Cells do not set their width, so every
-vertex has the C = 128 channels of NASBench-101's first stack; masses are in units of C^2. Then a convolution weighs 1, a pooling 1/128, and an
-end at least 100/128^2. Filter sizes cost sqrt(2)/10 sqrt(difference), 0.2 between 1 x 1 and 3 x 3; a maximum against an average 0.5 (ibid.).
-The code's fourth group of layers, fully connected ones, and its decision layers have no counterpart in a cell.
+Masses are those of the authors' code (`compute_layer_masses`): the units of a layer times those of its input
+for a convolution, the units of its input for a pooling, whatever the size of the filter, and a tenth of all
+that for input and output. Cells do not set their width, so every vertex has the C = 128 channels of
+NASBench-101's first stack; masses are in units of C^2. Then a convolution weighs 1, a pooling 1/128, and an
+end at least 100/128^2. Filter sizes cost sqrt(2)/10 sqrt(difference), 0.2 between 1 x 1 and 3 x 3; a maximum
+against an average 0.5 (ibid.). The code's fourth group of layers, fully connected ones, and its decision
+layers have no counterpart in a cell.
 
-A cell is described by a row of floats (`describe`): number of convolutions, number of poolings, mass of an end, what distinguishes each inner
-vertex from others of its class (I floats, convolutions first), the input's path lengths to the output, the output's from the input
-(PATHS each), and 2 PATHS lengths of the inner vertices in the same order, MAX_INNER places a length.
+A cell is described by a row of floats (`describe`): number of convolutions, number of poolings, mass of an
+end, what distinguishes each inner vertex from others of its class (I floats, convolutions first), the input's
+path lengths to the output, the output's from the input (PATHS each), and 2 PATHS lengths of the inner
+vertices in the same order, MAX_INNER places a length.
 """
 
 from __future__ import annotations
@@ -51,7 +57,8 @@ CONVOLUTION, POOLING = 0, 1
 def vertex_classes(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray] | None:
     """Class (`CONVOLUTION` or `POOLING`) and kind of each label, or None if one is neither.
 
-    A convolution's kind is its filter size, taken from the label's last digit; a pooling's is 1 for an average and 0 otherwise.
+    A convolution's kind is its filter size, taken from the label's last digit; a pooling's is 1 for an
+    average and 0 otherwise.
     """
     classes, kinds = [], []
     for label in labels:
@@ -73,9 +80,10 @@ def width(inner: int) -> int:
 
 
 @njit(cache=True)
-def describe(matrices, labels, classes, kinds, out):  # pragma: no cover - compiled
-    """Fill out float32[M, width] from adjacency matrices int8[M, V, V] (upper triangular, not pruned) and the inner vertices' labels
-    int8[M, V - 2] (indices into classes, kinds). A graph without a path from input to output has no inner vertices and lengths 0."""
+def describe(matrices, labels, classes, kinds, out):
+    """Fill out float32[M, width] from adjacency matrices int8[M, V, V] (upper triangular, not pruned) and the
+    inner vertices' labels int8[M, V - 2] (indices into classes, kinds). A graph without a path from input to
+    output has no inner vertices and lengths 0."""
     num = matrices.shape[1]
     inner = num - 2
     alive = np.zeros(num, np.bool_)
@@ -111,7 +119,9 @@ def describe(matrices, labels, classes, kinds, out):  # pragma: no cover - compi
                     total += 1.0 if group == CONVOLUTION else POOLING_MASS
                     for way in range(2):
                         for p in range(PATHS):
-                            row[3 + inner + 2 * PATHS + (way * PATHS + p) * MAX_INNER + place] = lengths[way, v, p]
+                            row[3 + inner + 2 * PATHS + (way * PATHS + p) * MAX_INNER + place] = lengths[
+                                way, v, p
+                            ]
                     place += 1
         row[2] = max(END_FRACTION * total, END_FLOOR)
         for p in range(PATHS):
@@ -120,9 +130,9 @@ def describe(matrices, labels, classes, kinds, out):  # pragma: no cover - compi
 
 
 @njit(cache=True)
-def _aggregate(matrix, alive, v, backward, labels, classes, lengths):  # pragma: no cover - compiled
-    """lengths[v, 3 group + type] from those of v's parents (backward) or children: 1 more where v belongs to the group (all,
-    convolutions, poolings), by the minimum, the maximum and the mean."""
+def _aggregate(matrix, alive, v, backward, labels, classes, lengths):
+    """lengths[v, 3 group + type] from those of v's parents (backward) or children: 1 more where v belongs to
+    the group (all, convolutions, poolings), by the minimum, the maximum and the mean."""
     if not alive[v]:
         return
     num = len(alive)
@@ -144,13 +154,13 @@ def _aggregate(matrix, alive, v, backward, labels, classes, lengths):  # pragma:
 
 
 @njit(cache=True)
-def total_mass(row):  # pragma: no cover - compiled
+def total_mass(row):
     """Mass of a described cell, its ends included."""
     return row[0] + row[1] * POOLING_MASS + 2 * row[2]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _end_structure(a, b, start):  # pragma: no cover - compiled
+def _end_structure(a, b, start):
     """Mean absolute difference of an end's path lengths, of which one way's are all 0."""
     total = np.float32(0)
     for p in range(start, start + PATHS):
@@ -159,8 +169,9 @@ def _end_structure(a, b, start):  # pragma: no cover - compiled
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _inner_structure(a, b, start, count, out):  # pragma: no cover - compiled
-    """out[u * MAX_INNER + v] = sum of absolute differences of path lengths, inner vertex u < count of a and v of b."""
+def _inner_structure(a, b, start, count, out):
+    """out[u * MAX_INNER + v] = sum of absolute differences of path lengths, inner vertex u < count of a and v
+    of b."""
     # Eight sums by name are eight lanes of one register to the compiler; an array of them is not.
     zero = np.float32(0)
     for u in range(np.uint64(count)):
@@ -178,17 +189,25 @@ def _inner_structure(a, b, start, count, out):  # pragma: no cover - compiled
             c7 += abs(length - b[at + np.uint64(7)])
         to = u * np.uint64(MAX_INNER)
         out[to], out[to + np.uint64(1)], out[to + np.uint64(2)], out[to + np.uint64(3)] = c0, c1, c2, c3
-        out[to + np.uint64(4)], out[to + np.uint64(5)], out[to + np.uint64(6)], out[to + np.uint64(7)] = c4, c5, c6, c7
+        out[to + np.uint64(4)], out[to + np.uint64(5)], out[to + np.uint64(6)], out[to + np.uint64(7)] = (
+            c4,
+            c5,
+            c6,
+            c7,
+        )
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def match(saving, rows, columns, sets, best):  # pragma: no cover - compiled
-    """Write the largest sums of savings over all matchings of columns to different rows (columns <= rows) to best[:LANES], one a lane.
+def match(saving, rows, columns, sets, best):
+    """Write the largest sums of savings over all matchings of columns to different rows (columns <= rows) to
+    best[:LANES], one a lane.
 
-    No saving is negative, so some best matching uses every column. Let best[S] be the most that the first |S| columns save when matched to
-    the rows of S: it is the maximum over j in S of best[S less j] + saving(column |S|, row j).
+    No saving is negative, so some best matching uses every column. Let best[S] be the most that the first |S|
+    columns save when matched to the rows of S: it is the maximum over j in S of best[S less j] +
+    saving(column |S|, row j).
 
-    saving: float32[columns * rows * LANES]; sets: int64[2^rows], the number of elements of each set; best: float32[2^rows * LANES] to work in.
+    saving: float32[columns * rows * LANES]; sets: int64[2^rows], the number of elements of each set; best:
+    float32[2^rows * LANES] to work in.
     """
     one, lanes, full = np.uint64(1), np.uint64(LANES), np.uint64(1) << np.uint64(rows)
     zero = np.float32(0)
@@ -216,10 +235,11 @@ def match(saving, rows, columns, sets, best):  # pragma: no cover - compiled
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def distance(a, b, inner, weights, sets, structure, saving, best, out):  # pragma: no cover - compiled
+def distance(a, b, inner, weights, sets, structure, saving, best, out):
     """out[k] = the OTMANN distance of described cells a and b with structural weight weights[k], k < LANES.
 
-    sets: `set_sizes(I)`; structure: float32[MAX_INNER^2], saving: float32[I^2 LANES], best: float32[2^I LANES] to work in.
+    sets: `set_sizes(I)`; structure: float32[MAX_INNER^2], saving: float32[I^2 LANES], best: float32[2^I
+    LANES] to work in.
     """
     ends = 3 + inner
     two, zero = np.float32(2), np.float32(0)
@@ -241,7 +261,11 @@ def distance(a, b, inner, weights, sets, structure, saving, best, out):  # pragm
                     most = two
                     gap = abs(a[3 + u] - b[3 + v])
                     if gap > zero:
-                        most -= np.float32(FILTER_SCALE) * np.sqrt(gap) if group == CONVOLUTION else np.float32(POOLING_MISMATCH) * gap
+                        most -= (
+                            np.float32(FILTER_SCALE) * np.sqrt(gap)
+                            if group == CONVOLUTION
+                            else np.float32(POOLING_MISMATCH) * gap
+                        )
                     mean = structure[u * MAX_INNER + v] / np.float32(2 * PATHS)
                     at = (i * rows + j) * LANES
                     for k in range(LANES):
@@ -257,7 +281,7 @@ def distance(a, b, inner, weights, sets, structure, saving, best, out):  # pragm
 
 
 @njit(cache=True)
-def set_sizes(elements):  # pragma: no cover - compiled
+def set_sizes(elements):
     """int64[2^elements]: how many elements each set has."""
     out = np.zeros(1 << elements, np.int64)
     for s in range(1, 1 << elements):

@@ -1,18 +1,22 @@
 """hyperopt's Parzen estimators for categorical variables, kept up to date for T histories at once.
 
-Notation: T trials, N variables, C the largest number of choices, n observations of a trial so far (in order of time), LF = 25.
+Notation: T trials, N variables, C the largest number of choices, n observations of a trial so far (in order
+of time), LF = 25.
 
-A history is split by loss into *good* ones, the ceil(gamma sqrt(n)) lowest but at most LF (earlier ones first among equals), and *bad* ones, the
-rest. A variable's estimator over a set of m observations in order of time has the probabilities
+A history is split by loss into *good* ones, the ceil(gamma sqrt(n)) lowest but at most LF (earlier ones first
+among equals), and *bad* ones, the rest. A variable's estimator over a set of m observations in order of time
+has the probabilities
 
     p(c) = (prior_weight + sum_{r: x_r = c} w_r) / (C_v prior_weight + sum_r w_r),
 
-with C_v the variable's number of choices (a uniform prior) and linear forgetting: w_r = 1 for the newest LF, and the M = m - LF older ones rise
-linearly from 1/m to 1. (Bergstra et al. 2011, section 4; the rules of the split and of forgetting are those of hyperopt's `tpe.suggest`.)
+with C_v the variable's number of choices (a uniform prior) and linear forgetting: w_r = 1 for the newest LF,
+and the M = m - LF older ones rise linearly from 1/m to 1. (Bergstra et al. 2011, section 4; the rules of the
+split and of forgetting are those of hyperopt's `tpe.suggest`.)
 
-The newest observation usually just joins the bad ones, which shifts one older observation from the flat part of the weights onto the ramp. So
-integer counts are kept of the flat part, of the ramp, and of the ramp weighted by rank, and w-sums follow from them; only when an
-observation enters or leaves the middle of the bad set are they counted anew.
+The newest observation usually just joins the bad ones, which shifts one older observation from the flat part
+of the weights onto the ramp. So integer counts are kept of the flat part, of the ramp, and of the ramp
+weighted by rank, and w-sums follow from them; only when an observation enters or leaves the middle of the bad
+set are they counted anew.
 """
 
 from __future__ import annotations
@@ -37,7 +41,9 @@ class Histories:
         prior_weight: pseudocount of each choice.
     """
 
-    def __init__(self, trials: int, sizes: np.ndarray, capacity: int, gamma: float, flat: int, prior_weight: float) -> None:
+    def __init__(
+        self, trials: int, sizes: np.ndarray, capacity: int, gamma: float, flat: int, prior_weight: float
+    ) -> None:
         n, most = len(sizes), int(sizes.max())
         self.sizes = np.asarray(sizes, dtype=np.int64)
         self.gamma, self.flat, self.prior_weight = float(gamma), int(flat), float(prior_weight)
@@ -47,35 +53,62 @@ class Histories:
         self._is_good = np.zeros((trials, capacity), dtype=np.bool_)
         self._good = np.zeros((trials, self.flat), dtype=np.int64)  # indices in order of loss
         self.num_good = np.zeros(trials, dtype=np.int64)
-        self._first_flat = np.zeros(trials, dtype=np.int64)  # index of the oldest bad observation of full weight
+        # index of the oldest bad observation of full weight
+        self._first_flat = np.zeros(trials, dtype=np.int64)
         self._good_counts = np.zeros((trials, n, most), dtype=np.int64)
         self._bad_counts = np.zeros((trials, 3, n, most), dtype=np.int64)
 
     def observe(self, rows: np.ndarray, strings: np.ndarray, loss: np.ndarray) -> None:
-        """Append one observation to each of the histories `rows` (int[R]): strings int64[R, N], loss float64[R] (inf: failed)."""
+        """Append one observation to each of the histories `rows` (int[R]): strings int64[R, N], loss
+        float64[R] (inf: failed)."""
         if len(rows) and self.count[rows].max() == self._loss.shape[1]:
             for name in ("_strings", "_loss", "_is_good"):
                 array = getattr(self, name)
                 setattr(self, name, np.concatenate([array, np.zeros_like(array)], axis=1))
         _observe(
-            rows, strings, loss, self.gamma, self.flat, self.count, self._strings, self._loss, self._is_good, self._good, self.num_good,
-            self._first_flat, self._good_counts, self._bad_counts,
-        )  # fmt: skip
+            rows,
+            strings,
+            loss,
+            self.gamma,
+            self.flat,
+            self.count,
+            self._strings,
+            self._loss,
+            self._is_good,
+            self._good,
+            self.num_good,
+            self._first_flat,
+            self._good_counts,
+            self._bad_counts,
+        )
 
     def densities(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The estimators over the good and over the bad observations: two float64[R, N, C] (0 past a variable's choices)."""
+        """The estimators over the good and over the bad observations: two float64[R, N, C] (0 past a
+        variable's choices)."""
         good = np.zeros((len(rows), *self._good_counts.shape[1:]))
         bad = np.zeros_like(good)
-        _densities(rows, self.sizes, self.prior_weight, self.flat, self.count, self.num_good, self._good_counts, self._bad_counts, good, bad)
+        _densities(
+            rows,
+            self.sizes,
+            self.prior_weight,
+            self.flat,
+            self.count,
+            self.num_good,
+            self._good_counts,
+            self._bad_counts,
+            good,
+            bad,
+        )
         return good, bad
 
     def suggest(self, rows: np.ndarray, generators: Any, candidates: int) -> np.ndarray:
         """Draw one suggestion from each of the histories `rows`: int64[R, N].
 
-        For every variable apart, hyperopt draws K = `candidates` choices from the good estimator and keeps the first of those with the
-        highest score log p_good - log p_bad. The winner's score is at most s with probability F(s)^K, F being the distribution of a single
-        choice's score, and among choices of equal score the first drawn is c with probability proportional to p_good(c): one uniform a
-        variable gives the same distribution as K draws.
+        For every variable apart, hyperopt draws K = `candidates` choices from the good estimator and keeps
+        the first of those with the highest score log p_good - log p_bad. The winner's score is at most s with
+        probability F(s)^K, F being the distribution of a single choice's score, and among choices of equal
+        score the first drawn is c with probability proportional to p_good(c): one uniform a variable gives
+        the same distribution as K draws.
         """
         out = np.empty((len(rows), len(self.sizes)), dtype=np.int64)
         good, bad = self.densities(rows)
@@ -84,7 +117,7 @@ class Histories:
 
 
 @njit(cache=True)
-def _recount(t, flat, count, strings, is_good, num_good, first_flat, bad_counts):  # pragma: no cover - compiled
+def _recount(t, flat, count, strings, is_good, num_good, first_flat, bad_counts):
     """Count the bad set of trial t from scratch."""
     bad_counts[t] = 0
     on_ramp = count - num_good - flat
@@ -106,7 +139,7 @@ def _recount(t, flat, count, strings, is_good, num_good, first_flat, bad_counts)
 
 
 @njit(cache=True)
-def _append(t, i, flat, strings, is_good, num_bad, first_flat, bad_counts):  # pragma: no cover - compiled
+def _append(t, i, flat, strings, is_good, num_bad, first_flat, bad_counts):
     """Count observation i, the newest, as bad; `num_bad` includes it."""
     n = strings.shape[2]
     for j in range(n):
@@ -129,8 +162,21 @@ def _append(t, i, flat, strings, is_good, num_bad, first_flat, bad_counts):  # p
 
 @njit(cache=True)
 def _observe(
-    rows, new_strings, new_loss, gamma, flat, counts, strings, loss, is_good, good, num_good, first_flat, good_counts, bad_counts
-):  # fmt: skip  # pragma: no cover - compiled
+    rows,
+    new_strings,
+    new_loss,
+    gamma,
+    flat,
+    counts,
+    strings,
+    loss,
+    is_good,
+    good,
+    num_good,
+    first_flat,
+    good_counts,
+    bad_counts,
+):
     n = strings.shape[2]
     for r in range(len(rows)):
         t = rows[r]
@@ -184,7 +230,7 @@ def _observe(
 
 
 @njit(cache=True)
-def _densities(rows, sizes, prior_weight, flat, counts, num_good, good_counts, bad_counts, good, bad):  # pragma: no cover - compiled
+def _densities(rows, sizes, prior_weight, flat, counts, num_good, good_counts, bad_counts, good, bad):
     for r in range(len(rows)):
         t = rows[r]
         m = counts[t] - num_good[t]
@@ -195,7 +241,12 @@ def _densities(rows, sizes, prior_weight, flat, counts, num_good, good_counts, b
             good_sum = bad_sum = 0.0
             for c in range(sizes[j]):
                 good[r, j, c] = good_counts[t, j, c] + prior_weight
-                bad[r, j, c] = bad_counts[t, FLAT, j, c] + start * bad_counts[t, RAMP, j, c] + step * bad_counts[t, RANK, j, c] + prior_weight
+                bad[r, j, c] = (
+                    bad_counts[t, FLAT, j, c]
+                    + start * bad_counts[t, RAMP, j, c]
+                    + step * bad_counts[t, RANK, j, c]
+                    + prior_weight
+                )
                 good_sum += good[r, j, c]
                 bad_sum += bad[r, j, c]
             for c in range(sizes[j]):
@@ -204,7 +255,7 @@ def _densities(rows, sizes, prior_weight, flat, counts, num_good, good_counts, b
 
 
 @njit(cache=True)
-def _suggest(rows, generators, sizes, candidates, good, bad, out):  # pragma: no cover - compiled
+def _suggest(rows, generators, sizes, candidates, good, bad, out):
     most = good.shape[2]
     order = np.empty(most, dtype=np.int64)
     score = np.empty(most)

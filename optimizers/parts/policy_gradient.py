@@ -1,7 +1,7 @@
 """The arithmetic of policy-gradient search: advantages, objectives, Adam, orders of the variables.
 
-Notation: T trials, C strings a trial, N variables, P parameters. `used` bool[T, C] marks the strings that have a reward: the others count for
-nothing, and a trial without any takes no step.
+Notation: T trials, C strings a trial, N variables, P parameters. `used` bool[T, C] marks the strings that
+have a reward: the others count for nothing, and a trial without any takes no step.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ PPO_FORMS = ("paper", "standard")
 class Baseline:
     """b, the exponential moving average of the accuracies of previous batches (paper, section 3).
 
-    The paper does not say where it starts: the first batch is measured against its own mean, and that mean starts the average (started at
-    zero, every string of the first batches would look good).
+    The paper does not say where it starts: the first batch is measured against its own mean, and that mean
+    starts the average (started at zero, every string of the first batches would look good).
 
     Args:
         trials: T.
@@ -48,7 +48,8 @@ def mean(values: np.ndarray, used: np.ndarray) -> np.ndarray:
 
 
 def centred_ranks(rewards: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Ranks within each trial's batch, float64[T, C], spread evenly over (-1, 1) with mean 0; equal rewards share their mean rank."""
+    """Ranks within each trial's batch, float64[T, C], spread evenly over (-1, 1) with mean 0; equal rewards
+    share their mean rank."""
     both = used[:, :, None] & used[:, None, :]
     below = (both & (rewards[:, None, :] < rewards[:, :, None])).sum(axis=2)
     equal = (both & (rewards[:, None, :] == rewards[:, :, None])).sum(axis=2)
@@ -57,20 +58,25 @@ def centred_ranks(rewards: np.ndarray, used: np.ndarray) -> np.ndarray:
 
 
 def normalised(rewards: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Rewards less their batch's mean, in units of its standard deviation, float64[T, C] (0 where all are equal)."""
+    """Rewards less their batch's mean, in units of its standard deviation, float64[T, C] (0 where all are
+    equal)."""
     centred = np.where(used, rewards - mean(rewards, used)[:, None], 0.0)
     spread = np.sqrt(mean(centred**2, used))[:, None]
     return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-12)
 
 
-def objective(kind: str, form: str, log_prob: Tensor, old_log_prob: Tensor | None, advantage: Tensor, clip: float) -> Tensor:
+def objective(
+    kind: str, form: str, log_prob: Tensor, old_log_prob: Tensor | None, advantage: Tensor, clip: float
+) -> Tensor:
     """What a string adds to the objective that is ascended, [T, C].
 
     Args:
-        kind: `reinforce`: A log P, whose gradient is the REINFORCE estimate of eq. 1's; `ppo`: with r = P / P_old (12),
-            form `paper`: A min(r, clip(r, 1 - eps, 1 + eps)) (11, as printed); `standard`: min(r A, clip(r) A) (Schulman et al., 2017).
-        form: of `ppo`. For A >= 0 the two agree. For A < 0 the printed form never stops lowering a string's probability and cannot
-            raise it again above 1 + eps; the standard one stops at 1 - eps.
+        kind: `reinforce`: A log P, whose gradient is the REINFORCE estimate of eq. 1's; `ppo`: with r = P /
+            P_old (12),
+            form `paper`: A min(r, clip(r, 1 - eps, 1 + eps)) (11, as printed); `standard`: min(r A, clip(r)
+                A) (Schulman et al., 2017).
+        form: of `ppo`. For A >= 0 the two agree. For A < 0 the printed form never stops lowering a string's
+            probability and cannot raise it again above 1 + eps; the standard one stops at 1 - eps.
         log_prob, old_log_prob: log P under theta, and under the theta that sampled the strings (`ppo` only).
         advantage: A.
         clip: eps.
@@ -86,14 +92,21 @@ def objective(kind: str, form: str, log_prob: Tensor, old_log_prob: Tensor | Non
 
 
 class Adam:
-    """Adam (Kingma & Ba, 2015; its default decays) ascending T objectives at once, each trial with a step count of its own.
+    """Adam (Kingma & Ba, 2015; its default decays) ascending T objectives at once, each trial with a step
+    count of its own.
 
     Args:
         theta: [T, P], changed in place.
         learning_rate: alpha.
     """
 
-    def __init__(self, theta: Tensor, learning_rate: float, betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8) -> None:
+    def __init__(
+        self,
+        theta: Tensor,
+        learning_rate: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+    ) -> None:
         self.theta, self.learning_rate, self.betas, self.epsilon = theta, learning_rate, betas, epsilon
         self.first, self.second = torch.zeros_like(theta), torch.zeros_like(theta)
         self.steps = torch.zeros(len(theta), 1, dtype=torch.float64, device=theta.device)
@@ -123,7 +136,8 @@ class Adam:
 
 
 class Orders:
-    """The S autoregressive orders of each trial (paper, section 6): Z_S drawn once a trial, and one of them uniformly for every string.
+    """The S autoregressive orders of each trial (paper, section 6): Z_S drawn once a trial, and one of them
+    uniformly for every string.
 
     Args:
         streams: of T trials.
@@ -135,15 +149,23 @@ class Orders:
         uniforms_per_string: how many uniforms `pick` takes for a string.
     """
 
-    def __init__(self, streams: Streams, num_variables: int, count: int | str, single: str = "natural") -> None:
+    def __init__(
+        self, streams: Streams, num_variables: int, count: int | str, single: str = "natural"
+    ) -> None:
         self.num_variables, self.count = num_variables, count
         self.table: np.ndarray | None = None  # int64[T, S, N]
         if isinstance(count, int) and (count > 1 or single == "random"):
-            self.table = np.stack([_distinct_orders(generator, num_variables, count) for generator in streams.generators("orders")])
+            self.table = np.stack(
+                [
+                    _distinct_orders(generator, num_variables, count)
+                    for generator in streams.generators("orders")
+                ]
+            )
         self.uniforms_per_string = num_variables if count == "all" else int(count != 1)
 
     def pick(self, rows: np.ndarray, uniforms: np.ndarray) -> np.ndarray | None:
-        """int64[R, C, N], an order for each of C strings of the trials `rows`, from uniforms [R, C, uniforms_per_string].
+        """int64[R, C, N], an order for each of C strings of the trials `rows`, from uniforms [R, C,
+        uniforms_per_string].
 
         None says that all have the natural order.
         """
@@ -158,7 +180,8 @@ class Orders:
 
 
 def _distinct_orders(generator: np.random.Generator, num_variables: int, count: int) -> np.ndarray:
-    """int64[count, N]: different orders, each uniform (fewer than `count` exist only for tiny N; then orders repeat)."""
+    """int64[count, N]: different orders, each uniform (fewer than `count` exist only for tiny N; then orders
+    repeat)."""
     found: dict[tuple[int, ...], np.ndarray] = {}
     tries = 0
     orders: list[np.ndarray] = []

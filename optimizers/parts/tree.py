@@ -1,13 +1,15 @@
 """Search trees of T trials, held in arrays and grown by compiled code.
 
-Notation: a node is an index into its trial's arrays; node 0 is the root. Each trial's nodes are found by the key of their state, so that a state
-reached in two ways is one node, whose parent is the node it was first reached from (as in AlphaX's code). X is a node's mean value, n its
-visits. A descent goes from the root to the action with the largest
+Notation: a node is an index into its trial's arrays; node 0 is the root. Each trial's nodes are found by the
+key of their state, so that a state reached in two ways is one node, whose parent is the node it was first
+reached from (as in AlphaX's code). X is a node's mean value, n its visits. A descent goes from the root to
+the action with the largest
 
     UCT(child) = X(child) + 2 c sqrt(2 ln n(node) / n(child)),
 
-infinite for a child not in the tree, 0 for an action that leads nowhere; of equals, one at random. Every value v that a node receives goes up
-the chain of parents: n += 1, X += (v - X) / n. A value of 0 (an invalid or failed architecture) is kept at its node and goes no further.
+infinite for a child not in the tree, 0 for an action that leads nowhere; of equals, one at random. Every
+value v that a node receives goes up the chain of parents: n += 1, X += (v - X) / n. A value of 0 (an invalid
+or failed architecture) is kept at its node and goes no further.
 """
 
 from __future__ import annotations
@@ -21,15 +23,16 @@ from optimizers.parts.build_game import Game, act, initial_state, list_actions, 
 from optimizers.parts.hash_index import index, slot
 
 ABSENT, NOWHERE, END = -1, -2, -3  # what an entry of `_children` can be besides a node
-FREE_DESCENTS = 1000  # descents in a row that end at known terminal nodes, before such a node is evaluated once more
+# descents in a row that end at known terminal nodes, before such a node is evaluated once more
+FREE_DESCENTS = 1000
 
 
 class Trees:
     """The trees of T trials.
 
     Attributes:
-        size: int64[T], nodes of each tree. states: int16[T, C, S]; value (X): float64[T, C]; visits (n): int64[T, C]; parent: int64[T, C],
-        -1 for the root.
+        size: int64[T], nodes of each tree. states: int16[T, C, S]; value (X): float64[T, C]; visits (n):
+        int64[T, C]; parent: int64[T, C], -1 for the root.
     """
 
     def __init__(self, game: Game, trials: int, capacity: int = 64) -> None:
@@ -41,25 +44,41 @@ class Trees:
         self.parent = np.full((trials, capacity), -1, dtype=np.int64)
         self._table = np.full((trials, 4 * capacity), -1, dtype=np.int32)  # open addressing, by key
         self._keys = np.zeros((trials, capacity), dtype=np.int64)
-        # In the order in which actions are listed, up to an END; all END until a walk has come through. Nearly all walks of a long search
-        # lead through nodes whose children are all in the tree, and read this alone.
+        # In the order in which actions are listed, up to an END; all END until a walk has come through.
+        # Nearly all walks of a long search lead through nodes whose children are all in the tree, and read
+        # this alone.
         self._children = np.full((trials, capacity, num_actions(game) + 1), END, dtype=np.int32)
         self._root = initial_state(game)
 
-    def descend(self, generators: Any, trials: np.ndarray, exploration: float) -> tuple[np.ndarray, np.ndarray]:
+    def descend(
+        self, generators: Any, trials: np.ndarray, exploration: float
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Walk down every tree of `trials` to a new node, adding it; the first walk adds the root.
 
-        Returns:
-            int64[R], the nodes to be evaluated, and bool[R]: whether the node is new. Where FREE_DESCENTS walks in a row found no new
-            node, it is the last terminal node met, or the root if there was none.
+        Returns: int64[R], the nodes to be evaluated, and bool[R]: whether the node is new. Where
+            FREE_DESCENTS walks in a row found no new node, it is the last terminal node met, or the root if
+            there was none.
         """
         if (self.size[trials] >= self.value.shape[1]).any():
             self._grow()
         nodes, new = np.zeros(len(trials), dtype=np.int64), np.zeros(len(trials), dtype=np.bool_)
         _descend(
-            self.game, generators, trials, exploration, self._root, self.size, self.states, self.value, self.visits, self.parent, self._table,
-            self._keys, self._children, nodes, new,
-        )  # fmt: skip
+            self.game,
+            generators,
+            trials,
+            exploration,
+            self._root,
+            self.size,
+            self.states,
+            self.value,
+            self.visits,
+            self.parent,
+            self._table,
+            self._keys,
+            self._children,
+            nodes,
+            new,
+        )
         return nodes, new
 
     def settle(self, trials: np.ndarray, nodes: np.ndarray, values: np.ndarray) -> None:
@@ -68,7 +87,14 @@ class Trees:
 
     def _grow(self) -> None:
         capacity = self.value.shape[1]
-        for name, blank in (("states", 0), ("value", 0), ("visits", 0), ("_keys", 0), ("parent", -1), ("_children", END)):
+        for name, blank in (
+            ("states", 0),
+            ("value", 0),
+            ("visits", 0),
+            ("_keys", 0),
+            ("parent", -1),
+            ("_children", END),
+        ):
             old = getattr(self, name)
             setattr(self, name, np.concatenate([old, np.full_like(old, blank)], axis=1))
         self._table = np.full((len(self.size), 8 * capacity), -1, dtype=np.int32)
@@ -76,7 +102,7 @@ class Trees:
 
 
 @njit(cache=True)
-def _send_up(node, result, value, visits, parent):  # pragma: no cover - compiled
+def _send_up(node, result, value, visits, parent):
     """Add `result` to the means of all ancestors of a node."""
     node = parent[node]
     while node >= 0:
@@ -86,7 +112,7 @@ def _send_up(node, result, value, visits, parent):  # pragma: no cover - compile
 
 
 @njit(cache=True)
-def _settle(trials, nodes, values, value, visits, parent):  # pragma: no cover - compiled
+def _settle(trials, nodes, values, value, visits, parent):
     for r in range(len(trials)):
         t, node = trials[r], nodes[r]
         visits[t, node] += 1
@@ -96,7 +122,7 @@ def _settle(trials, nodes, values, value, visits, parent):  # pragma: no cover -
 
 
 @njit(cache=True)
-def _add(state, above, t, size, states, parent, table, keys):  # pragma: no cover - compiled
+def _add(state, above, t, size, states, parent, table, keys):
     node = size[t]
     key = state_key(state)
     states[t, node] = state
@@ -109,8 +135,22 @@ def _add(state, above, t, size, states, parent, table, keys):  # pragma: no cove
 
 @njit(cache=True, error_model="numpy")
 def _descend(
-    game, generators, trials, exploration, root, size, states, value, visits, parent, table, keys, children, nodes, new
-):  # fmt: skip  # pragma: no cover - compiled
+    game,
+    generators,
+    trials,
+    exploration,
+    root,
+    size,
+    states,
+    value,
+    visits,
+    parent,
+    table,
+    keys,
+    children,
+    nodes,
+    new,
+):
     state = root.copy()
     actions = np.empty(children.shape[2], np.int64)
     for r in range(len(trials)):
@@ -135,7 +175,11 @@ def _descend(
                 if child == ABSENT:  # when last looked up: it may have been reached from elsewhere since
                     state[:] = states[t, node]
                     list_actions(game, state, actions)
-                    child = table[t, slot(table[t], keys[t], state_key(state))] if act(game, state, actions[k]) else np.int32(NOWHERE)
+                    child = (
+                        table[t, slot(table[t], keys[t], state_key(state))]
+                        if act(game, state, actions[k])
+                        else np.int32(NOWHERE)
+                    )
                     below[k] = child
                 score = np.inf if child == ABSENT else 0.0
                 if child >= 0:
@@ -158,8 +202,9 @@ def _descend(
             if best_child >= 0 and states[t, best_child, 1] == 0:
                 node = best_child
                 continue
-            # The walk ends at a known terminal node, which counts one more visit with the value it has, or leads nowhere, which counts as 0
-            # for the ancestors of the node where it stopped. Then it starts again from the root.
+            # The walk ends at a known terminal node, which counts one more visit with the value it has, or
+            # leads nowhere, which counts as 0 for the ancestors of the node where it stopped. Then it starts
+            # again from the root.
             if best_child >= 0:
                 visits[t, best_child] += 1
                 _send_up(best_child, value[t, best_child], value[t], visits[t], parent[t])

@@ -1,7 +1,8 @@
 """Uniform strings for T trials, each trial's sequence fixed by its own stream.
 
-Notation: T trials, N variables, C strings drawn ahead a trial. A trial's sequence of strings is the sequence of its stream cut into rows of N
-uniforms, so neither C nor the number taken at a time nor the other trials change it.
+Notation: T trials, N variables, C strings drawn ahead a trial. A trial's sequence of strings is the sequence
+of its stream cut into rows of N uniforms, so neither C nor the number taken at a time nor the other trials
+change it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from numba import njit
 from nas_bench_suite.optimizer import Task
 
 INVALID_IN_A_ROW = 10_000  # a trial that draws this many invalid strings in a row gives up for this call
-REPEATS_IN_A_ROW = 200_000  # with repeats skipped: this many strings without a new cell count as 'no cells left'
+# with repeats skipped: this many strings without a new cell count as 'no cells left'
+REPEATS_IN_A_ROW = 200_000
 _EMPTY = np.int64(-1)  # the id of an invalid string, so of no cell
 
 
 class Taken(NamedTuple):
-    """What `UniformStrings.take` returns: strings int64[T, Q, N] (rows past `given` are zero), given int64[T], rejected int64[T]."""
+    """What `UniformStrings.take` returns: strings int64[T, Q, N] (rows past `given` are zero), given
+    int64[T], rejected int64[T]."""
 
     architectures: np.ndarray
     given: np.ndarray
@@ -32,7 +35,8 @@ class UniformStrings:
     Args:
         task: the searches to draw for.
         purpose: name of the random stream.
-        repeats: False leaves out every cell that the trial was already given (cells, not strings: isomorphic strings are repeats).
+        repeats: False leaves out every cell that the trial was already given (cells, not strings: isomorphic
+            strings are repeats).
     """
 
     def __init__(self, task: Task, purpose: str, repeats: bool = True) -> None:
@@ -46,13 +50,15 @@ class UniformStrings:
         self._invalid_run = np.zeros(task.trials, dtype=np.int64)
         self._repeat_run = np.zeros(task.trials, dtype=np.int64)
         self._given = np.zeros(task.trials, dtype=np.int64)
-        # An open-addressing set of ids a trial. Every new cell costs a query, so twice the budget keeps it at most half full.
+        # An open-addressing set of ids a trial. Every new cell costs a query, so twice the budget keeps it at
+        # most half full.
         slots = 1 if repeats else 1 << int(np.ceil(np.log2(2 * task.budget + 64)))
         self._seen = np.full((task.trials, slots), _EMPTY)
         self._limit = slots // 2 if task.space.num_cells is None else min(slots // 2, task.space.num_cells)
 
     def take(self, wanted: np.ndarray) -> Taken:
-        """Give trial t its next `wanted[t]` strings (int[T]); fewer where no cell is left or too many strings in a row are invalid."""
+        """Give trial t its next `wanted[t]` strings (int[T]); fewer where no cell is left or too many strings
+        in a row are invalid."""
         wanted = np.asarray(wanted, dtype=np.int64)
         trials, _, num_variables = self._strings.shape
         out = np.zeros((trials, int(wanted.max(initial=0)), num_variables), dtype=np.int64)
@@ -60,9 +66,22 @@ class UniformStrings:
         stuck = np.zeros(trials, dtype=np.bool_)
         while True:
             _take(
-                self._strings, self._valid, self._ids, self._next, self._seen, self._given, self._limit, self._invalid_run,
-                self._repeat_run, wanted, self.repeats, out, count, rejected, stuck,
-            )  # fmt: skip
+                self._strings,
+                self._valid,
+                self._ids,
+                self._next,
+                self._seen,
+                self._given,
+                self._limit,
+                self._invalid_run,
+                self._repeat_run,
+                wanted,
+                self.repeats,
+                out,
+                count,
+                rejected,
+                stuck,
+            )
             lacking = np.flatnonzero((count < wanted) & ~stuck)
             if not len(lacking):
                 return Taken(out, count, rejected)
@@ -83,8 +102,9 @@ class UniformStrings:
 
 
 @njit(cache=True)
-def draw_strings(generators, rows, sizes, out):  # pragma: no cover - compiled
-    """Fill out int64[R, C, N] with uniform strings, row r from generator rows[r]: variable i takes floor(u * sizes[i])."""
+def draw_strings(generators, rows, sizes, out):
+    """Fill out int64[R, C, N] with uniform strings, row r from generator rows[r]: variable i takes floor(u *
+    sizes[i])."""
     for r in range(len(rows)):
         generator = generators[rows[r]]
         for c in range(out.shape[1]):
@@ -94,9 +114,24 @@ def draw_strings(generators, rows, sizes, out):  # pragma: no cover - compiled
 
 @njit(cache=True)
 def _take(
-    strings, valid, ids, following, seen, given, limit, invalid_run, repeat_run, wanted, repeats, out, count, rejected, stuck
-):  # fmt: skip  # pragma: no cover - compiled
-    """Move strings from each trial's store to `out` until it has what it wants, its store is empty, or it is stuck."""
+    strings,
+    valid,
+    ids,
+    following,
+    seen,
+    given,
+    limit,
+    invalid_run,
+    repeat_run,
+    wanted,
+    repeats,
+    out,
+    count,
+    rejected,
+    stuck,
+):
+    """Move strings from each trial's store to `out` until it has what it wants, its store is empty, or it is
+    stuck."""
     ahead, num_variables = strings.shape[1], strings.shape[2]
     mask = seen.shape[1] - 1
     for t in range(len(wanted)):

@@ -50,7 +50,9 @@ def test_the_example_is_as_short_as_promised() -> None:
 def test_the_example_runs_and_beats_random_search(project: Path) -> None:
     done = run(project, blocks("bash")[0])
     assert done.returncode == 0, done.stderr
-    errors = {name: float(value) for name, value in re.findall(r"│ (\w+)\s+│\s+100 │\s+([\d.]+) \+-", done.stdout)}
+    errors = {
+        name: float(value) for name, value in re.findall(r"│ (\w+)\s+│\s+100 │\s+([\d.]+) \+-", done.stdout)
+    }
     assert errors["greedy_mutation"] < errors["random"]
 
 

@@ -1,4 +1,5 @@
-"""`python -m analysis` as its users run it: tables, figures and the report of a small real study, damaged files, the page in a browser."""
+"""`python -m analysis` as its users run it: tables, figures and the report of a small real study, damaged
+files, the page in a browser."""
 
 from __future__ import annotations
 
@@ -24,8 +25,16 @@ TRIALS = "6"
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of three methods at 150 queries, six trials in blocks of three."""
     folder = tmp_path_factory.mktemp("study") / "outputs"
-    words = ("-m", f"optimizer={','.join(METHODS)}", f"trials={TRIALS}", "trials_per_block=3", f"output_dir={folder}")
-    done = subprocess.run([sys.executable, ROOT / "run.py", *words], capture_output=True, text=True, timeout=300, cwd=ROOT)
+    words = (
+        "-m",
+        f"optimizer={','.join(METHODS)}",
+        f"trials={TRIALS}",
+        "trials_per_block=3",
+        f"output_dir={folder}",
+    )
+    done = subprocess.run(
+        [sys.executable, ROOT / "run.py", *words], capture_output=True, text=True, timeout=300, cwd=ROOT
+    )
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -46,15 +55,27 @@ def test_tables_say_what_they_rest_on_and_what_is_missing(study: Path) -> None:
     assert "table3: 3 of 12 rows" in done.stdout and "(draft, 6 of 500 trials)" in done.stdout
     assert "table3: Missing, no result: BOHB; Alpha X; NASBOT; ReMAADE; BANANAS; Local search;" in done.stderr
     files = {path.name for path in (study / "tables").iterdir()}
-    assert {f"{name}.{end}" for name in ("table2", "table3", "table4", "table5", "table6", "protocol") for end in ("tex", "md", "csv")} <= files
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()[:8] or "unknown"
+    assert {
+        f"{name}.{end}"
+        for name in ("table2", "table3", "table4", "table5", "table6", "protocol")
+        for end in ("tex", "md", "csv")
+    } <= files
+    commit = (
+        subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()[
+            :8
+        ]
+        or "unknown"
+    )
     for name in ("table3.tex", "table3.md", "table3.csv"):
         text = (study / "tables" / name).read_text()
         for words_of_caption in ("DRAFT", "surrogate", "invalid strings are not", "6 trials", commit):
             assert words_of_caption in text, (name, words_of_caption)
         assert "nan" not in re.sub(r"[Bb]anana\w*", "", text.lower())
     markdown = (study / "tables" / "table3.md").read_text()
-    assert "Claims are tested over trials that share their seeds" in markdown and "† BANANAS: below every other report" in markdown
+    assert (
+        "Claims are tested over trials that share their seeds" in markdown
+        and "† BANANAS: below every other report" in markdown
+    )
 
 
 def test_the_level_of_a_row_is_the_mean_of_the_result_files(study: Path) -> None:
@@ -71,7 +92,9 @@ def test_the_level_of_a_row_is_the_mean_of_the_result_files(study: Path) -> None
         for _, trial in queries.groupby("trial"):
             final.append(100 * (1 - trial["test"].to_numpy()[np.argmax(trial["validation"].to_numpy())]))
     assert len(final) == int(row["trials"]) == 6
-    assert float(row["mean"]) == pytest.approx(np.mean(final), rel=1e-5) and float(row["sd"]) == pytest.approx(np.std(final, ddof=1), rel=1e-4)
+    assert float(row["mean"]) == pytest.approx(np.mean(final), rel=1e-5) and float(
+        row["sd"]
+    ) == pytest.approx(np.std(final, ddof=1), rel=1e-4)
 
 
 def test_figures_are_drawn_or_named(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,25 +130,40 @@ def test_each_wrong_file_is_named(copy: Path, capsys: pytest.CaptureFixture[str]
     assert build("tables", copy) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     expected = {
-        removed: "is missing (its manifest is there, so it was removed or never finished); run the job again.",
-        cut: "is damaged: its 1000 bytes do not match its manifest (cut short, or from elsewhere); remove it and run the job again.",
-        foreign: "was made on benchmark=planted; accepted there: nasbench101_surrogate. Remove it and its manifest, and run the job again.",
-        moved: "holds results of optimizer=random on benchmark=nasbench101_surrogate; accepted there: optimizer=random on benchmark=planted.",
+        removed: "is missing (its manifest is there, so it was removed or never finished); run the job "
+        "again.",
+        cut: "is damaged: its 1000 bytes do not match its manifest (cut short, or from elsewhere); remove it "
+        "and run the job again.",
+        foreign: "was made on benchmark=planted; accepted there: nasbench101_surrogate. Remove it and its "
+        "manifest, and run the job again.",
+        moved: "holds results of optimizer=random on benchmark=nasbench101_surrogate; accepted there: "
+        "optimizer=random on benchmark=planted.",
     }
     for path, sentence in expected.items():
-        assert sum(str(path) in line and sentence in line for line in errors) == 1, "\n".join([str(path), *errors])
+        assert sum(str(path) in line and sentence in line for line in errors) == 1, "\n".join(
+            [str(path), *errors]
+        )
     table = (copy / "tables" / "table3.md").read_text()
-    assert "Missing, incomplete, 3 of 6 trials (without trials 3 to 5): Random Search; Reg Evolution." in table
+    assert (
+        "Missing, incomplete, 3 of 6 trials (without trials 3 to 5): Random Search; Reg Evolution." in table
+    )
     assert "Missing, incomplete, 3 of 6 trials (without trials 0 to 2): TPE." in table
 
 
-def test_a_draft_and_a_full_study_are_never_one(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_draft_and_a_full_study_are_never_one(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "outputs"
     shutil.copytree(study / "nasbench101_surrogate", folder / "nasbench101_surrogate")
     assert main(["tables", "--output-dir", str(folder), "--no-run"]) == 0
     assert "table3: 0 of 12 rows" in capsys.readouterr().out
     full = (folder / "tables" / "table3.md").read_text()
-    assert "DRAFT" not in full and "Missing, incomplete, 6 of 500 trials (without trials 6 to 499): TPE; Random Search; Reg Evolution" in full
+    assert (
+        "DRAFT" not in full
+        and "Missing, incomplete, 6 of 500 trials (without trials 6 to 499): TPE; Random Search; Reg "
+        "Evolution"
+        in full
+    )
 
 
 def test_what_is_missing_is_run(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,10 +175,14 @@ def test_what_is_missing_is_run(study: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(missing, "_python", lambda *words: commands.append(words))
     missing.run(tmp_path / "empty", "nasbench101_surrogate", 6, 0)
     assert commands[0][:2] == ("-m", "optimizers.parts.policies.complexity")
-    assert [words[2] for words in commands[1:]] == [f"+experiment={name}" for name in ("table3", "table4", "table6", "table5", "protocol")]
+    assert [words[2] for words in commands[1:]] == [
+        f"+experiment={name}" for name in ("table3", "table4", "table6", "table5", "protocol")
+    ]
     assert {"trials=6", "seed=0", f"output_dir={(tmp_path / 'empty').resolve()}"} <= set(commands[1])
     have = Study(scan(study), trials=6)
-    monkeypatch.setattr(missing, "rows_of", lambda table: [row for row in _rows_of(table) if row.label in METHODS])
+    monkeypatch.setattr(
+        missing, "rows_of", lambda table: [row for row in _rows_of(table) if row.label in METHODS]
+    )
     assert missing.needed(have) == ["table5", "protocol"]
 
 
@@ -153,10 +195,14 @@ def _rows_of(table: int) -> list:
 def test_wrong_options_get_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tables", "--output-dir", str(tmp_path / "nowhere"), "--no-run"]) == 2
     assert capsys.readouterr().err == (
-        f"error: output_dir={tmp_path / 'nowhere'} is no folder; accepted: a folder with results, as `python run.py` writes them.\n"
+        f"error: output_dir={tmp_path / 'nowhere'} is no folder; accepted: a folder with results, as `python "
+        "run.py` writes them.\n"
     )
     assert main(["tables", "--output-dir", str(tmp_path), "--trials", "1"]) == 2
-    assert capsys.readouterr().err == "error: --trials=1 is out of range; accepted: a whole number of at least 2.\n"
+    assert (
+        capsys.readouterr().err
+        == "error: --trials=1 is out of range; accepted: a whole number of at least 2.\n"
+    )
 
 
 def test_the_plot_of_the_page(study: Path, tmp_path: Path) -> None:
@@ -184,22 +230,29 @@ PROBE = """
   out.studies = get("study").options.length;
   out.lines = lines();
   out.bands = document.querySelectorAll("#chart polygon").length;
-  get("bands").click(); out.without_bands = document.querySelectorAll("#chart polygon").length; get("bands").click();
+  get("bands").click(); 
+  out.without_bands = document.querySelectorAll("#chart polygon").length; get("bands").click();
   var button = document.querySelector("#legend button");
   button.click(); out.one_off = lines(); out.pressed = button.getAttribute("aria-pressed"); button.click();
   get("none").click(); out.none = lines(); get("all").click(); out.all = lines();
-  button.dispatchEvent(new MouseEvent("dblclick", { bubbles: true })); out.alone = lines(); get("all").click();
+  button.dispatchEvent(new MouseEvent("dblclick", { bubbles: true }));
+  out.alone = lines(); get("all").click();
   set("axis", "log"); out.log = lines(); set("axis", "time"); out.time = lines(); set("axis", "linear");
-  set("measure", "validation"); out.validation = get("chart").textContent.indexOf("validation error of the incumbent, %") >= 0;
+  set("measure", "validation");
+  out.validation = get("chart").textContent.indexOf("validation error of the incumbent, %") >= 0;
   var area = get("chart").getBoundingClientRect();
-  get("chart").dispatchEvent(new MouseEvent("mousemove", { clientX: area.left + area.width / 2, clientY: area.top + 40, bubbles: true }));
+  get("chart").dispatchEvent(new MouseEvent("mousemove",
+    { clientX: area.left + area.width / 2, clientY: area.top + 40, bubbles: true }));
   out.tip = get("tip").hidden ? "" : get("tip").textContent;
   out.wide = document.documentElement.scrollWidth - window.innerWidth;
   function all(selector) { return Array.from(document.querySelectorAll(selector)); }
-  out.anchors = all("nav a").filter(function (a) { return !document.querySelector(a.getAttribute("href")); }).length;
+  out.anchors = all("nav a").filter(function (a) {
+    return !document.querySelector(a.getAttribute("href")); }).length;
   out.cells = document.querySelectorAll(".cells svg").length;
-  out.answers = all(".checklist tbody tr").map(function (row) { return row.children[1].textContent; });
-  out.evidence = all(".checklist tbody tr").every(function (row) { return row.children[2].textContent.length > 20; });
+  out.answers = all(".checklist tbody tr").map(
+    function (row) { return row.children[1].textContent; });
+  out.evidence = all(".checklist tbody tr").every(function (row) {
+    return row.children[2].textContent.length > 20; });
   out.text = document.querySelector("main").innerText;
   var pre = document.createElement("pre");
   pre.id = "probe";
@@ -218,12 +271,23 @@ def test_the_report_in_a_browser(study: Path, tmp_path: Path) -> None:
         pytest.skip("no Chromium on the PATH (apt-get install chromium)")
     assert build("report", study) == 0
     page = (study / "report" / "index.html").read_text()
-    assert not re.findall(r'(?:src|href)="(?!#|data:,)', page) and "@import" not in page and "url(http" not in page
+    assert (
+        not re.findall(r'(?:src|href)="(?!#|data:,)', page)
+        and "@import" not in page
+        and "url(http" not in page
+    )
 
     def shown(html: str) -> tuple[str, list[str]]:
         """The page's document after its scripts ran, and what went to the console."""
         (tmp_path / "page.html").write_text(html)
-        words = ("--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=1400,900", "--dump-dom")
+        words = (
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+            "--window-size=1400,900",
+            "--dump-dom",
+        )
         done = subprocess.run(
             [browser, *words, f"--user-data-dir={tmp_path / 'profile'}", (tmp_path / "page.html").as_uri()],
             capture_output=True,
@@ -239,11 +303,19 @@ def test_the_report_in_a_browser(study: Path, tmp_path: Path) -> None:
     found = json.loads(unquote(probe[1]))
     assert found["studies"] == 2  # 150 queries and the ablation, which random search alone is in
     assert found["lines"] == found["bands"] == found["all"] == found["log"] == found["time"] == 3
-    assert (found["without_bands"], found["one_off"], found["pressed"], found["none"], found["alone"]) == (0, 2, "false", 0, 1)
+    assert (found["without_bands"], found["one_off"], found["pressed"], found["none"], found["alone"]) == (
+        0,
+        2,
+        "false",
+        0,
+        1,
+    )
     assert found["validation"] and re.match(r"query \d+\d\.\d{3} \[", found["tip"])
     assert all(name in found["tip"] for name in ("Random Search", "Reg Evolution", "TPE"))
     assert found["wide"] <= 0 and found["anchors"] == 0 and 1 <= found["cells"] <= 3
-    assert len(found["answers"]) == 14 and {"yes", "partly", "no"} == set(found["answers"]) and found["evidence"]
+    assert (
+        len(found["answers"]) == 14 and {"yes", "partly", "no"} == set(found["answers"]) and found["evidence"]
+    )
     assert not re.search(r"\b(nan|undefined|None|null|Infinity)\b", found["text"])
     # The console is really read.
     assert shown(page.replace("</body>", "<script>nothing.here();</script></body>"))[1]

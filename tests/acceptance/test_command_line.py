@@ -13,7 +13,13 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, ROOT / "run.py", *arguments], capture_output=True, text=True, timeout=timeout, cwd=ROOT)
+    return subprocess.run(
+        [sys.executable, ROOT / "run.py", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=ROOT,
+    )
 
 
 def refused(*arguments: str) -> str:
@@ -26,15 +32,37 @@ def refused(*arguments: str) -> str:
 
 
 def test_main_job_prints_a_table_and_a_second_run_finds_it(tmp_path: Path) -> None:
-    words = ("-m", "optimizer=random,regularized_evolution", "benchmark=planted", "budget=30", "trials=20", f"output_dir={tmp_path}")
+    words = (
+        "-m",
+        "optimizer=random,regularized_evolution",
+        "benchmark=planted",
+        "budget=30",
+        "trials=20",
+        f"output_dir={tmp_path}",
+    )
     first = run(*words)
     assert first.returncode == 0, first.stderr
-    assert "regularized_evolution" in first.stdout and "+-" in first.stdout and "95 % interval of the mean" in first.stdout
+    assert (
+        "regularized_evolution" in first.stdout
+        and "+-" in first.stdout
+        and "95 % interval of the mean" in first.stdout
+    )
     paths = [path for path in tmp_path.rglob("*") if path.is_file() and ".multirun" not in str(path)]
     files = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
     assert sorted(path.suffix for path in files) == [".json"] * 2 + [".parquet"] * 2 + [".yaml"] * 2
     manifest = json.loads(next(path for path in files if path.suffix == ".json").read_text())
-    assert {"commit", "dirty", "source_hash", "versions", "host", "device", "seconds", "query_sha256", "ledger", "benchmark"} <= set(manifest)
+    assert {
+        "commit",
+        "dirty",
+        "source_hash",
+        "versions",
+        "host",
+        "device",
+        "seconds",
+        "query_sha256",
+        "ledger",
+        "benchmark",
+    } <= set(manifest)
     second = run(*words)
     assert second.returncode == 0 and second.stdout.count("found") == 2
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files} == files
@@ -45,14 +73,35 @@ def test_main_job_prints_a_table_and_a_second_run_finds_it(tmp_path: Path) -> No
     [
         (["optimizer=rndom"], "optimizer=rndom is not known (did you mean 'random'?); accepted: "),
         (["benchmark=plantd"], "benchmark=plantd is not known (did you mean 'planted'?); accepted: "),
-        (["bugdet=3"], "bugdet is not a key of this configuration (did you mean 'budget'?); accepted: budget,"),
-        (["benchmark=planted", "budget=-3"], "budget=-3 is out of range; accepted: a whole number of at least 1."),
-        (["benchmark=planted", "budget=many"], "budget=many is out of range; accepted: a whole number of at least 1."),
+        (
+            ["bugdet=3"],
+            "bugdet is not a key of this configuration (did you mean 'budget'?); accepted: budget,",
+        ),
+        (
+            ["benchmark=planted", "budget=-3"],
+            "budget=-3 is out of range; accepted: a whole number of at least 1.",
+        ),
+        (
+            ["benchmark=planted", "budget=many"],
+            "budget=many is out of range; accepted: a whole number of at least 1.",
+        ),
         (["benchmark=planted", "trials=1.5"], "trials=1.5 is out of range"),
-        (["benchmark=planted", "protocol.run=twice"], "protocol.run=twice is not known; accepted: single_same, single_independent, mean."),
-        (["benchmark=planted", "benchmark.noise=2"], "benchmark.noise=2 is out of range; accepted: a number in [0, 0.05]."),
-        (["benchmark=planted", "optimizer.batsh=2"], "optimizer.batsh is not a key of this configuration (did you mean 'optimizer.batch'?)"),
-        (["benchmark=planted", "device=gpu"], "device=gpu is not known (did you mean 'cpu'?); accepted: cpu, cuda, mps."),
+        (
+            ["benchmark=planted", "protocol.run=twice"],
+            "protocol.run=twice is not known; accepted: single_same, single_independent, mean.",
+        ),
+        (
+            ["benchmark=planted", "benchmark.noise=2"],
+            "benchmark.noise=2 is out of range; accepted: a number in [0, 0.05].",
+        ),
+        (
+            ["benchmark=planted", "optimizer.batsh=2"],
+            "optimizer.batsh is not a key of this configuration (did you mean 'optimizer.batch'?)",
+        ),
+        (
+            ["benchmark=planted", "device=gpu"],
+            "device=gpu is not known (did you mean 'cpu'?); accepted: cpu, cuda, mps.",
+        ),
         (["budget=10,20"], "budget=10,20 holds several values; accepted: one value, or several with -m"),
         (["budget==3"], "cannot be read as an override"),
         (["--trials"], "--trials is not an option"),
@@ -67,8 +116,13 @@ def test_wrong_options_get_one_sentence(words: list[str], expected: str) -> None
 
 def test_in_a_multirun_the_other_jobs_go_on(tmp_path: Path) -> None:
     done = run(
-        "-m", "optimizer=random,nosuch", "budget=0,10", "trials=10", "benchmark=planted", f"output_dir={tmp_path}"
-    )  # fmt: skip
+        "-m",
+        "optimizer=random,nosuch",
+        "budget=0,10",
+        "trials=10",
+        "benchmark=planted",
+        f"output_dir={tmp_path}",
+    )
     assert done.returncode == 2
     assert len(list(tmp_path.rglob("*.parquet"))) == 1 and "random" in done.stdout
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
@@ -90,6 +144,10 @@ def test_a_method_that_crashes_does_not_take_the_other_jobs_with_it(tmp_path: Pa
 
 def test_help_is_readable_and_quick_and_the_job_can_be_shown() -> None:
     done = run("--help", timeout=20)
-    assert done.returncode == 0 and "python run.py -m optimizer=remaade,random budget=150" in done.stdout and "trials: 500" in done.stdout
+    assert (
+        done.returncode == 0
+        and "python run.py -m optimizer=remaade,random budget=150" in done.stdout
+        and "trials: 500" in done.stdout
+    )
     done = run("--cfg", "job", "benchmark=planted")
     assert done.returncode == 0 and "noise: 0.004" in done.stdout

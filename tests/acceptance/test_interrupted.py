@@ -1,4 +1,5 @@
-"""Law 4: killed at any moment, by a signal or a full disk, the same command finishes with the same query files."""
+"""Law 4: killed at any moment, by a signal or a full disk, the same command finishes with the same query
+files."""
 
 from __future__ import annotations
 
@@ -86,4 +87,8 @@ def test_damaged_and_foreign_files_are_named_and_made_anew(tmp_path: Path) -> No
         (first.parent / path.name).write_bytes(path.read_bytes())
     shutil.rmtree(tmp_path / "elsewhere")
     done = subprocess.run(command(tmp_path, *words), capture_output=True, text=True)
-    assert done.returncode == 0 and "holds results of another configuration" in done.stderr and files(tmp_path) == expected
+    assert (
+        done.returncode == 0
+        and "holds results of another configuration" in done.stderr
+        and files(tmp_path) == expected
+    )

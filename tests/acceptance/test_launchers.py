@@ -1,4 +1,5 @@
-"""Hydra's launchers: query files are the basic launcher's, byte for byte, and a multirun that was killed is finished by the same command."""
+"""Hydra's launchers: query files are the basic launcher's, byte for byte, and a multirun that was killed is
+finished by the same command."""
 
 from __future__ import annotations
 
@@ -13,7 +14,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-JOBS = ["benchmark=planted", "optimizer=random,regularized_evolution", "budget=120", "trials=30", "trials_per_block=1"]
+JOBS = [
+    "benchmark=planted",
+    "optimizer=random,regularized_evolution",
+    "budget=120",
+    "trials=30",
+    "trials_per_block=1",
+]
 LAUNCHERS = {
     "basic": [],
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
@@ -22,18 +29,33 @@ LAUNCHERS = {
 
 
 def command(folder: Path, launcher: str, *more: str) -> list[str]:
-    plugin = {"joblib": "hydra_plugins.hydra_joblib_launcher", "submitit": "hydra_plugins.hydra_submitit_launcher"}.get(launcher)
+    plugin = {
+        "joblib": "hydra_plugins.hydra_joblib_launcher",
+        "submitit": "hydra_plugins.hydra_submitit_launcher",
+    }.get(launcher)
     if plugin and importlib.util.find_spec(plugin) is None:
         pytest.skip(f"the {launcher} launcher is not installed: pip install hydra-{launcher}-launcher")
-    return [sys.executable, str(ROOT / "run.py"), "-m", *JOBS, f"output_dir={folder}", *LAUNCHERS[launcher], *more]
+    return [
+        sys.executable,
+        str(ROOT / "run.py"),
+        "-m",
+        *JOBS,
+        f"output_dir={folder}",
+        *LAUNCHERS[launcher],
+        *more,
+    ]
 
 
 def run(folder: Path, launcher: str, *more: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command(folder, launcher, *more), cwd=ROOT, capture_output=True, text=True, timeout=240)
+    return subprocess.run(
+        command(folder, launcher, *more), cwd=ROOT, capture_output=True, text=True, timeout=240
+    )
 
 
 def query_files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("trials-*.parquet"))}
+    return {
+        str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("trials-*.parquet"))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +75,15 @@ def test_submitit_writes_the_same_query_files(tmp_path: Path, expected: dict[str
     assert "random" in done.stdout and "regularized_evolution" in done.stdout
 
 
-def test_a_killed_joblib_multirun_is_finished_with_the_same_query_files(tmp_path: Path, expected: dict[str, bytes]) -> None:
+def test_a_killed_joblib_multirun_is_finished_with_the_same_query_files(
+    tmp_path: Path, expected: dict[str, bytes]
+) -> None:
     process = subprocess.Popen(
-        command(tmp_path, "joblib"), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command(tmp_path, "joblib"),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         deadline = time.monotonic() + 120
@@ -70,7 +98,9 @@ def test_a_killed_joblib_multirun_is_finished_with_the_same_query_files(tmp_path
     assert query_files(tmp_path) == expected
 
 
-def test_a_job_that_cannot_run_leaves_the_others_alone_under_joblib(tmp_path: Path, expected: dict[str, bytes]) -> None:
+def test_a_job_that_cannot_run_leaves_the_others_alone_under_joblib(
+    tmp_path: Path, expected: dict[str, bytes]
+) -> None:
     done = run(tmp_path, "joblib", "optimizer=random", "optimizer.batch=0,100")
     assert done.returncode == 2
     assert "optimizer.batch=0 is out of range" in done.stderr and "Traceback" not in done.stderr

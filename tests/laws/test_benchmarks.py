@@ -1,4 +1,5 @@
-"""What every benchmark promises, for every config in conf/benchmark. One that needs a file gets a made-up one."""
+"""What every benchmark promises, for every config in conf/benchmark. One that needs a file gets a made-up
+one."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ def benchmark(options: dict[str, Any]) -> Benchmark:
     try:
         return make_benchmark(options)
     except ConfigError as error:
-        if "pip install" not in str(error):  # only a package may be missing, and its sentence says how to get it
+        # only a package may be missing, and its sentence says how to get it
+        if "pip install" not in str(error):
             raise
         pytest.skip(str(error))
 
@@ -65,7 +67,11 @@ def test_space(benchmark: Benchmark, strings: np.ndarray) -> None:
     if space.num_cells is not None:
         assert ((ids >= 0) & (ids < space.num_cells)).all()
         np.testing.assert_array_equal(space.cell_id(space.architecture(ids)), ids)
-        everything = np.arange(space.num_cells) if space.num_cells < 10**5 else np.random.default_rng(1).integers(0, space.num_cells, 10**5)
+        everything = (
+            np.arange(space.num_cells)
+            if space.num_cells < 10**5
+            else np.random.default_rng(1).integers(0, space.num_cells, 10**5)
+        )
         np.testing.assert_array_equal(space.cell_id(space.architecture(everything)), everything)
 
 

@@ -1,5 +1,5 @@
-"""Imports go down only (ARCHITECTURE.md): the core knows no method and no analysis, methods do not import one another, the analysis neither
-computes nor searches."""
+"""Imports go down only (ARCHITECTURE.md): the core knows no method and no analysis, methods do not import one
+another, the analysis neither computes nor searches."""
 
 from __future__ import annotations
 
@@ -31,19 +31,31 @@ def inside(module: str, package: str) -> bool:
 
 def test_the_core_imports_no_method_and_no_analysis() -> None:
     for path, found in all_imports("nas_bench_suite").items():
-        wrong = [module for module in found if inside(module, "optimizers") or inside(module, "analysis") or inside(module, "tests")]
+        wrong = [
+            module
+            for module in found
+            if inside(module, "optimizers") or inside(module, "analysis") or inside(module, "tests")
+        ]
         assert not wrong, f"{path} imports {wrong}"
 
 
 def test_no_method_imports_another() -> None:
     methods = {path.stem for path in (ROOT / "optimizers").glob("*.py")} - {"__init__"}
     for path, found in all_imports("optimizers").items():
-        wrong = [module for module in found if any(inside(module, f"optimizers.{name}") for name in methods if name != path.stem)]
+        wrong = [
+            module
+            for module in found
+            if any(inside(module, f"optimizers.{name}") for name in methods if name != path.stem)
+        ]
         assert not wrong, f"{path} imports {wrong}"
         assert not [module for module in found if inside(module, "analysis") or inside(module, "tests")], path
 
 
 def test_the_analysis_reads_files_only() -> None:
     for path, found in all_imports("analysis").items():
-        wrong = [module for module in found if any(inside(module, package) for package in ("torch", "hydra", "optimizers", "tests"))]
+        wrong = [
+            module
+            for module in found
+            if any(inside(module, package) for package in ("torch", "hydra", "optimizers", "tests"))
+        ]
         assert not wrong, f"{path} imports {wrong}"

@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas_bench_suite import FAILED, INVALID, NOT_RUN, OK, Evaluation, Optimizer, Protocol, SearchRecord, load_benchmark, search
+from nas_bench_suite import (
+    FAILED,
+    INVALID,
+    NOT_RUN,
+    OK,
+    Evaluation,
+    Optimizer,
+    Protocol,
+    SearchRecord,
+    load_benchmark,
+    search,
+)
 from nas_bench_suite.benchmarks.planted import Planted
 from nas_bench_suite.config import ConfigError
 from nas_bench_suite.job import make_optimizer, make_protocol
@@ -16,7 +27,8 @@ from tests.laws.collect import composed, names
 from tests.optional import package
 
 BUDGET, TRIALS, SEED = 40, 6, 11
-# hpbandster takes two milliseconds a candidate: with 64 of them a suggestion its laws would take most of an hour.
+# hpbandster takes two milliseconds a candidate: with 64 of them a suggestion its laws would take most of an
+# hour.
 CHEAPER: dict[str, dict[str, Any]] = {"bohb_hpbandster": {"num_samples": 4}}
 
 
@@ -39,7 +51,9 @@ def method(request: pytest.FixtureRequest) -> Method:
     if request.param == "bohb_hpbandster":
         package("hpbandster")
     config = composed(f"optimizer={request.param}", "benchmark=planted")
-    return Method(request.param, config["optimizer"] | CHEAPER.get(request.param, {}), make_protocol(config["protocol"]))
+    return Method(
+        request.param, config["optimizer"] | CHEAPER.get(request.param, {}), make_protocol(config["protocol"])
+    )
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +73,17 @@ def test_same_seed_same_search(method: Method, record: SearchRecord) -> None:
 
 
 def test_blocks_give_the_same_searches(method: Method, record: SearchRecord) -> None:
-    """Law 1. Bit for bit, except that a batched sum may round differently in a block of another size, after which searches part."""
+    """Law 1. Bit for bit, except that a batched sum may round differently in a block of another size, after
+    which searches part."""
     first = method.search(trials=2)
     second = method.search(trials=TRIALS - 2, first_trial=2)
     same = 0
     for trial in range(TRIALS):
         whole, part = trial_rows(record, trial), trial_rows(first if trial < 2 else second, trial)
         assert list(whole["cell_id"][:5]) == list(part["cell_id"][:5])
-        same += len(whole["cell_id"]) == len(part["cell_id"]) and bool((whole["cell_id"] == part["cell_id"]).all())
+        same += len(whole["cell_id"]) == len(part["cell_id"]) and bool(
+            (whole["cell_id"] == part["cell_id"]).all()
+        )
     assert same >= TRIALS - 1
 
 
@@ -104,7 +121,10 @@ def test_no_trial_overspends(method: Method, record: SearchRecord) -> None:
         assert (np.diff(rows["spent"]) > 0).all() and rows["spent"][-1] == spent[trial]
 
 
-@pytest.mark.parametrize("protocol", [Protocol(invalid="charge"), Protocol(repeats="free"), Protocol(run="mean"), Protocol(cost="epochs")])
+@pytest.mark.parametrize(
+    "protocol",
+    [Protocol(invalid="charge"), Protocol(repeats="free"), Protocol(run="mean"), Protocol(cost="epochs")],
+)
 def test_every_protocol_runs(method: Method, protocol: Protocol) -> None:
     record = method.search(protocol=protocol, trials=3)
     assert (record.ledger["spent"] <= BUDGET * protocol.costs(Planted.fidelities)[-1]).all()
@@ -133,7 +153,8 @@ def test_failed_evaluations_are_survived(method: Method) -> None:
 
 def test_a_small_space_runs_dry_without_hanging(method: Method, monkeypatch: pytest.MonkeyPatch) -> None:
     """With free repeats and a budget above the number of cells every trial ends, and says why."""
-    monkeypatch.setattr("nas_bench_suite.ledger.STALL", 40)  # the library wrappers take a tenth of a second a suggestion
+    # the library wrappers take a tenth of a second a suggestion
+    monkeypatch.setattr("nas_bench_suite.ledger.STALL", 40)
     benchmark = Tiny()
     record = method.search(benchmark, budget=60, trials=2, protocol=Protocol(repeats="free"))
     assert (record.ledger["unique_cells"] <= 36).all()
@@ -151,7 +172,10 @@ class Tiny(Planted):
 
         class Space(SearchSpace):
             name = "tiny"
-            variables = tuple(Variable(f"v{i}", tuple("abc"[:size]), "edge" if size == 2 else "op") for i, size in enumerate((2, 2, 3, 3)))
+            variables = tuple(
+                Variable(f"v{i}", tuple("abc"[:size]), "edge" if size == 2 else "op")
+                for i, size in enumerate((2, 2, 3, 3))
+            )
             num_cells = 36
 
             def is_valid(self, architectures: np.ndarray) -> np.ndarray:
@@ -166,17 +190,26 @@ class Tiny(Planted):
         self.space = Space()  # type: ignore[assignment]
 
 
-# AlphaX explores so much (docs/methods/alphax.md) that its lead over random search, real but a third of a trial's standard deviation, takes
-# more trials to see. So with plain REINFORCE: five Adam steps at ReMAADE's learning rate move a bias by 0.05 (docs/methods/reinforce.md).
-TRIALS_TO_BEAT_RANDOM = {"alphax": 600, "reinforce": 600, "random": 600, "tpe_hyperopt": 10, "bohb_hpbandster": 6}
+# AlphaX explores so much (docs/methods/alphax.md) that its lead over random search, real but a third of a
+# trial's standard deviation, takes more trials to see. So with plain REINFORCE: five Adam steps at ReMAADE's
+# learning rate move a bias by 0.05 (docs/methods/reinforce.md).
+TRIALS_TO_BEAT_RANDOM = {
+    "alphax": 600,
+    "reinforce": 600,
+    "random": 600,
+    "tpe_hyperopt": 10,
+    "bohb_hpbandster": 6,
+}
 
 
 def test_beats_random_search(method: Method) -> None:
-    """Law 7: the mean of 30 trials, or of what `TRIALS_TO_BEAT_RANDOM` says, lies two standard errors above the exact expectation of
-    random search's incumbent. Random search itself agrees with that expectation."""
+    """Law 7: the mean of 30 trials, or of what `TRIALS_TO_BEAT_RANDOM` says, lies two standard errors above
+    the exact expectation of random search's incumbent. Random search itself agrees with that expectation."""
     benchmark = load_benchmark("planted")
     protocol = Protocol(run="mean", cost=method.protocol.cost)
-    ours = method.search(benchmark, budget=150, trials=TRIALS_TO_BEAT_RANDOM.get(method.label, 30), protocol=protocol)
+    ours = method.search(
+        benchmark, budget=150, trials=TRIALS_TO_BEAT_RANDOM.get(method.label, 30), protocol=protocol
+    )
     values, cdf = benchmark.random_search_cdf(150, run="mean")  # type: ignore[attr-defined]
     expected = float((values * np.diff(cdf, prepend=0)).sum())
     reached = benchmark.query(ours.ledger["incumbent_cell_id"], "mean").validation
@@ -211,14 +244,22 @@ def test_every_choice_refuses_an_unknown_word(method: Method) -> None:
 
 
 def test_proposals_have_the_promised_shapes(method: Method) -> None:
-    """Ended trials (room 0) want nothing that counts, architectures are in range, and invalid ones appear only where they may."""
+    """Ended trials (room 0) want nothing that counts, architectures are in range, and invalid ones appear
+    only where they may."""
     from nas_bench_suite import Outcome, Streams, Task
 
     benchmark = load_benchmark("planted")
     optimizer = method.make()
     costs = method.protocol.costs(benchmark.fidelities)
     optimizer.start(
-        Task(space=benchmark.space, trials=4, budget=30, streams=Streams(5, 4), fidelities=benchmark.fidelities, fidelity_cost=costs)
+        Task(
+            space=benchmark.space,
+            trials=4,
+            budget=30,
+            streams=Streams(5, 4),
+            fidelities=benchmark.fidelities,
+            fidelity_cost=costs,
+        )
     )
     room = np.array([30, 0, 30, 0])
     for _ in range(5):
@@ -227,7 +268,8 @@ def test_proposals_have_the_promised_shapes(method: Method) -> None:
         assert strings.shape == (*proposal.wanted.shape, benchmark.space.num_variables) and len(strings) == 4
         asked = proposal.wanted & (room > 0)[:, None]
         assert ((strings[asked] >= 0) & (strings[asked] < benchmark.space.sizes)).all()
-        if method.options.get("invalid") != "tell":  # a method that tells its model of invalid strings has to propose them
+        # a method that tells its model of invalid strings has to propose them
+        if method.options.get("invalid") != "tell":
             assert benchmark.space.is_valid(strings[asked]).all()
         accuracy = np.where(asked, 0.9, np.nan)
         status = np.where(asked, OK, NOT_RUN).astype(np.int8)

@@ -1,6 +1,8 @@
-"""A plain twin of AlphaX's search for one trial: graphs as tuples, the tree as a dict, UCT from its formula. Without the network.
+"""A plain twin of AlphaX's search for one trial: graphs as tuples, the tree as a dict, UCT from its formula.
+Without the network.
 
-It draws from the same streams in the same order as the fast code: a number for each tie while choosing an action, and play-outs in lots of 32.
+It draws from the same streams in the same order as the fast code: a number for each tie while choosing an
+action, and play-outs in lots of 32.
 """
 
 from __future__ import annotations
@@ -10,11 +12,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-State = tuple[tuple[int, ...], tuple[tuple[int, int], ...], bool]  # operations of the inner vertices, edges in order, stopped
+# operations of the inner vertices, edges in order, stopped
+State = tuple[tuple[int, ...], tuple[tuple[int, int], ...], bool]
 
 
 def actions(state: State, choices: int) -> list[tuple]:
-    """The listed actions: add a vertex with an operation, add an edge that is not there (row by row), stop."""
+    """The listed actions: add a vertex with an operation, add an edge that is not there (row by row),
+    stop."""
     ops, edges, _ = state
     vertices = len(ops) + 2
     free = [(i, j) for i in range(vertices) for j in range(i + 1, vertices) if (i, j) not in edges]
@@ -22,7 +26,8 @@ def actions(state: State, choices: int) -> list[tuple]:
 
 
 def follow(state: State, action: tuple, max_vertices: int, max_edges: int) -> State | None:
-    """The next state, or None where the limits forbid it. A new vertex comes before the output and wipes out all edges."""
+    """The next state, or None where the limits forbid it. A new vertex comes before the output and wipes out
+    all edges."""
     ops, edges, _ = state
     if action[0] == "vertex":
         return None if len(ops) + 2 >= max_vertices else ((*ops, action[1]), (), False)
@@ -112,7 +117,8 @@ class PlainTree:
             self.send_up(state, value)
 
     def play_out(self, start: State) -> State | None:
-        """The first valid end of random play-outs; they come in lots of 32, of which what is left over is thrown away."""
+        """The first valid end of random play-outs; they come in lots of 32, of which what is left over is
+        thrown away."""
         fruitless = 0
         while fruitless < 1000:
             lot = []

@@ -1,4 +1,5 @@
-"""Plain twins of BANANAS's parts: one network in NumPy and torch, the acquisition, the path encoding, written from the equations."""
+"""Plain twins of BANANAS's parts: one network in NumPy and torch, the acquisition, the path encoding, written
+from the equations."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ Network = list[tuple[np.ndarray, np.ndarray]]
 
 
 def unpack(params: np.ndarray, features: int, width: int, layers: int, units: int) -> Network:
-    """The weight matrices [inputs, outputs] and biases [outputs] of a network held as the fast code holds it, padding left out."""
+    """The weight matrices [inputs, outputs] and biases [outputs] of a network held as the fast code holds it,
+    padding left out."""
     out, at = [], 0
     for layer in range(layers):
         inputs = features if layer == 0 else width
@@ -16,7 +18,13 @@ def unpack(params: np.ndarray, features: int, width: int, layers: int, units: in
         bias = params[at + inputs * units : at + (inputs + 1) * units][:width]
         out.append((weights.astype(np.float64), bias.astype(np.float64)))
         at += (inputs + 1) * units
-    return [*out, (params[at : at + width, None].astype(np.float64), params[at + units : at + units + 1].astype(np.float64))]
+    return [
+        *out,
+        (
+            params[at : at + width, None].astype(np.float64),
+            params[at + units : at + units + 1].astype(np.float64),
+        ),
+    ]
 
 
 def forward(network: Network, x: np.ndarray) -> np.ndarray:
@@ -39,7 +47,8 @@ def train(
     beta2: float,
     epsilon: float,
 ) -> Network:
-    """Adam (Kingma & Ba 2015, algorithm 1, with the corrections folded into the rate) by torch's autograd, in double precision."""
+    """Adam (Kingma & Ba 2015, algorithm 1, with the corrections folded into the rate) by torch's autograd, in
+    double precision."""
     import torch
 
     tensors = [torch.tensor(part, requires_grad=True) for layer in network for part in layer]
@@ -67,20 +76,25 @@ def train(
 
 
 def thompson(generator: np.random.Generator, predictions: np.ndarray, k: int) -> np.ndarray:
-    """Indices of the k candidates with the smallest draws from N(mean, SD over members) of predictions [E, C], smallest first."""
+    """Indices of the k candidates with the smallest draws from N(mean, SD over members) of predictions [E,
+    C], smallest first."""
     mean, spread = predictions.mean(axis=0), predictions.std(axis=0)
     draws = np.array([m + s * generator.standard_normal() for m, s in zip(mean, spread)])
     return np.argsort(draws, kind="stable")[:k]
 
 
 def paths(matrix: np.ndarray, operations: list[int], choices: int) -> set[int]:
-    """Indices of the input-output paths of a graph by their operations: 0 for the direct one, then all of length 1, 2, ... in turn."""
+    """Indices of the input-output paths of a graph by their operations: 0 for the direct one, then all of
+    length 1, 2, ... in turn."""
     found = set()
     stack: list[tuple[int, tuple[int, ...]]] = [(0, ())]
     while stack:
         vertex, ops = stack.pop()
         if vertex == len(matrix) - 1:
-            found.add(sum(choices**length for length in range(len(ops))) + sum(op * choices**i for i, op in enumerate(ops)))
+            found.add(
+                sum(choices**length for length in range(len(ops)))
+                + sum(op * choices**i for i, op in enumerate(ops))
+            )
             continue
         for following in np.flatnonzero(matrix[vertex]):
             inner = following < len(matrix) - 1

@@ -1,8 +1,10 @@
-"""Plain twins of random search, regularized evolution and local search: one trial, Python lists and loops, no kernel.
+"""Plain twins of random search, regularized evolution and local search: one trial, Python lists and loops, no
+kernel.
 
-An architecture is a tuple of N ints. `sizes` are the numbers of choices, `is_valid(a)` and `cell(a)` belong to the space, `query(a)` charges
-one query and returns an accuracy. Every function returns the list of architectures queried, in order. Uniforms come from numpy generators,
-one call a number, in the order of the text, so that a fast version with the same generators makes the same choices.
+An architecture is a tuple of N ints. `sizes` are the numbers of choices, `is_valid(a)` and `cell(a)` belong
+to the space, `query(a)` charges one query and returns an accuracy. Every function returns the list of
+architectures queried, in order. Uniforms come from numpy generators, one call a number, in the order of the
+text, so that a fast version with the same generators makes the same choices.
 """
 
 from __future__ import annotations
@@ -29,7 +31,12 @@ def uniform_valid_string(sizes: Sequence[int], is_valid: Valid, rng: np.random.G
 
 
 def random_search(
-    sizes: Sequence[int], is_valid: Valid, query: Query, budget: int, rng: np.random.Generator, cell: Callable[[Architecture], int] | None = None
+    sizes: Sequence[int],
+    is_valid: Valid,
+    query: Query,
+    budget: int,
+    rng: np.random.Generator,
+    cell: Callable[[Architecture], int] | None = None,
 ) -> list[Architecture]:
     """Uniform valid strings; with `cell`, none whose cell came before."""
     history: list[Architecture] = []
@@ -52,7 +59,9 @@ def change_one(string: Architecture, sizes: Sequence[int], rng: np.random.Genera
     return string[:i] + (others[int(rng.random() * len(others))],) + string[i + 1 :]
 
 
-def change_each(string: Architecture, sizes: Sequence[int], rates: Sequence[float], rng: np.random.Generator) -> Architecture:
+def change_each(
+    string: Architecture, sizes: Sequence[int], rates: Sequence[float], rng: np.random.Generator
+) -> Architecture:
     """Every variable takes another of its values with its own probability."""
     child = []
     for value, size, rate in zip(string, sizes, rates):
@@ -75,7 +84,8 @@ def regularized_evolution(
     rates: Sequence[float] | None = None,
     initial: int | None = None,
 ) -> list[Architecture]:
-    """Real et al. 2019, algorithm 1: a queue of `population`; the best of `sample` members is mutated; the oldest leaves."""
+    """Real et al. 2019, algorithm 1: a queue of `population`; the best of `sample` members is mutated; the
+    oldest leaves."""
     queue: deque[tuple[Architecture, float]] = deque(maxlen=population)
     history: list[Architecture] = []
     while len(history) < min(budget, initial or population):
@@ -85,7 +95,10 @@ def regularized_evolution(
     while len(history) < budget:
         tournament = [queue[int(rng.random() * len(queue))] for _ in range(sample)]
         parent = max(tournament, key=lambda member: member[1])[0]
-        mutate = lambda: change_one(parent, sizes, rng) if rates is None else change_each(parent, sizes, rates, rng)  # noqa: B023, E731
+
+        def mutate(parent: list[int] = parent) -> list[int]:
+            return change_one(parent, sizes, rng) if rates is None else change_each(parent, sizes, rates, rng)
+
         children = [mutate()]
         while not any(is_valid(child) for child in children):
             children = [mutate() for _ in range(8)]
@@ -104,7 +117,8 @@ def local_search(
     rng: np.random.Generator,
     starts: int = 1,
 ) -> list[Architecture]:
-    """Best-improvement hill climbing with restarts; a cell that is known (cell -> accuracy) is not queried again."""
+    """Best-improvement hill climbing with restarts; a cell that is known (cell -> accuracy) is not queried
+    again."""
     known: dict[int, float] = {}
     history: list[Architecture] = []
 
@@ -120,7 +134,9 @@ def local_search(
         centre = max(first, key=lambda a: known.get(cell(a), -1.0))
         while len(history) < budget:
             neighbours = [
-                centre[:i] + ((centre[i] + step) % size,) + centre[i + 1 :] for i, size in enumerate(sizes) for step in range(1, size)
+                centre[:i] + ((centre[i] + step) % size,) + centre[i + 1 :]
+                for i, size in enumerate(sizes)
+                for step in range(1, size)
             ]
             for j in range(len(neighbours) - 1, 0, -1):
                 other = int(rng.random() * (j + 1))

@@ -1,4 +1,5 @@
-"""BOHB's parts as they are written down: the twin of `optimizers.parts.kde` and `optimizers.parts.hyperband`."""
+"""BOHB's parts as they are written down: the twin of `optimizers.parts.kde` and
+`optimizers.parts.hyperband`."""
 
 from __future__ import annotations
 
@@ -14,7 +15,10 @@ class Density:
     def __init__(self, data: np.ndarray, min_bandwidth: float) -> None:
         self.data = data
         n, variables = data.shape
-        self.bandwidth = [max(1.06 * float(np.std(data[:, j])) * n ** (-1 / (4 + variables)), min_bandwidth) for j in range(variables)]
+        self.bandwidth = [
+            max(1.06 * float(np.std(data[:, j])) * n ** (-1 / (4 + variables)), min_bandwidth)
+            for j in range(variables)
+        ]
         self.values = [len(set(data[:, j].tolist())) for j in range(variables)]
 
     def __call__(self, string: np.ndarray) -> float:
@@ -31,7 +35,9 @@ class Density:
         return total / len(self.data)
 
 
-def split(strings: np.ndarray, losses: np.ndarray, min_points: int, top_percent: int) -> tuple[np.ndarray, np.ndarray]:
+def split(
+    strings: np.ndarray, losses: np.ndarray, min_points: int, top_percent: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The good and the bad observations."""
     n = len(losses)
     order = np.argsort(losses, kind="stable")
@@ -40,7 +46,9 @@ def split(strings: np.ndarray, losses: np.ndarray, min_points: int, top_percent:
     return strings[order[:good]], strings[order[good : good + bad]]
 
 
-def suggest(rng: np.random.Generator, good: Density, bad: Density, sizes: np.ndarray, samples: int) -> np.ndarray | None:
+def suggest(
+    rng: np.random.Generator, good: Density, bad: Density, sizes: np.ndarray, samples: int
+) -> np.ndarray | None:
     """One suggestion of the model, int64[N]; None where no candidate has a usable ratio."""
     best, best_ratio = None, math.inf
     for _ in range(samples):
@@ -58,8 +66,8 @@ def suggest(rng: np.random.Generator, good: Density, bad: Density, sizes: np.nda
 
 
 def hyperband(rungs: int, eta: int, evaluate: Callable[[int, int], float]) -> Iterator[list[tuple[int, int]]]:
-    """Brackets without end. `evaluate(name, rung)` returns a loss (inf: failed); architectures are named 0, 1, 2, ... as they are drawn.
-    Yields each bracket's evaluations (name, rung) in order."""
+    """Brackets without end. `evaluate(name, rung)` returns a loss (inf: failed); architectures are named 0,
+    1, 2, ... as they are drawn. Yields each bracket's evaluations (name, rung) in order."""
     names = iter(range(10**9))
     bracket = 0
     while True:

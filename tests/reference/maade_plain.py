@@ -1,4 +1,5 @@
-"""MAADE for one string at a time, line by line from the equations of the paper's section 5: the twin of `optimizers.parts.policies.maade`.
+"""MAADE for one string at a time, line by line from the equations of the paper's section 5: the twin of
+`optimizers.parts.policies.maade`.
 
 As plain as the other twins (`policies_plain`): every equation is computed anew wherever it is used.
 """
@@ -17,15 +18,20 @@ class MAADEPlain(PlainPolicy):
     """MAADE of one trial.
 
     Args:
-        parameters: query [N, d], value [G, d], and for each block m: A{m}, B{m}, w{m} (additive attention only), W1_{m}, b1_{m}, W2_{m}, b2_{m};
-            the density layer as in `PlainPolicy`.
+        parameters: query [N, d], value [G, d], and for each block m: A{m}, B{m}, w{m} (additive attention
+            only), W1_{m}, b1_{m}, W2_{m}, b2_{m}; the density layer as in `PlainPolicy`.
         sizes, value_offset: as in `PlainPolicy`.
         blocks: M.
         attention: "additive" or "dot_product".
     """
 
     def __init__(
-        self, parameters: dict[str, Tensor], sizes: Sequence[int], value_offset: Sequence[int], blocks: int = 1, attention: str = "additive"
+        self,
+        parameters: dict[str, Tensor],
+        sizes: Sequence[int],
+        value_offset: Sequence[int],
+        blocks: int = 1,
+        attention: str = "additive",
     ) -> None:
         super().__init__(parameters, sizes, value_offset)
         self.blocks, self.attention = blocks, attention
@@ -56,6 +62,7 @@ class MAADEPlain(PlainPolicy):
         k = [self.value_embedding(j, values[j]) + self.p["query"][j] for j in order[:position]]
         for m in range(self.blocks):
             new_q = self.pos_ff(m, q + self.masked_attention(m, q, k))  # (6)
-            new_k = [self.pos_ff(m, k[s] + self.masked_attention(m, k[s], k[: s + 1])) for s in range(len(k))]  # (7), KV as in (5)
+            # (7), KV as in (5)
+            new_k = [self.pos_ff(m, k[s] + self.masked_attention(m, k[s], k[: s + 1])) for s in range(len(k))]
             q, k = new_q, new_k
         return q

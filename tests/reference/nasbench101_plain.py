@@ -1,7 +1,8 @@
-"""NASBench-101's official procedure, one cell at a time: prune, hash, look up in a dict (Ying et al. 2019, and the `nasbench` library's rules).
+"""NASBench-101's official procedure, one cell at a time: prune, hash, look up in a dict (Ying et al. 2019,
+and the `nasbench` library's rules).
 
-Slow and obvious on purpose; the twin of `nas_bench_suite.benchmarks.nasbench101`. Strings are as there: 21 edge bits row by
-row, then 5 operations.
+Slow and obvious on purpose; the twin of `nas_bench_suite.benchmarks.nasbench101`. Strings are as there: 21
+edge bits row by row, then 5 operations.
 """
 
 from __future__ import annotations
@@ -51,7 +52,16 @@ def hash_graph(matrix, labels):
     """The official hash of a pruned graph."""
     n = len(labels)
     digests = [
-        md5(str((sum(matrix[v]), sum(matrix[u][v] for u in range(n)), OFFICIAL[labels[v].removesuffix("-bn-relu")]))) for v in range(n)
+        md5(
+            str(
+                (
+                    sum(matrix[v]),
+                    sum(matrix[u][v] for u in range(n)),
+                    OFFICIAL[labels[v].removesuffix("-bn-relu")],
+                )
+            )
+        )
+        for v in range(n)
     ]
     for _ in range(n):
         following = []
@@ -75,7 +85,8 @@ def hash_string(row, edge_limit="pruned"):
 
 
 def paths_of_string(row):
-    """The operation sequences of all paths from input to output, a list of tuples of operation indices (with repeats)."""
+    """The operation sequences of all paths from input to output, a list of tuples of operation indices (with
+    repeats)."""
     matrix, _ = graph_of_string(row)
     found = []
 

@@ -1,4 +1,5 @@
-"""What the `nasbench` library promises, on dictionaries read record by record: the twin of `nas_bench_suite.benchmarks.nasbench101.compat`."""
+"""What the `nasbench` library promises, on dictionaries read record by record: the twin of
+`nas_bench_suite.benchmarks.nasbench101.compat`."""
 
 from __future__ import annotations
 
@@ -48,5 +49,8 @@ class Api:
             "module_adjacency": np.array(fixed["module_adjacency"], dtype=np.int8),
             "module_operations": fixed["module_operations"],
             "trainable_parameters": fixed["trainable_parameters"],
-            **{name: point[f"{part}_{name}"] for name in ("training_time", "train_accuracy", "validation_accuracy", "test_accuracy")},
+            **{
+                name: point[f"{part}_{name}"]
+                for name in ("training_time", "train_accuracy", "validation_accuracy", "test_accuracy")
+            },
         }

@@ -1,7 +1,9 @@
-"""NASBOT by definition, one trial, nothing compiled: paths by enumeration, transport by a library, posteriors by solving linear systems.
+"""NASBOT by definition, one trial, nothing compiled: paths by enumeration, transport by a library, posteriors
+by solving linear systems.
 
-Follows Kandasamy et al. 2018 (sections 3 and 4) and the two codes named in docs/methods/nasbot.md. Random numbers are taken in the order in
-which the fast version takes them, so that both must propose the same strings.
+Follows Kandasamy et al. 2018 (sections 3 and 4) and the two codes named in docs/methods/nasbot.md. Random
+numbers are taken in the order in which the fast version takes them, so that both must propose the same
+strings.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ CHANNELS = 128
 NUS = (0.1, 0.2, 0.4, 0.8)
 
 Cell = tuple[np.ndarray, list[str]]
-_LENGTHS: dict[tuple[bytes, tuple[str, ...]], np.ndarray] = {}  # paths are enumerated once a graph: the rest of the twin is slow enough
+# paths are enumerated once a graph: the rest of the twin is slow enough
+_LENGTHS: dict[tuple[bytes, tuple[str, ...]], np.ndarray] = {}
 
 
 def cell_of(string: np.ndarray) -> Cell:
@@ -38,13 +41,18 @@ def paths(matrix: np.ndarray, start: int, end: int) -> list[list[int]]:
 
 
 def path_lengths(cell: Cell) -> np.ndarray:
-    """[V, 18]: lengths from the input, then to the output, by group (all, convolutions, poolings) and kind (shortest, longest, random walk).
+    """[V, 18]: lengths from the input, then to the output, by group (all, convolutions, poolings) and kind
+    (shortest, longest, random walk).
 
     A path's length counts its vertices of the group, without the end that the length leads to.
     """
     matrix, labels = cell
     last = len(labels) - 1
-    groups: tuple[Callable[[str], bool], ...] = (lambda _: True, lambda name: "conv" in name, lambda name: "pool" in name)
+    groups: tuple[Callable[[str], bool], ...] = (
+        lambda _: True,
+        lambda name: "conv" in name,
+        lambda name: "pool" in name,
+    )
     key = matrix.tobytes(), tuple(labels)
     if key in _LENGTHS:
         return _LENGTHS[key]
@@ -58,7 +66,11 @@ def path_lengths(cell: Cell) -> np.ndarray:
                 lengths.append(sum(weigh[u] for u in path[:-1]))
                 chances.append(np.prod([1 / steps[u].sum() for u in path[:-1]]))
             if lengths:
-                out[v, 9 * way + 3 * group : 9 * way + 3 * group + 3] = min(lengths), max(lengths), np.dot(lengths, chances)
+                out[v, 9 * way + 3 * group : 9 * way + 3 * group + 3] = (
+                    min(lengths),
+                    max(lengths),
+                    np.dot(lengths, chances),
+                )
     return out
 
 
@@ -78,7 +90,8 @@ def mislabel(a: str, b: str) -> float:
 
 
 def problem(a: Cell, b: Cell, nu: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Supplies, demands and costs, the last row and column being the vertex that takes what is not matched."""
+    """Supplies, demands and costs, the last row and column being the vertex that takes what is not
+    matched."""
     cost = np.array([[mislabel(x, y) for y in b[1]] for x in a[1]])
     cost = cost + nu * np.abs(path_lengths(a)[:, None] - path_lengths(b)[None]).mean(axis=2)
     cost = np.where(np.isfinite(cost), cost, 1e4)
@@ -97,7 +110,8 @@ def otmann(a: Cell, b: Cell, nu: float) -> float:
 
 
 def otmann_brute_force(a: Cell, b: Cell, nu: float) -> float:
-    """The distance by trying every matching of whole inner vertices; input and output move the smaller of their masses, or nothing."""
+    """The distance by trying every matching of whole inner vertices; input and output move the smaller of
+    their masses, or nothing."""
     supply, demand, cost = problem(a, b, nu)
     rest = supply[:-1].sum() + demand[:-1].sum()
     for u, v in ((0, 0), (len(supply) - 2, len(demand) - 2)):
@@ -109,18 +123,27 @@ def otmann_brute_force(a: Cell, b: Cell, nu: float) -> float:
         supply, demand, cost = demand, supply, cost.T
     best = 0.0
     for order in itertools.permutations(many, len(few)):
-        best = max(best, sum(min(supply[u], demand[v]) * max(0.0, 2 - cost[u, v]) for u, v in zip(few, order)))
+        best = max(
+            best, sum(min(supply[u], demand[v]) * max(0.0, 2 - cost[u, v]) for u, v in zip(few, order))
+        )
     return float(rest - best)
 
 
-def sum_kernel(distances: np.ndarray, mass_a: np.ndarray, mass_b: np.ndarray, theta: np.ndarray) -> np.ndarray:
-    """alpha_1 exp(-sum beta_q d_q) + alpha_2 exp(-sum gamma_q (d_q / total mass)^2) of distances [n, m, K]."""
+def sum_kernel(
+    distances: np.ndarray, mass_a: np.ndarray, mass_b: np.ndarray, theta: np.ndarray
+) -> np.ndarray:
+    """alpha_1 exp(-sum beta_q d_q) + alpha_2 exp(-sum gamma_q (d_q / total mass)^2) of distances [n, m,
+    K]."""
     k = distances.shape[-1]
     share = distances / (mass_a[:, None] + mass_b)[..., None]
-    return theta[1] * np.exp(-(distances @ theta[3 : 3 + k])) + theta[2] * np.exp(-(share**2 @ theta[3 + k :]))
+    return theta[1] * np.exp(-(distances @ theta[3 : 3 + k])) + theta[2] * np.exp(
+        -(share**2 @ theta[3 + k :])
+    )
 
 
-def posterior(kernel: np.ndarray, noise: float, y: np.ndarray, cross: np.ndarray, prior: float) -> tuple[np.ndarray, np.ndarray]:
+def posterior(
+    kernel: np.ndarray, noise: float, y: np.ndarray, cross: np.ndarray, prior: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance at candidates, cross being their kernel [m, n] with the observations."""
     inverse = np.linalg.inv(kernel + noise * np.eye(len(kernel)))
     return cross @ inverse @ y, prior - np.einsum("ij,jk,ik->i", cross, inverse, cross)
@@ -130,16 +153,24 @@ def log_likelihood(kernel: np.ndarray, noise: float, y: np.ndarray) -> float:
     covariance = kernel + noise * np.eye(len(kernel))
     if np.linalg.eigvalsh(covariance)[0] <= 0:
         return -np.inf
-    return float(-0.5 * y @ np.linalg.solve(covariance, y) - 0.5 * np.linalg.slogdet(covariance)[1] - 0.5 * len(y) * np.log(2 * np.pi))
+    return float(
+        -0.5 * y @ np.linalg.solve(covariance, y)
+        - 0.5 * np.linalg.slogdet(covariance)[1]
+        - 0.5 * len(y) * np.log(2 * np.pi)
+    )
 
 
 class Mutants:
     """Draws mutants in slot order, and again those that came out invalid."""
 
-    def __init__(self, sizes: np.ndarray, valid: Callable[[np.ndarray], bool], rng: np.random.Generator) -> None:
+    def __init__(
+        self, sizes: np.ndarray, valid: Callable[[np.ndarray], bool], rng: np.random.Generator
+    ) -> None:
         self.sizes, self.valid, self.rng = sizes, valid, rng
 
-    def __call__(self, parents: Sequence[np.ndarray], change: Callable[[np.ndarray], None]) -> list[np.ndarray]:
+    def __call__(
+        self, parents: Sequence[np.ndarray], change: Callable[[np.ndarray], None]
+    ) -> list[np.ndarray]:
         out: list[np.ndarray] = [np.zeros(0)] * len(parents)
         pending = list(range(len(parents)))
         while pending:
@@ -172,7 +203,15 @@ def nasbot(
     strings = list(initial)
     y = [query(string) for string in strings]
     cells = [cell_of(string) for string in strings]
-    bounds = np.log([(0.005, 0.2), (0.01, 100), (0.01, 100), *[(1e-9 * CHANNELS**2, 1e-3 * CHANNELS**2)] * 4, *[(0.1, 100)] * 4])
+    bounds = np.log(
+        [
+            (0.005, 0.2),
+            (0.01, 100),
+            (0.01, 100),
+            *[(1e-9 * CHANNELS**2, 1e-3 * CHANNELS**2)] * 4,
+            *[(0.1, 100)] * 4,
+        ]
+    )
     chances = np.cumsum(mutations)
     breed = Mutants(sizes, lambda string: identify(string) >= 0, rng)
     known: dict[tuple[int, int], np.ndarray] = {}
@@ -195,20 +234,30 @@ def nasbot(
         between = np.array([[apart(a, b) for b in strings] for a in strings])
         mass = np.array([masses(cell).sum() for cell in cells])
         if step % refit_every == 0:
-            drawn = [np.exp(bounds[:, 0] + (bounds[:, 1] - bounds[:, 0]) * rng.random(11)) for _ in range(draws)]
+            drawn = [
+                np.exp(bounds[:, 0] + (bounds[:, 1] - bounds[:, 0]) * rng.random(11)) for _ in range(draws)
+            ]
             for theta in thetas:
                 if not any(theta is other for other in drawn):
                     drawn.append(theta)
-            fit = np.array([log_likelihood(sum_kernel(between, mass, mass, theta), theta[0], targets) for theta in drawn])
+            fit = np.array(
+                [log_likelihood(sum_kernel(between, mass, mass, theta), theta[0], targets) for theta in drawn]
+            )
             chance = np.cumsum(np.exp(fit - fit.max()))
-            thetas = [drawn[np.searchsorted(chance, rng.random() * chance[-1], side="right")] for _ in range(7)]
+            thetas = [
+                drawn[np.searchsorted(chance, rng.random() * chance[-1], side="right")] for _ in range(7)
+            ]
         theta = thetas[step % 7]
         kernel = sum_kernel(between, mass, mass, theta)
 
-        def improvement(candidates, theta=theta, kernel=kernel, mass=mass, targets=targets, strings=tuple(strings)):
+        def improvement(
+            candidates, theta=theta, kernel=kernel, mass=mass, targets=targets, strings=tuple(strings)
+        ):
             cross = np.array([[apart(candidate, string) for string in strings] for candidate in candidates])
             own = np.array([masses(cell_of(candidate)).sum() for candidate in candidates])
-            mean, variance = posterior(kernel, theta[0], targets, sum_kernel(cross, own, mass, theta), theta[1] + theta[2])
+            mean, variance = posterior(
+                kernel, theta[0], targets, sum_kernel(cross, own, mass, theta), theta[1] + theta[2]
+            )
             deviation = np.sqrt(np.maximum(variance, 0.05 * theta[0]))
             z = (mean - targets.max()) / deviation
             return list((mean - targets.max()) * norm.cdf(z) + deviation * norm.pdf(z))
@@ -218,15 +267,24 @@ def nasbot(
         candidates = [strings[i] for i in np.argsort(-np.array(y), kind="stable")[:pool]]
         values = improvement(candidates)
         while evaluations > 0:
-            scaled = np.exp((np.array(values) - np.mean(values)) / (2 * np.std(values))) if np.std(values) > 0 else np.ones(len(values))
+            scaled = (
+                np.exp((np.array(values) - np.mean(values)) / (2 * np.std(values)))
+                if np.std(values) > 0
+                else np.ones(len(values))
+            )
             chance = np.cumsum(scaled)
-            parents = [int(np.searchsorted(chance, rng.random() * chance[-1], side="right")) for _ in range(min(each, evaluations))]
+            parents = [
+                int(np.searchsorted(chance, rng.random() * chance[-1], side="right"))
+                for _ in range(min(each, evaluations))
+            ]
             new = breed([candidates[p] for p in parents], change)
             candidates += new
             values += improvement(new)
             evaluations -= len(new)
         seen = {identify(string) for string in strings}
-        allowed = [value if identify(string) not in seen else -np.inf for value, string in zip(values, candidates)]
+        allowed = [
+            value if identify(string) not in seen else -np.inf for value, string in zip(values, candidates)
+        ]
         # Cells at distance 0 of each other have the same value up to rounding; the first of them is taken.
         best = candidates[int(np.argmax(np.array(allowed) >= max(allowed) * (1 - 1e-6)))]
         strings.append(best)
@@ -242,7 +300,13 @@ def degree_distance(a: np.ndarray, b: np.ndarray) -> float:
     for string in (a, b):
         matrix = np.zeros((7, 7), dtype=int)
         matrix[np.triu_indices(7, k=1)] = string[:21]
-        sides.append((sorted(matrix.sum(axis=0)), sorted(matrix.sum(axis=1)), [int((string[21:] == o).sum()) for o in range(3)]))
+        sides.append(
+            (
+                sorted(matrix.sum(axis=0)),
+                sorted(matrix.sum(axis=1)),
+                [int((string[21:] == o).sum()) for o in range(3)],
+            )
+        )
     for first, second in zip(*sides):
         total += int(np.abs(np.subtract(first, second)).sum())
     return float(total)

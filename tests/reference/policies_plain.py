@@ -1,7 +1,9 @@
-"""Autoregressive policies for one string at a time, line by line from their equations: the twins of `optimizers.parts.policies`.
+"""Autoregressive policies for one string at a time, line by line from their equations: the twins of
+`optimizers.parts.policies`.
 
-Slow on purpose: no batches, no tables, nothing kept from one variable to the next. They share no code with the package; parameters arrive
-by name, without a trial axis, in whatever precision the caller wants. `order` is a list of variables, `values[i]` the choice of variable i.
+Slow on purpose: no batches, no tables, nothing kept from one variable to the next. They share no code with
+the package; parameters arrive by name, without a trial axis, in whatever precision the caller wants. `order`
+is a list of variables, `values[i]` the choice of variable i.
 """
 
 from __future__ import annotations
@@ -16,14 +18,20 @@ class PlainPolicy:
     """What the twins share: a string's log-probability, entropy and sample from its conditionals.
 
     Args:
-        parameters: density_weight [K, d] and density_bias [K], where variable i owns rows `sum(sizes[:i])` and the following `sizes[i]`;
-            the rest as each twin says.
+        parameters: density_weight [K, d] and density_bias [K], where variable i owns rows `sum(sizes[:i])`
+            and the following `sizes[i]`; the rest as each twin says.
         sizes: choices of each variable.
         value_offset: first row of each variable's family in `value`.
     """
 
-    def __init__(self, parameters: dict[str, Tensor], sizes: Sequence[int], value_offset: Sequence[int]) -> None:
-        self.p, self.sizes, self.value_offset = parameters, [int(size) for size in sizes], [int(offset) for offset in value_offset]
+    def __init__(
+        self, parameters: dict[str, Tensor], sizes: Sequence[int], value_offset: Sequence[int]
+    ) -> None:
+        self.p, self.sizes, self.value_offset = (
+            parameters,
+            [int(size) for size in sizes],
+            [int(offset) for offset in value_offset],
+        )
 
     def context(self, order: Sequence[int], values: Sequence[int], position: int) -> Tensor:
         """h of the variable at `position` of the order, given the values of the variables before it."""
@@ -37,7 +45,10 @@ class PlainPolicy:
         target = order[position]
         first = sum(self.sizes[:target])
         h = self.context(order, values, position)
-        logits = [self.p["density_weight"][first + a] @ h + self.p["density_bias"][first + a] for a in range(self.sizes[target])]
+        logits = [
+            self.p["density_weight"][first + a] @ h + self.p["density_bias"][first + a]
+            for a in range(self.sizes[target])
+        ]
         return torch.log_softmax(torch.stack(logits), dim=0)
 
     def log_prob(self, values: Sequence[int], order: Sequence[int]) -> Tensor:
@@ -57,7 +68,8 @@ class PlainPolicy:
 
     @torch.no_grad()
     def sample(self, uniforms: Sequence[float], order: Sequence[int]) -> list[int]:
-        """Draw a string; the t-th uniform decides the variable at position t by inverting its distribution function."""
+        """Draw a string; the t-th uniform decides the variable at position t by inverting its distribution
+        function."""
         values = [0] * len(order)
         for position, target in enumerate(order):
             probabilities = self.log_conditional(order, values, position).exp().tolist()
@@ -78,7 +90,8 @@ class IndependentPlain(PlainPolicy):
 
 
 class NADEPlain(PlainPolicy):
-    """Uria et al. (2016), eq. 4, with embedded values: parameters value [G, d], weight [N, d, d] (variable, input, unit), bias [d]."""
+    """Uria et al. (2016), eq. 4, with embedded values: parameters value [G, d], weight [N, d, d] (variable,
+    input, unit), bias [d]."""
 
     def context(self, order: Sequence[int], values: Sequence[int], position: int) -> Tensor:
         total = self.p["bias"]
@@ -88,10 +101,11 @@ class NADEPlain(PlainPolicy):
 
 
 class MADEPlain(PlainPolicy):
-    """Germain et al. (2015), eqs 9 to 14, with embedded values: the whole masked autoencoder, anew for every variable.
+    """Germain et al. (2015), eqs 9 to 14, with embedded values: the whole masked autoencoder, anew for every
+    variable.
 
-    Parameters value [G, d], W1 [N, d, N d] (variable, input, hidden unit), b1 [N, d], W2 [N, d, N d] (variable, output, hidden unit), b2 [N, d].
-    Hidden unit u has degree u // d.
+    Parameters value [G, d], W1 [N, d, N d] (variable, input, hidden unit), b1 [N, d], W2 [N, d, N d]
+    (variable, output, hidden unit), b2 [N, d]. Hidden unit u has degree u // d.
     """
 
     def context(self, order: Sequence[int], values: Sequence[int], position: int) -> Tensor:
@@ -99,9 +113,14 @@ class MADEPlain(PlainPolicy):
         x = torch.cat([self.value_embedding(j, values[j]) for j in range(n)])
         place = [list(order).index(j) for j in range(n)]
         degree = [unit // d for unit in range(n * d)]
-        inputs = [place[unit // d] for unit in range(n * d)]  # of the N d inputs and outputs, the position of their variable
-        first_mask = torch.tensor([[float(inputs[i] < degree[u]) for i in range(n * d)] for u in range(n * d)], dtype=x.dtype)
-        second_mask = torch.tensor([[float(degree[u] <= inputs[o]) for u in range(n * d)] for o in range(n * d)], dtype=x.dtype)
+        # of the N d inputs and outputs, the position of their variable
+        inputs = [place[unit // d] for unit in range(n * d)]
+        first_mask = torch.tensor(
+            [[float(inputs[i] < degree[u]) for i in range(n * d)] for u in range(n * d)], dtype=x.dtype
+        )
+        second_mask = torch.tensor(
+            [[float(degree[u] <= inputs[o]) for u in range(n * d)] for o in range(n * d)], dtype=x.dtype
+        )
         w1 = self.p["W1"].reshape(n * d, n * d).T  # [hidden, input]
         w2 = self.p["W2"].reshape(n * d, n * d)  # [output, hidden]
         hidden = torch.relu((w1 * first_mask) @ x + self.p["b1"].reshape(-1))
@@ -110,7 +129,8 @@ class MADEPlain(PlainPolicy):
 
 
 class LSTMPlain(PlainPolicy):
-    """Hochreiter & Schmidhuber (1997) with a forget gate: parameters query [N, d], value [G, d], W, U [4 d, d], b [4 d], gates i, f, c, o."""
+    """Hochreiter & Schmidhuber (1997) with a forget gate: parameters query [N, d], value [G, d], W, U [4 d,
+    d], b [4 d], gates i, f, c, o."""
 
     def context(self, order: Sequence[int], values: Sequence[int], position: int) -> Tensor:
         d = self.p["U"].shape[1]

@@ -1,6 +1,7 @@
 """The algorithm of the paper's section 7 for one trial, line by line: the twin of `optimizers.reinforce`.
 
-A trial's random numbers come as rows of uniforms, one row a string: N for the values, and after them what picks the string's order.
+A trial's random numbers come as rows of uniforms, one row a string: N for the values, and after them what
+picks the string's order.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ class ReinforcePlain:
     Args:
         policy: a plain policy; its parameters are leaves that require gradients, and are trained in place.
         uniforms: returns the next row of the trial's stream.
-        orders: Z_S, the orders; "all" for N!; a single one needs no uniform.
-        batch_size, learning_rate, objective, ppo_form, clip, steps, entropy, baseline_decay: as in `Reinforce`.
+        orders: Z_S, the orders; "all" for N!; a single one needs no uniform. batch_size, learning_rate,
+        objective, ppo_form, clip, steps, entropy, baseline_decay: as in `Reinforce`.
     """
 
     def __init__(
@@ -76,13 +77,18 @@ class ReinforcePlain:
     def update(self, batch: list[tuple[list[int], list[int]]], rewards: list[float]) -> None:
         mean = sum(rewards) / len(rewards)
         baseline = mean if self.baseline is None else self.baseline
-        self.baseline = mean if self.baseline is None else self.baseline_decay * self.baseline + (1 - self.baseline_decay) * mean
+        self.baseline = (
+            mean
+            if self.baseline is None
+            else self.baseline_decay * self.baseline + (1 - self.baseline_decay) * mean
+        )
         with torch.no_grad():
             old = [self.policy.log_prob(string, order) for string, order in batch]
         for _ in range(self.steps):
             objective = torch.zeros((), dtype=torch.float64)
             for (string, order), reward, log_prob_old in zip(batch, rewards, old):
-                objective = objective + self.term(string, order, reward - baseline, log_prob_old) / len(batch)  # (13)
+                # (13)
+                objective = objective + self.term(string, order, reward - baseline, log_prob_old) / len(batch)
             self.adam.zero_grad()
             objective.backward()
             self.adam.step()  # (14)
@@ -94,5 +100,9 @@ class ReinforcePlain:
         else:
             r = torch.exp(log_prob - log_prob_old)  # (12)
             clipped = torch.clamp(r, 1 - self.clip, 1 + self.clip)
-            term = advantage * torch.minimum(r, clipped) if self.ppo_form == "paper" else torch.minimum(advantage * r, advantage * clipped)
+            term = (
+                advantage * torch.minimum(r, clipped)
+                if self.ppo_form == "paper"
+                else torch.minimum(advantage * r, advantage * clipped)
+            )
         return term + self.entropy * self.policy.entropy(string, order) if self.entropy else term

@@ -1,4 +1,5 @@
-"""The loop of one trial, written straight from the protocol with dictionaries and lists: the twin of `nas_bench_suite.search`."""
+"""The loop of one trial, written straight from the protocol with dictionaries and lists: the twin of
+`nas_bench_suite.search`."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ def plain_search(
     tell: Callable[[list[float], list[int]], None],
     stall: int,
 ) -> PlainTrial:
-    """One trial. `proposals` yields a list of slots per ask; `tell` gets the accuracy and the status of each slot; after `stall` free
-    outcomes in a row the trial is given up."""
+    """One trial. `proposals` yields a list of slots per ask; `tell` gets the accuracy and the status of each
+    slot; after `stall` free outcomes in a row the trial is given up."""
     trial = PlainTrial()
     full = benchmark.fidelities[-1]
     cost_of = {f: (1 if protocol.cost == "query" else f) for f in benchmark.fidelities}
@@ -72,7 +73,13 @@ def plain_search(
                 continue
             left -= cost_of[fidelity]
             streak = 0
-            row = {"query": len(trial.rows) + 1, "cell_id": cell, "fidelity": fidelity, "spent": total - left, "run": -1}
+            row = {
+                "query": len(trial.rows) + 1,
+                "cell_id": cell,
+                "fidelity": fidelity,
+                "spent": total - left,
+                "run": -1,
+            }
             trial.rows.append(row)
             if cell == -1:
                 trial.invalid += 1
@@ -89,12 +96,18 @@ def plain_search(
                         other = int(run_generator.random() * benchmark.num_runs)
                         test = benchmark.query(np.array([cell]), np.array([other]), fidelity).test[0]
                 validation = float(found.validation[0])
-                row |= {"validation": validation, "test": float(test), "status": FAILED if math.isnan(validation) else OK}
+                row |= {
+                    "validation": validation,
+                    "test": float(test),
+                    "status": FAILED if math.isnan(validation) else OK,
+                }
                 trial.unique.add(cell)
                 trial.repeats += (cell, fidelity) in first_seen
                 first_seen.setdefault((cell, fidelity), row)
                 held = trial.best
-                if row["status"] == OK and (held is None or (fidelity, validation) > (held["fidelity"], held["validation"])):
+                if row["status"] == OK and (
+                    held is None or (fidelity, validation) > (held["fidelity"], held["validation"])
+                ):
                     trial.best = row
             accuracies.append(row["validation"])
             statuses.append(row["status"])

@@ -28,7 +28,9 @@ class Noiseless(Benchmark):
     def accuracy(self, cells: np.ndarray | int) -> np.ndarray:
         return 0.85 + 0.1 * ((np.asarray(cells) * 7919) % 1000) / 1000
 
-    def query(self, cell_ids: np.ndarray, run: Any, fidelity: Any = None, architectures: Any = None) -> Evaluation:
+    def query(
+        self, cell_ids: np.ndarray, run: Any, fidelity: Any = None, architectures: Any = None
+    ) -> Evaluation:
         values = self.accuracy(cell_ids)
         return Evaluation(values, values, np.ones_like(values))
 
@@ -54,7 +56,9 @@ def test_searches_equal_the_plain_twin(max_vertices: int, reuse: bool) -> None:
     for trial in range(TRIALS):
 
         def string(state: State) -> np.ndarray:
-            return space.from_graph(matrix_of(state), ["input", *(OPERATIONS[op] for op in state[0]), "output"])
+            return space.from_graph(
+                matrix_of(state), ["input", *(OPERATIONS[op] for op in state[0]), "output"]
+            )
 
         twin = PlainTree(
             streams.generators("alphax_tree")[trial],
@@ -80,18 +84,25 @@ def test_searches_equal_the_plain_twin(max_vertices: int, reuse: bool) -> None:
 
 
 def test_counts_and_means_add_up() -> None:
-    """n(node) = 1 + what its children sent up; X(node) is the mean of its own value and of what they sent up."""
+    """n(node) = 1 + what its children sent up; X(node) is the mean of its own value and of what they sent
+    up."""
     optimizer = AlphaX(reuse=False, simulations=0)
     search(optimizer, Noiseless(), budget=400, trials=TRIALS, seed=SEED)
     trees = optimizer.trees
     for trial in range(TRIALS):
         size = int(trees.size[trial])
-        visits, value, parent = trees.visits[trial, :size], trees.value[trial, :size], trees.parent[trial, :size]
+        visits, value, parent = (
+            trees.visits[trial, :size],
+            trees.value[trial, :size],
+            trees.parent[trial, :size],
+        )
         assert (visits >= 1).all() and parent[0] == -1 and (parent[1:] < np.arange(1, size)).all()
         inner = trees.states[trial, :size, 1] == 0
-        # An invalid terminal node (X = 0, and nothing else has it here) keeps its first 0 to itself; its later visits go up.
+        # An invalid terminal node (X = 0, and nothing else has it here) keeps its first 0 to itself; its
+        # later visits go up.
         sent = np.bincount(parent[1:], weights=(visits - (value == 0))[1:], minlength=size)
         np.testing.assert_array_equal(visits[inner], 1 + sent[inner])
         sums = np.bincount(parent[1:], weights=(visits * value)[1:], minlength=size)
-        own = visits * value - sums  # what is left is each node's own value, an accuracy or that of a node without a valid end
+        # what is left is each node's own value, an accuracy or that of a node without a valid end
+        own = visits * value - sums
         assert ((own[inner] > 0.0999) & (own[inner] < 0.9501)).all()

@@ -1,4 +1,5 @@
-"""The compiled networks against torch's autograd in double precision, and a trial's networks trained alone and among others."""
+"""The compiled networks against torch's autograd in double precision, and a trial's networks trained alone
+and among others."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from tests.reference import bananas_plain as plain
 
 
 def _features(rng: np.random.Generator, shape: tuple[int, ...], features: int) -> np.ndarray:
-    return (rng.random((*shape, features)) < 0.2) * rng.integers(1, 3, size=(*shape, features)).astype(np.float32)
+    return (rng.random((*shape, features)) < 0.2) * rng.integers(1, 3, size=(*shape, features)).astype(
+        np.float32
+    )
 
 
 def _network(features: int, width: int, layers: int, seed: int = 0) -> np.ndarray:
@@ -38,15 +41,29 @@ def test_one_step_and_thirty_equal_autograd(features, width, layers, batch, loss
     mlp.predict(examples.index, examples.value, examples.count, params, features, width, layers, out)
     np.testing.assert_allclose(out, plain.forward(start, x), rtol=2e-5, atol=2e-5)
 
-    # In single precision the two part slowly: a ReLU or an absolute error that is 0 to rounding may fall on either side. A whole first
-    # epoch must agree closely and thirty steps loosely.
+    # In single precision the two part slowly: a ReLU or an absolute error that is 0 to rounding may fall on
+    # either side. A whole first epoch must agree closely and thirty steps loosely.
     orders = np.stack([rng.permutation(n) for _ in range(5)]).astype(np.int32)
     for epochs, tolerance in ((1, 1e-3), (5, 3e-2)):
         trained = params.copy()
         moments = np.zeros((2, len(params)), dtype=np.float32)
         columns = (examples.index, examples.value, examples.count)
         steps = mlp.train(
-            *columns, targets, orders[:epochs], trained, moments, 0, features, width, layers, batch, loss == "mse", 0.01, BETA1, BETA2, EPSILON
+            *columns,
+            targets,
+            orders[:epochs],
+            trained,
+            moments,
+            0,
+            features,
+            width,
+            layers,
+            batch,
+            loss == "mse",
+            0.01,
+            BETA1,
+            BETA2,
+            EPSILON,
         )
         assert steps == epochs * -(-n // batch)
         twin = plain.train(start, x, targets, orders[:epochs], batch, loss, 0.01, BETA1, BETA2, EPSILON)
@@ -77,12 +94,19 @@ def test_a_network_of_the_batch_equals_the_same_network_trained_alone():
     examples, questions = Sparse.of(x), Sparse.of(_features(rng, (trials, 7), features))
     asked = np.full(trials, 7)
     ensemble = Ensemble(networks=3, layers=4, width=10, epochs=20)
-    fitted = ensemble.fit(Streams(0, trials).typed("a"), np.arange(trials), examples, targets, known, features)
+    fitted = ensemble.fit(
+        Streams(0, trials).typed("a"), np.arange(trials), examples, targets, known, features
+    )
     together = ensemble.predict(fitted, questions, asked, features)
     for t in range(trials):
-        one = [Sparse(*(column[t : t + 1] for column in (s.index, s.value, s.count))) for s in (examples, questions)]
+        one = [
+            Sparse(*(column[t : t + 1] for column in (s.index, s.value, s.count)))
+            for s in (examples, questions)
+        ]
         streams = Streams(0, 1, first_trial=t)
-        alone = ensemble.fit(streams.typed("a"), np.zeros(1, np.int64), one[0], targets[t : t + 1], known[t : t + 1], features)
+        alone = ensemble.fit(
+            streams.typed("a"), np.zeros(1, np.int64), one[0], targets[t : t + 1], known[t : t + 1], features
+        )
         np.testing.assert_array_equal(alone[0], fitted[t])
         np.testing.assert_array_equal(ensemble.predict(alone, one[1], asked[:1], features)[0], together[t])
         # And one member of the ensemble, against the plain twin with the same draws.
@@ -92,7 +116,9 @@ def test_a_network_of_the_batch_equals_the_same_network_trained_alone():
         orders = np.empty((20, known[t]), dtype=np.int32)
         draw_orders(generator, orders)
         start = plain.unpack(params, features, 10, 4, mlp.padded(10))
-        twin = plain.train(start, x[t, : known[t]], targets[t, : known[t]], orders, 32, "mae", 0.01, BETA1, BETA2, EPSILON)
+        twin = plain.train(
+            start, x[t, : known[t]], targets[t, : known[t]], orders, 32, "mae", 0.01, BETA1, BETA2, EPSILON
+        )
         dense = np.zeros((7, features))
         for c in range(7):
             entries = questions.count[t, c]
@@ -113,7 +139,15 @@ def test_independent_thompson_sampling_equals_its_twin():
     predictions = rng.normal(size=(1, 5, 30)).astype(np.float32)
     strings = np.arange(30)[None, :, None]
     out = np.zeros((1, 6, 1), dtype=np.int64)
-    _thompson(Streams(4, 1).typed("t"), np.zeros(1, np.int64), predictions, np.array([30]), strings, np.array([6]), out)
+    _thompson(
+        Streams(4, 1).typed("t"),
+        np.zeros(1, np.int64),
+        predictions,
+        np.array([30]),
+        strings,
+        np.array([6]),
+        out,
+    )
     expected = plain.thompson(Streams(4, 1).generators("t")[0], predictions[0].astype(np.float64), 6)
     np.testing.assert_array_equal(out[0, :, 0], expected)
 

@@ -1,4 +1,5 @@
-"""BOHB in lockstep against its plain twin, statsmodels, and hpbandster: the same densities, suggestions and brackets."""
+"""BOHB in lockstep against its plain twin, statsmodels, and hpbandster: the same densities, suggestions and
+brackets."""
 
 from __future__ import annotations
 
@@ -21,8 +22,11 @@ N = len(SIZES)
 ZERO = np.zeros(1, dtype=np.int64)
 
 
-def a_model(count: int, kind: str, min_bandwidth: float = 0.3, sizes: np.ndarray = SIZES) -> tuple[Models, np.ndarray, np.ndarray]:
-    """A model of `count` observations: with `distinct` losses, `failed` ones, or a `constant` variable and one whose last value is unseen."""
+def a_model(
+    count: int, kind: str, min_bandwidth: float = 0.3, sizes: np.ndarray = SIZES
+) -> tuple[Models, np.ndarray, np.ndarray]:
+    """A model of `count` observations: with `distinct` losses, `failed` ones, or a `constant` variable and
+    one whose last value is unseen."""
     rng = np.random.default_rng(count)
     strings = (rng.random((count, len(sizes))) ** 1.4 * sizes).astype(np.int64)
     if kind == "constant":
@@ -74,16 +78,22 @@ def test_densities_equal_statsmodels(count: int) -> None:
     queries = (np.random.default_rng(4).random((30, len(sizes))) * sizes).astype(np.int64)
     ours = models.densities(0, queries)
     for which, data in enumerate(models.data(0)):
-        kde = nonparametric.KDEMultivariate(data=data, var_type="u" * len(sizes), bw="normal_reference", rng=np.random.default_rng(0))
+        kde = nonparametric.KDEMultivariate(
+            data=data, var_type="u" * len(sizes), bw="normal_reference", rng=np.random.default_rng(0)
+        )
         kde.bw = np.clip(kde.bw, 0.3, None)
         np.testing.assert_allclose(models.bandwidths(0)[which], kde.bw, rtol=1e-10)
         np.testing.assert_allclose(ours[which], kde.pdf(queries), rtol=1e-10)
 
 
 def same_distribution(a: np.ndarray, b: np.ndarray, sizes: np.ndarray) -> float:
-    """Smallest p of chi-square tests of the marginals and the pairs of neighbours of two samples int[., N] (times the number of tests)."""
+    """Smallest p of chi-square tests of the marginals and the pairs of neighbours of two samples int[., N]
+    (times the number of tests)."""
     codes = [(a[:, j], b[:, j], int(sizes[j])) for j in range(len(sizes))]
-    codes += [tuple(s[:, j] * sizes[j + 1] + s[:, j + 1] for s in (a, b)) + (int(sizes[j] * sizes[j + 1]),) for j in range(len(sizes) - 1)]
+    codes += [
+        tuple(s[:, j] * sizes[j + 1] + s[:, j + 1] for s in (a, b)) + (int(sizes[j] * sizes[j + 1]),)
+        for j in range(len(sizes) - 1)
+    ]
     smallest = 1.0
     for x, y, count in codes:
         table = np.stack([np.bincount(x, minlength=count), np.bincount(y, minlength=count)])
@@ -108,7 +118,10 @@ def test_suggestions_are_distributed_as_the_twins(kind: str) -> None:
     assert same_distribution(ours, (rng.random((600, len(sizes))) * sizes).astype(np.int64), sizes) < 1e-12
 
 
-@pytest.mark.parametrize(("count", "samples", "kind", "draws"), [(24, 64, "distinct", 70), (40, 12, "constant", 150), (120, 8, "distinct", 200)])
+@pytest.mark.parametrize(
+    ("count", "samples", "kind", "draws"),
+    [(24, 64, "distinct", 70), (40, 12, "constant", 150), (120, 8, "distinct", 200)],
+)
 def test_suggestions_are_distributed_as_hpbandsters(count: int, samples: int, kind: str, draws: int) -> None:
     package("hpbandster")
     from optimizers.bohb_hpbandster import BOHBHpbandster
@@ -124,18 +137,28 @@ def test_suggestions_are_distributed_as_hpbandsters(count: int, samples: int, ki
     ours, found = models.suggest(np.zeros(20000, dtype=np.int64), Streams(0, 1).typed("model"), samples)
     assert found.all()
     assert same_distribution(ours, np.stack([string for string, _ in drawn]), space.sizes) > 1e-4
-    assert same_distribution(ours, space.from_uniforms(np.random.default_rng(7).random((draws, space.num_variables))), space.sizes) < 1e-12
+    assert (
+        same_distribution(
+            ours,
+            space.from_uniforms(np.random.default_rng(7).random((draws, space.num_variables))),
+            space.sizes,
+        )
+        < 1e-12
+    )
 
 
 def test_share_of_uniform_draws_and_first_model() -> None:
-    """As hpbandster has it: no model before N + 1 good and N + 1 bad observations, then one draw in three is uniform."""
+    """As hpbandster has it: no model before N + 1 good and N + 1 bad observations, then one draw in three is
+    uniform."""
     space = load_benchmark("planted").space
     method = BOHB(low_fidelities=False)
     method.start(Task(space, 300, 100, Streams(0, 300), fidelities=(108,)))
     rng = np.random.default_rng(8)
     needed = 2 * (space.num_variables + 1)
     for step in range(needed + 1):
-        assert (method.models.level >= 0).all() == (step >= needed) and (method.models.level >= 0).any() == (step >= needed)
+        assert (method.models.level >= 0).all() == (step >= needed) and (method.models.level >= 0).any() == (
+            step >= needed
+        )
         proposal = method.ask(np.ones(300, dtype=np.int64))
         method.tell(proposal, Outcome(rng.random((300, 1)), np.full((300, 1), OK, dtype=np.int8)))
     # The coin decides which stream moves: the model's generators of trials that drew uniformly are untouched.
@@ -158,7 +181,9 @@ class Evaluations:
         return float(self.table[name, rung])
 
 
-def ours_by_bracket(losses: list[Evaluations], fidelities: tuple[int, ...], steps: int) -> list[list[tuple[int, int]]]:
+def ours_by_bracket(
+    losses: list[Evaluations], fidelities: tuple[int, ...], steps: int
+) -> list[list[tuple[int, int]]]:
     """What `Brackets` evaluates, (name, rung) by trial; a fresh architecture's string is its name."""
     brackets = Brackets(len(losses), 1, fidelities, 3)
     done: list[list[tuple[int, int]]] = [[] for _ in losses]
@@ -235,7 +260,9 @@ def test_lower_fidelities_stop_counting_once_there_is_a_model() -> None:
     both = np.arange(2)
     for level in (0, 1, 0):
         for _ in range(2 * (N + 1)):
-            models.observe(both, np.array([level, 0]), (rng.random((2, N)) * SIZES).astype(np.int64), rng.random(2))
+            models.observe(
+                both, np.array([level, 0]), (rng.random((2, N)) * SIZES).astype(np.int64), rng.random(2)
+            )
         np.testing.assert_array_equal(models.level, [1 if level or models.count[0, 1] else 0, 0])
     assert models.count.tolist() == [[2 * (N + 1), 2 * (N + 1)], [6 * (N + 1), 0]]
 

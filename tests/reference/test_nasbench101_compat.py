@@ -20,7 +20,8 @@ NAMES = ("conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3")
 
 
 def graphs_of_three_inner_vertices():
-    """Every graph of 5 vertices that passes through at most 3 inner ones: few cells, all orders and prunings."""
+    """Every graph of 5 vertices that passes through at most 3 inner ones: few cells, all orders and
+    prunings."""
     edges = list(itertools.combinations(range(5), 2))
     bits = st.lists(st.booleans(), min_size=len(edges), max_size=len(edges))
     return st.tuples(bits, st.lists(st.sampled_from(NAMES), min_size=3, max_size=3)).map(
@@ -33,7 +34,8 @@ def graphs_of_three_inner_vertices():
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A file of all 91 + 2,441 cells of at most 5 vertices and two budgets; the recorded matrices are other orders than the space's own."""
+    """A file of all 91 + 2,441 cells of at most 5 vertices and two budgets; the recorded matrices are other
+    orders than the space's own."""
     folder = tmp_path_factory.mktemp("compat")
     space, rng = NASBench101Space(), np.random.default_rng(0)
     rows = space.sample_rng(rng, 200_000)
@@ -44,9 +46,16 @@ def files(tmp_path_factory):
         matrix, ops = space.graph(some.get(int(cell), space.architecture(int(cell))))
         for budget in (12, 108):
             for _ in range(3):
-                k, seconds = rng.integers(0, 9985, 6), rng.uniform(1, 4000, 2).astype(np.float32).astype(float)
+                k, seconds = (
+                    rng.integers(0, 9985, 6),
+                    rng.uniform(1, 4000, 2).astype(np.float32).astype(float),
+                )
                 half, final = (seconds[0], *records.SINGLE[k[:3]]), (seconds[1], *records.SINGLE[k[3:]])
-                payloads.append(tfrecord_plain.payload(space.official_hash(int(cell)), budget, matrix, ops, 1 + int(cell), half, final))
+                payloads.append(
+                    tfrecord_plain.payload(
+                        space.official_hash(int(cell)), budget, matrix, ops, 1 + int(cell), half, final
+                    )
+                )
     tfrecord_plain.write(folder / "some.tfrecord", payloads)
     import_file(folder / "some.tfrecord", folder / "some.table", partial=True)
     return folder
@@ -85,7 +94,10 @@ def test_specs_and_metrics(plain, nasbench, graph):
         return
     assert (spec.matrix.tolist(), spec.ops) == pruned
     assert spec.hash_spec(nasbench.config["available_ops"]) == nasbench101_plain.hash_graph(*pruned)
-    for got in (nasbench.get_metrics_from_spec(spec), nasbench.get_metrics_from_hash(nasbench101_plain.hash_graph(*pruned))):
+    for got in (
+        nasbench.get_metrics_from_spec(spec),
+        nasbench.get_metrics_from_hash(nasbench101_plain.hash_graph(*pruned)),
+    ):
         fixed, computed = plain.metrics(*graph)
         assert got[1] == computed
         assert got[0]["module_adjacency"].dtype == np.int8
@@ -99,16 +111,24 @@ def test_queries_draw_alike_and_count_alike(files):
     cells = rng.choice(2531, 60)
     results = []
     for make, query in (
-        (lambda: nasbench_api_plain.Api(files / "some.tfrecord", 9), lambda bench, graph, **options: bench.query(*graph, **options)),
+        (
+            lambda: nasbench_api_plain.Api(files / "some.tfrecord", 9),
+            lambda bench, graph, **options: bench.query(*graph, **options),
+        ),
         (
             lambda: api.NASBench(files / "some.table", seed=9),
-            lambda bench, graph, epochs, halfway: bench.query(api.ModelSpec(*graph), epochs, stop_halfway=halfway),
+            lambda bench, graph, epochs, halfway: bench.query(
+                api.ModelSpec(*graph), epochs, stop_halfway=halfway
+            ),
         ),
     ):
         bench, found = make(), []
         for i, cell in enumerate(cells):
             matrix, ops = space.graph(space.architecture(int(cell)))
-            graph = (matrix, [op if op in ("input", "output", "maxpool3x3") else f"{op}-bn-relu" for op in ops])
+            graph = (
+                matrix,
+                [op if op in ("input", "output", "maxpool3x3") else f"{op}-bn-relu" for op in ops],
+            )
             found.append(query(bench, graph, epochs=(12, 108)[i % 2], halfway=i % 3 == 0))
         results.append((bench, found))
     (plain, wanted), (nasbench, got) = results

@@ -85,7 +85,9 @@ def test_every_order_of_the_inner_vertices_gives_the_same_cell(space):
             order = [0, *order, 6]
             moved = matrix[np.ix_(order, order)]
             if not np.tril(moved).any():
-                assert space.cell_id(space.from_graph(moved, [labels[v] for v in order])) == space.cell_id(row)
+                assert space.cell_id(space.from_graph(moved, [labels[v] for v in order])) == space.cell_id(
+                    row
+                )
 
 
 def test_published_hashes_of_25000_cells(space, shared_data):
@@ -107,7 +109,9 @@ def test_published_hashes_of_the_91_small_cells(space, shared_data):
     with open(shared_data / "nasbench101" / "mean_of_3_all_91_four_vertex_cells.csv") as file:
         for line in csv.DictReader(file):
             n = int(len(line["adjacency"]) ** 0.5)
-            row = space.from_graph(np.array(list(line["adjacency"]), dtype=int).reshape(n, n), line["ops"].split(","))
+            row = space.from_graph(
+                np.array(list(line["adjacency"]), dtype=int).reshape(n, n), line["ops"].split(",")
+            )
             seen[int(space.cell_id(row))] = line["hash"]
     assert sorted(seen) == list(range(91))
     assert [space.official_hash(cell) for cell in range(91)] == [seen[cell] for cell in range(91)]
@@ -121,7 +125,9 @@ def test_all_hashes_differ_and_equal_hashlib(space):
     for n in range(2, 8):
         ids = np.flatnonzero(space.cell_vertices == n)
         some = np.unique(np.random.default_rng(n).choice(ids, min(60, len(ids))))
-        assert hashing.hex_digests(space._cells, some).tolist() == [digests[cell].tobytes().hex() for cell in some]
+        assert hashing.hex_digests(space._cells, some).tolist() == [
+            digests[cell].tobytes().hex() for cell in some
+        ]
 
 
 def test_hash_kernel_itself():
@@ -134,7 +140,15 @@ def test_hash_kernel_itself():
         out = np.zeros((len(tables.forms), 16), dtype=np.uint8)
         bounds = np.array([start, stop])
         hashing._hash_all(
-            bounds, tables.vertices, tables.forms, tables.codes, np.array(hashing.LABELS), hashing._HEX, hashing._SINES, hashing._ROTATIONS, out
+            bounds,
+            tables.vertices,
+            tables.forms,
+            tables.codes,
+            np.array(hashing.LABELS),
+            hashing._HEX,
+            hashing._SINES,
+            hashing._ROTATIONS,
+            out,
         )
         np.testing.assert_array_equal(out[start:stop], hashing.all_digests()[start:stop])
 
@@ -164,7 +178,9 @@ def test_graph_round_trip(space):
         pruned = plain.prune(*plain.graph_of_string(row))
         assert (matrix.tolist(), labels) == pruned
         assert space.cell_id(space.from_graph(matrix, labels)) == space.cell_id(row)
-        assert space.cell_id(space.from_graph(matrix, [f"{op}-bn-relu" if "conv" in op else op for op in labels])) == space.cell_id(row)
+        assert space.cell_id(
+            space.from_graph(matrix, [f"{op}-bn-relu" if "conv" in op else op for op in labels])
+        ) == space.cell_id(row)
 
 
 def test_encodings_have_their_shapes(space):
@@ -185,7 +201,10 @@ def test_sampling_is_uniform_over_valid_strings(edge_limit):
     packed, invalid = space._packed, space._cells.invalid
     bits = (np.arange(2**21)[packed != invalid][:, None] >> np.arange(21)) & 1
     expected = bits.mean(axis=0)
-    for rows in (space.sample(Streams(1, 40), 500).reshape(-1, 26), space.sample_rng(np.random.default_rng(2), 20_000)):
+    for rows in (
+        space.sample(Streams(1, 40), 500).reshape(-1, 26),
+        space.sample_rng(np.random.default_rng(2), 20_000),
+    ):
         assert space.is_valid(rows).all()
         z = (rows[:, :21].mean(axis=0) - expected) / np.sqrt(expected * (1 - expected) / len(rows))
         assert np.abs(z).max() < 4.8  # 21 comparisons at p = 1.6e-6 each

@@ -13,14 +13,22 @@ from nas_bench_suite.optimizer import Optimizer
 from optimizers.nasbot import NASBOT
 from optimizers.nasbot_as_run import NASBOTAsRun
 from optimizers.parts.descriptions import Descriptions, row_distances
-from optimizers.parts.gaussian_process import expected_improvement, factorise, forward, log_marginal_likelihood, sum_kernel
+from optimizers.parts.gaussian_process import (
+    expected_improvement,
+    factorise,
+    forward,
+    log_marginal_likelihood,
+    sum_kernel,
+)
 from tests.reference import nasbot_plain as plain
 
 SPACE = NASBench101Space()
 NUS = np.array(plain.NUS)
 
 
-def distances(strings: np.ndarray, others: np.ndarray, space: NASBench101Space = SPACE, transport: bool = True) -> np.ndarray:
+def distances(
+    strings: np.ndarray, others: np.ndarray, space: NASBench101Space = SPACE, transport: bool = True
+) -> np.ndarray:
     """float64[n, m, K] of the compiled version."""
     described = Descriptions(space, transport=transport, weights=NUS)
     rows, columns = described.describe(strings), described.describe(others)
@@ -47,7 +55,9 @@ def test_otmann_is_the_optimal_transport_cost(at_least: int) -> None:
                 expected = plain.otmann(plain.cell_of(a), plain.cell_of(b), nu)
                 assert ours[i, j, k] == pytest.approx(expected, abs=2e-5)
                 if len(plain.cell_of(a)[1]) <= 6:
-                    assert plain.otmann_brute_force(plain.cell_of(a), plain.cell_of(b), nu) == pytest.approx(expected, abs=1e-9)
+                    assert plain.otmann_brute_force(plain.cell_of(a), plain.cell_of(b), nu) == pytest.approx(
+                        expected, abs=1e-9
+                    )
 
 
 def test_otmann_of_small_cells_is_brute_force() -> None:
@@ -58,7 +68,9 @@ def test_otmann_of_small_cells_is_brute_force() -> None:
     rng = np.random.default_rng(0)
     for i, j in rng.integers(91, size=(150, 2)):
         for k, nu in enumerate(plain.NUS):
-            assert ours[i, j, k] == pytest.approx(plain.otmann_brute_force(graphs[i], graphs[j], nu), abs=2e-5)
+            assert ours[i, j, k] == pytest.approx(
+                plain.otmann_brute_force(graphs[i], graphs[j], nu), abs=2e-5
+            )
 
 
 def test_degree_distance() -> None:
@@ -74,7 +86,8 @@ def test_posterior_and_likelihood_are_scikit_learns(seed: int) -> None:
 
     strings = cells(40, seed=10 + seed)
     rng = np.random.default_rng(seed)
-    theta = np.exp(rng.normal(size=11)) * np.array([1.0, 1, 1, *[0.1] * 4, *[5.0] * 4])  # noise that outweighs what is indefinite
+    # noise that outweighs what is indefinite
+    theta = np.exp(rng.normal(size=11)) * np.array([1.0, 1, 1, *[0.1] * 4, *[5.0] * 4])
     between = distances(strings, strings)
     mass = np.array([plain.masses(plain.cell_of(string)).sum() for string in strings])
     kernel = plain.sum_kernel(between, mass, mass, theta)
@@ -103,7 +116,9 @@ def test_posterior_and_likelihood_are_scikit_learns(seed: int) -> None:
     factor, whitened = np.zeros((n, n)), y.copy()
     assert factorise(between.astype(np.float32), mass, n, theta, factor)
     forward(factor, n, whitened)
-    assert log_marginal_likelihood(factor, whitened, n) == pytest.approx(reference.log_marginal_likelihood_value_, rel=1e-6)
+    assert log_marginal_likelihood(factor, whitened, n) == pytest.approx(
+        reference.log_marginal_likelihood_value_, rel=1e-6
+    )
     for i in range(n, 40):
         v = np.zeros(n)
         sum_kernel(between[i, :n].astype(np.float32), mass[i], mass[:n], theta, v)
@@ -118,7 +133,11 @@ def test_expected_improvement_is_the_integral() -> None:
 
     for mean, variance, best in ((0.0, 1.0, 0.5), (-1.0, 0.3, 1.0), (2.0, 0.01, 1.0)):
         deviation = np.sqrt(variance)
-        exact = quad(lambda f, m=mean, s=deviation, b=best: (f - b) * norm.pdf(f, m, s), best, mean + 12 * deviation + 5)[0]
+        exact = quad(
+            lambda f, m=mean, s=deviation, b=best: (f - b) * norm.pdf(f, m, s),
+            best,
+            mean + 12 * deviation + 5,
+        )[0]
         assert expected_improvement(mean, variance, best) == pytest.approx(exact, abs=1e-8)
 
 
@@ -139,7 +158,12 @@ def value(string: np.ndarray) -> float:
     """A made-up accuracy that all strings of a cell share and that neighbours have in part."""
     matrix, labels = plain.cell_of(string)
     noise = np.random.default_rng(int(SPACE.cell_id(string))).normal()
-    mean = 0.9 + 0.01 * labels.count("conv3x3") - 0.004 * labels.count("maxpool3x3") + 0.003 * len(plain.paths(matrix, 0, len(labels) - 1))
+    mean = (
+        0.9
+        + 0.01 * labels.count("conv3x3")
+        - 0.004 * labels.count("maxpool3x3")
+        + 0.003 * len(plain.paths(matrix, 0, len(labels) - 1))
+    )
     return mean + 0.002 * noise
 
 

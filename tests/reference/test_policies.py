@@ -1,4 +1,5 @@
-"""Every policy against its plain twin: log-probabilities, entropies, gradients, samples; and each is a distribution."""
+"""Every policy against its plain twin: log-probabilities, entropies, gradients, samples; and each is a
+distribution."""
 
 from __future__ import annotations
 
@@ -18,19 +19,24 @@ TRIALS, STRINGS, WIDTH = 2, 3, 4
 
 
 class TinySpace(SearchSpace):
-    """Five variables of two families, one family with variables of different size: 2 x 3 x 2 x 2 x 4 = 96 strings, all valid."""
+    """Five variables of two families, one family with variables of different size: 2 x 3 x 2 x 2 x 4 = 96
+    strings, all valid."""
 
     name = "tiny"
 
     def __init__(self) -> None:
         sizes = (("edge", 2), ("op", 3), ("edge", 2), ("op", 2), ("op", 4))
-        self.variables = tuple(Variable(f"x{i}", tuple(map(str, range(size))), family) for i, (family, size) in enumerate(sizes))
+        self.variables = tuple(
+            Variable(f"x{i}", tuple(map(str, range(size))), family) for i, (family, size) in enumerate(sizes)
+        )
 
     def is_valid(self, architectures: np.ndarray) -> np.ndarray:
         return np.ones(np.shape(architectures)[:-1], dtype=bool)
 
     def cell_id(self, architectures: np.ndarray) -> np.ndarray:
-        return np.ravel_multi_index(np.moveaxis(np.asarray(architectures), -1, 0), tuple(self.sizes)).astype(np.int64)
+        return np.ravel_multi_index(np.moveaxis(np.asarray(architectures), -1, 0), tuple(self.sizes)).astype(
+            np.int64
+        )
 
 
 SPACE = TinySpace()
@@ -50,11 +56,14 @@ PLAIN = {"made": MADEPlain, "nade": NADEPlain, "lstm": LSTMPlain, "independent":
 
 
 def setting(case: str, trials: int = TRIALS, dtype: torch.dtype = torch.float64):
-    """The policy of a case and parameters of `trials` trials, larger than their initial values so that everything matters."""
+    """The policy of a case and parameters of `trials` trials, larger than their initial values so that
+    everything matters."""
     name, options = CASES[case]
     policy = make_policy(name, SPACE, width=WIDTH, dtype=dtype, **options)
     rng = np.random.default_rng(5)
-    theta = np.stack([policy.initial(rng) for _ in range(trials)]) * 1.5 + 0.1 * rng.standard_normal((trials, policy.num_parameters))
+    theta = np.stack([policy.initial(rng) for _ in range(trials)]) * 1.5 + 0.1 * rng.standard_normal(
+        (trials, policy.num_parameters)
+    )
     return policy, torch.tensor(theta, dtype=dtype), rng
 
 
@@ -62,7 +71,9 @@ def twin(case: str, policy, parameters):
     """The plain twin with one trial's parameters."""
     name = CASES[case][0]
     if name == "maade":
-        return MAADEPlain(parameters, SPACE.sizes, policy.layout.value_offset, policy.blocks, policy.attention)
+        return MAADEPlain(
+            parameters, SPACE.sizes, policy.layout.value_offset, policy.blocks, policy.attention
+        )
     return PLAIN[name](parameters, SPACE.sizes, policy.layout.value_offset)
 
 
@@ -89,7 +100,10 @@ def test_equals_its_plain_twin(case: str, natural: bool) -> None:
         plain = twin(case, policy, {name: values[t] for name, values in policy.unpack(theta).items()})
         for c in range(STRINGS):
             order = list(range(N)) if orders is None else orders[t, c].tolist()
-            plain_log_prob, plain_entropy = plain.log_prob(strings[t, c].tolist(), order), plain.entropy(strings[t, c].tolist(), order)
+            plain_log_prob, plain_entropy = (
+                plain.log_prob(strings[t, c].tolist(), order),
+                plain.entropy(strings[t, c].tolist(), order),
+            )
             objective = objective + weight[t, c] * plain_log_prob + entropy_weight[t, c] * plain_entropy
             assert log_prob[t, c].item() == pytest.approx(plain_log_prob.item(), abs=1e-11)
             assert entropy[t, c].item() == pytest.approx(plain_entropy.item(), abs=1e-11)
@@ -102,7 +116,9 @@ def test_equals_its_plain_twin(case: str, natural: bool) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_probabilities_sum_to_one_for_every_order(case: str) -> None:
     policy, theta, rng = setting(case)
-    strings = torch.tensor(list(itertools.product(*map(range, SPACE.sizes)))).expand(TRIALS, -1, -1).contiguous()
+    strings = (
+        torch.tensor(list(itertools.product(*map(range, SPACE.sizes)))).expand(TRIALS, -1, -1).contiguous()
+    )
     orders = random_orders(rng, TRIALS, 1).expand(-1, strings.shape[1], -1).contiguous()
     for given in (None, orders):
         log_prob, _ = policy.log_prob(theta, strings, given)
@@ -116,7 +132,12 @@ def test_samples_follow_the_probabilities(case: str) -> None:
     order = random_orders(rng, 1, 1).expand(1, count, -1).contiguous()
     samples = policy.sample(theta, torch.tensor(rng.random((1, count, N))), order)
     everything = torch.tensor(list(itertools.product(*map(range, SPACE.sizes))))[None]
-    probability = policy.log_prob(theta, everything, order[:, : everything.shape[1]].contiguous())[0][0].exp().double().numpy()
+    probability = (
+        policy.log_prob(theta, everything, order[:, : everything.shape[1]].contiguous())[0][0]
+        .exp()
+        .double()
+        .numpy()
+    )
     observed = np.bincount(SPACE.cell_id(samples[0].numpy()), minlength=len(probability))
     rare = probability * count < 5  # pooled with the most frequent string
     observed[probability.argmax()] += observed[rare].sum()
@@ -127,7 +148,8 @@ def test_samples_follow_the_probabilities(case: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_variable_depends_on_earlier_ones_only(case: str) -> None:
-    """The gradient test would miss a leak that the twin shares: changing a later variable must not change what comes before."""
+    """The gradient test would miss a leak that the twin shares: changing a later variable must not change
+    what comes before."""
     policy, theta, rng = setting(case)
     order = random_orders(rng, 1, 1).expand(TRIALS, STRINGS, -1).contiguous()
     uniforms = torch.tensor(rng.random((TRIALS, STRINGS, N)))

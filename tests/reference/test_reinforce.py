@@ -1,4 +1,5 @@
-"""The policy-gradient loop against its plain twin: whole searches, string by string, and the parameters at their end."""
+"""The policy-gradient loop against its plain twin: whole searches, string by string, and the parameters at
+their end."""
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ def accuracy(strings: np.ndarray) -> np.ndarray:
     return BENCHMARK.query(SPACE.cell_id(strings), 0).validation
 
 
-def plain_search(options: dict[str, Any], optimizer: Reinforce, trial: int, budget: int) -> tuple[list[tuple[list[int], float]], torch.Tensor]:
+def plain_search(
+    options: dict[str, Any], optimizer: Reinforce, trial: int, budget: int
+) -> tuple[list[tuple[list[int], float]], torch.Tensor]:
     """The twin's history and its final parameters, from the same streams."""
     streams = Streams(SEED, TRIALS)
     name = options.get("policy", "maade")
@@ -51,18 +54,34 @@ def plain_search(options: dict[str, Any], optimizer: Reinforce, trial: int, budg
     theta = torch.tensor(policy.initial(streams.generators("policy initial")[trial]))
     parameters = {key: value[0].clone().requires_grad_() for key, value in policy.unpack(theta[None]).items()}
     if name == "maade":
-        plain = MAADEPlain(parameters, SPACE.sizes, policy.layout.value_offset, options.get("blocks", 1), options.get("attention", "additive"))
+        plain = MAADEPlain(
+            parameters,
+            SPACE.sizes,
+            policy.layout.value_offset,
+            options.get("blocks", 1),
+            options.get("attention", "additive"),
+        )
     else:
         plain = PLAIN[name](parameters, SPACE.sizes, policy.layout.value_offset)
-    orders: Any = [list(range(SPACE.num_variables))] if optimizer.orders.table is None else optimizer.orders.table[trial].tolist()
+    orders: Any = (
+        [list(range(SPACE.num_variables))]
+        if optimizer.orders.table is None
+        else optimizer.orders.table[trial].tolist()
+    )
     if optimizer.orderings == "all":
         orders = "all"
     generator = streams.generators("policy")[trial]
     width = SPACE.num_variables + optimizer.orders.uniforms_per_string
-    own = {key: options[key] for key in ("objective", "ppo_form", "clip", "steps", "entropy", "baseline_decay") if key in options}
+    own = {
+        key: options[key]
+        for key in ("objective", "ppo_form", "clip", "steps", "entropy", "baseline_decay")
+        if key in options
+    }
     twin = ReinforcePlain(plain, lambda: generator.random(width), orders, batch_size=options["batch_size"],
                           learning_rate=options["learning_rate"], **own)  # fmt: skip
-    history = twin.search(lambda s: float(accuracy(np.array(s))), lambda s: bool(SPACE.is_valid(np.array(s))), budget)
+    history = twin.search(
+        lambda s: float(accuracy(np.array(s))), lambda s: bool(SPACE.is_valid(np.array(s))), budget
+    )
     return history, torch.cat([parameter.detach().reshape(-1) for parameter in parameters.values()])
 
 
@@ -81,7 +100,9 @@ def test_whole_searches_equal_the_twins(case: str) -> None:
         rejected += proposal.rejected
         status = np.zeros((TRIALS, batch), dtype=np.int8)
         status[:, budget - i * batch :] = 3
-        optimizer.tell(proposal, Outcome(np.where(status == 0, accuracy(proposal.architectures), np.nan), status))
+        optimizer.tell(
+            proposal, Outcome(np.where(status == 0, accuracy(proposal.architectures), np.nan), status)
+        )
     strings = np.concatenate(asked, axis=1)[:, :budget]
     assert rejected.sum() > 0
     trial = 1  # the twin is slow, and trials are alike

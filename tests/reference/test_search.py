@@ -1,4 +1,5 @@
-"""The lockstep loop equals its plain twin, trial by trial, under every protocol and with everything that can happen to a slot."""
+"""The lockstep loop equals its plain twin, trial by trial, under every protocol and with everything that can
+happen to a slot."""
 
 from __future__ import annotations
 
@@ -23,14 +24,19 @@ def short_stall(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def script(trial: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Endless proposals of a trial: strings (some invalid, some repeated), which slots are wanted, and fidelities."""
+    """Endless proposals of a trial: strings (some invalid, some repeated), which slots are wanted, and
+    fidelities."""
     rng = np.random.default_rng([trial, 77])
     benchmark = Planted()
     pool = benchmark.space.from_uniforms(rng.random((25, benchmark.space.num_variables)))
     for step in itertools.count():
         wanted = rng.random(SLOTS) < 0.7
         wanted[0] = not (trial == 4 and step >= 3)  # trial 4 proposes nothing from its fourth ask on
-        yield pool[rng.integers(len(pool), size=SLOTS)], wanted & wanted[0], rng.choice(benchmark.fidelities, size=SLOTS)
+        yield (
+            pool[rng.integers(len(pool), size=SLOTS)],
+            wanted & wanted[0],
+            rng.choice(benchmark.fidelities, size=SLOTS),
+        )
 
 
 class Scripted(Optimizer):
@@ -60,7 +66,10 @@ class Failing(Planted):
 PROTOCOLS = [
     Protocol(run=run, repeats=repeats, invalid=invalid, cost=cost)
     for run, repeats, invalid, cost in itertools.product(
-        ("single_same", "single_independent", "mean"), ("charge", "free"), ("free", "charge"), ("query", "epochs")
+        ("single_same", "single_independent", "mean"),
+        ("charge", "free"),
+        ("free", "charge"),
+        ("query", "epochs"),
     )
 ]
 
@@ -69,7 +78,8 @@ PROTOCOLS = [
 @pytest.mark.parametrize("fidelities", [False, True], ids=["full", "mixed"])
 def test_lockstep_equals_plain(protocol: Protocol, fidelities: bool) -> None:
     benchmark = Failing()
-    # With free repeats and 25 strings a trial cannot spend a large budget: it stalls, which is part of the test.
+    # With free repeats and 25 strings a trial cannot spend a large budget: it stalls, which is part of the
+    # test.
     optimizer = Scripted(fidelities)
     record = search(optimizer, benchmark, protocol, budget=BUDGET, trials=TRIALS, seed=4)
     for t in range(TRIALS):
@@ -81,24 +91,44 @@ def test_lockstep_equals_plain(protocol: Protocol, fidelities: bool) -> None:
 
         generator = Streams(4, TRIALS).generators("run")[t]
         plain = plain_search(
-            benchmark, protocol, BUDGET, generator, proposals(), lambda a, s, told=told: told.extend(zip(a, s)), STALL  # type: ignore[misc]
+            benchmark,
+            protocol,
+            BUDGET,
+            generator,
+            proposals(),
+            lambda a, s, told=told: told.extend(zip(a, s)),
+            STALL,  # type: ignore[misc]
         )
         rows = record.queries["trial"] == t
         for name in ("query", "cell_id", "run", "fidelity", "validation", "test", "status", "spent"):
-            np.testing.assert_array_equal(record.queries[name][rows], [row[name] for row in plain.rows], err_msg=name)
+            np.testing.assert_array_equal(
+                record.queries[name][rows], [row[name] for row in plain.rows], err_msg=name
+            )
         ledger = {name: column[t] for name, column in record.ledger.items()}
         assert ledger["ended"] == plain.ended
-        assert (ledger["unique_cells"], ledger["repeats"], ledger["invalid"]) == (len(plain.unique), plain.repeats, plain.invalid)
+        assert (ledger["unique_cells"], ledger["repeats"], ledger["invalid"]) == (
+            len(plain.unique),
+            plain.repeats,
+            plain.invalid,
+        )
         assert plain.best is not None
-        assert (ledger["incumbent_query"], ledger["incumbent_cell_id"]) == (plain.best["query"], plain.best["cell_id"])
-        assert (ledger["incumbent_validation"], ledger["incumbent_test"]) == (plain.best["validation"], plain.best["test"])
+        assert (ledger["incumbent_query"], ledger["incumbent_cell_id"]) == (
+            plain.best["query"],
+            plain.best["cell_id"],
+        )
+        assert (ledger["incumbent_validation"], ledger["incumbent_test"]) == (
+            plain.best["validation"],
+            plain.best["test"],
+        )
         np.testing.assert_array_equal(np.array(optimizer.told[t][: len(told)]), np.array(told))
 
 
 def test_endings_are_all_reached() -> None:
     endings = set()
     for protocol in PROTOCOLS:
-        endings |= set(search(Scripted(True), Failing(), protocol, budget=BUDGET, trials=TRIALS, seed=4).ledger["ended"])
+        endings |= set(
+            search(Scripted(True), Failing(), protocol, budget=BUDGET, trials=TRIALS, seed=4).ledger["ended"]
+        )
     assert endings == {"budget", "exhausted", "stalled", "no_room"}
 
 
@@ -120,4 +150,6 @@ def test_a_large_low_fidelity_search_grows_its_books() -> None:
     assert (record.ledger["queries"] == 50 * 27).all() and (record.ledger["spent"] == 50 * 108).all()
     for t in range(3):
         cells = record.queries["cell_id"][record.queries["trial"] == t]
-        assert record.ledger["unique_cells"][t] == len(set(cells)) and record.ledger["repeats"][t] == len(cells) - len(set(cells))
+        assert record.ledger["unique_cells"][t] == len(set(cells)) and record.ledger["repeats"][t] == len(
+            cells
+        ) - len(set(cells))

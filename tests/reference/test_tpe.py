@@ -1,4 +1,5 @@
-"""TPE in lockstep against its plain twin, and against hyperopt: the same estimators, the same distribution of suggestions."""
+"""TPE in lockstep against its plain twin, and against hyperopt: the same estimators, the same distribution of
+suggestions."""
 
 from __future__ import annotations
 
@@ -16,8 +17,11 @@ from tests.reference import tpe_plain
 SIZES = np.array([2, 3, 5, 2, 3, 4])
 
 
-def a_history(rng: np.random.Generator, count: int, sizes: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Strings int64[count, N] and losses float64[count]: `distinct`, with `ties`, `failed` (a third infinite), `falling` (ever better) ones."""
+def a_history(
+    rng: np.random.Generator, count: int, sizes: np.ndarray, kind: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Strings int64[count, N] and losses float64[count]: `distinct`, with `ties`, `failed` (a third
+    infinite), `falling` (ever better) ones."""
     strings = (rng.random((count, len(sizes))) ** 1.5 * sizes).astype(np.int64)
     losses = rng.permutation(count) / count + 0.3 * strings[:, 0]
     if kind == "ties":
@@ -31,7 +35,9 @@ def a_history(rng: np.random.Generator, count: int, sizes: np.ndarray, kind: str
 
 @pytest.mark.parametrize("kind", ["distinct", "ties", "failed", "falling"])
 @pytest.mark.parametrize(("gamma", "flat", "prior_weight"), [(0.25, 25, 1.0), (2.5, 7, 0.5)])
-def test_estimators_equal_the_twins_at_every_step(kind: str, gamma: float, flat: int, prior_weight: float) -> None:
+def test_estimators_equal_the_twins_at_every_step(
+    kind: str, gamma: float, flat: int, prior_weight: float
+) -> None:
     rng = np.random.default_rng(1)
     strings, losses = zip(*(a_history(rng, 150, SIZES, kind) for _ in range(2)))
     histories = Histories(2, SIZES, 4, gamma, flat, prior_weight)
@@ -39,7 +45,9 @@ def test_estimators_equal_the_twins_at_every_step(kind: str, gamma: float, flat:
         histories.observe(np.arange(2), np.stack([s[i] for s in strings]), np.array([x[i] for x in losses]))
         good, bad = histories.densities(np.arange(2))
         for t in range(2):
-            twin = tpe_plain.densities(list(strings[t][: i + 1]), list(losses[t][: i + 1]), SIZES, gamma, prior_weight, flat)
+            twin = tpe_plain.densities(
+                list(strings[t][: i + 1]), list(losses[t][: i + 1]), SIZES, gamma, prior_weight, flat
+            )
             for j, size in enumerate(SIZES):
                 np.testing.assert_allclose(good[t, j, :size], twin[j][0], rtol=1e-12)
                 np.testing.assert_allclose(bad[t, j, :size], twin[j][1], rtol=1e-12)
@@ -47,7 +55,8 @@ def test_estimators_equal_the_twins_at_every_step(kind: str, gamma: float, flat:
 
 
 def same_distribution(a: np.ndarray, b: np.ndarray, sizes: np.ndarray) -> float:
-    """Smallest p of chi-square tests, one a variable, that two samples int[., N] have the same marginals (times the number of tests)."""
+    """Smallest p of chi-square tests, one a variable, that two samples int[., N] have the same marginals
+    (times the number of tests)."""
     smallest = 1.0
     for j, size in enumerate(sizes):
         table = np.stack([np.bincount(sample[:, j], minlength=size) for sample in (a, b)])
@@ -70,7 +79,9 @@ def test_one_uniform_a_variable_equals_many_draws(candidates: int) -> None:
     assert same_distribution(ours, theirs, SIZES) > 1e-4
 
 
-@pytest.mark.parametrize(("count", "kind"), [(5, "distinct"), (20, "ties"), (45, "failed"), (130, "distinct")])
+@pytest.mark.parametrize(
+    ("count", "kind"), [(5, "distinct"), (20, "ties"), (45, "failed"), (130, "distinct")]
+)
 def test_suggestions_are_distributed_as_hyperopts(count: int, kind: str) -> None:
     from optimizers.tpe_hyperopt import TPEHyperopt
 
@@ -85,7 +96,9 @@ def test_suggestions_are_distributed_as_hyperopts(count: int, kind: str) -> None
     template = theirs._documents[0]
     for i, (string, loss) in enumerate(zip(strings, losses)):
         ok = bool(np.isfinite(loss))
-        outcome = Outcome(np.array([[-loss if ok else np.nan]]), np.full((1, 1), OK if ok else FAILED, dtype=np.int8))
+        outcome = Outcome(
+            np.array([[-loss if ok else np.nan]]), np.full((1, 1), OK if ok else FAILED, dtype=np.int8)
+        )
         ours.tell(Proposal(string[None, None], np.ones((1, 1), dtype=bool)), outcome)
         document = copy.deepcopy(template)
         assert document is not None

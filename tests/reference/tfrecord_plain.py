@@ -1,6 +1,8 @@
-"""Writing and reading files in the format of `nasbench_only108.tfrecord`, one record at a time, with the standard library alone.
+"""Writing and reading files in the format of `nasbench_only108.tfrecord`, one record at a time, with the
+standard library alone.
 
-Slow and obvious on purpose: it writes the files of the tests and is the twin that the importer is compared with, in values and in speed.
+Slow and obvious on purpose: it writes the files of the tests and is the twin that the importer is compared
+with, in values and in speed.
 """
 
 from __future__ import annotations
@@ -88,7 +90,8 @@ def _message(data):
 
 
 def read(path, limit=None):
-    """{hash: (fixed, {epochs: [data point]})} with the keys of the `nasbench` library, of the first `limit` records."""
+    """{hash: (fixed, {epochs: [data point]})} with the keys of the `nasbench` library, of the first `limit`
+    records."""
     fixed, computed = {}, {}
     with open(path, "rb") as file:
         count = 0
@@ -103,7 +106,9 @@ def read(path, limit=None):
             message = _message(base64.b64decode(encoded))
             if digest not in fixed:
                 fixed[digest] = {
-                    "module_adjacency": [[int(bit) for bit in adjacency[n * u : n * u + n]] for u in range(n)],
+                    "module_adjacency": [
+                        [int(bit) for bit in adjacency[n * u : n * u + n]] for u in range(n)
+                    ],
                     "module_operations": operations.split(","),
                     "trainable_parameters": message[2][0],
                 }
@@ -111,7 +116,12 @@ def read(path, limit=None):
             point = {}
             for index, half in ((1, "halfway"), (2, "final")):
                 values = _message(message[1][index])
-                for field, name in ((2, "training_time"), (3, "train_accuracy"), (4, "validation_accuracy"), (5, "test_accuracy")):
+                for field, name in (
+                    (2, "training_time"),
+                    (3, "train_accuracy"),
+                    (4, "validation_accuracy"),
+                    (5, "test_accuracy"),
+                ):
                     point[f"{half}_{name}"] = values[field][0]
             computed[digest].setdefault(epochs, []).append(point)
     return fixed, computed

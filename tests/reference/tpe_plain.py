@@ -1,4 +1,5 @@
-"""TPE as it is written down, without counts kept, kernels or lockstep: the twin of `optimizers.parts.parzen` and `optimizers.tpe`."""
+"""TPE as it is written down, without counts kept, kernels or lockstep: the twin of `optimizers.parts.parzen`
+and `optimizers.tpe`."""
 
 from __future__ import annotations
 
@@ -30,17 +31,27 @@ def estimator(values: list[int], choices: int, prior_weight: float, flat: int) -
 
 
 def densities(
-    strings: list[np.ndarray], losses: list[float], sizes: np.ndarray, gamma: float, prior_weight: float, flat: int
+    strings: list[np.ndarray],
+    losses: list[float],
+    sizes: np.ndarray,
+    gamma: float,
+    prior_weight: float,
+    flat: int,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each variable the good and the bad estimator."""
     good, bad = split(losses, gamma, flat)
     return [
-        tuple(estimator([int(strings[i][j]) for i in part], int(size), prior_weight, flat) for part in (good, bad))  # type: ignore[misc]
+        tuple(
+            estimator([int(strings[i][j]) for i in part], int(size), prior_weight, flat)
+            for part in (good, bad)
+        )  # type: ignore[misc]
         for j, size in enumerate(sizes)
     ]
 
 
-def suggest(rng: np.random.Generator, estimators: list[tuple[np.ndarray, np.ndarray]], candidates: int) -> np.ndarray:
+def suggest(
+    rng: np.random.Generator, estimators: list[tuple[np.ndarray, np.ndarray]], candidates: int
+) -> np.ndarray:
     """One suggestion, int64[N]: for each variable the best of so many draws."""
     chosen = []
     for good, bad in estimators:

@@ -1,4 +1,5 @@
-"""Result files of searches that never took place, for tests of the analysis: right in form, with levels chosen by the test."""
+"""Result files of searches that never took place, for tests of the analysis: right in form, with levels
+chosen by the test."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def write_run(
     surrogate: bool = True,
     checksum: str = "cafe0123",
 ) -> Run:
-    """Write a run whose single-run accuracies rise by `shift` with respect to a common level. Trial t's draws depend on (label, t) alone."""
+    """Write a run whose single-run accuracies rise by `shift` with respect to a common level. Trial t's draws
+    depend on (label, t) alone."""
     if options is None:
         options = {"edge_limit": "pruned"} if "nasbench101" in benchmark else {}
     identity = {
@@ -53,7 +55,12 @@ def write_run(
             "commit": "0123456789abcdef",
             "dirty": False,
             "source_hash": "feed",
-            "benchmark": {"name": benchmark, "checksum": checksum, "surrogate": surrogate, "options": {"name": benchmark, **options}},
+            "benchmark": {
+                "name": benchmark,
+                "checksum": checksum,
+                "surrogate": surrogate,
+                "options": {"name": benchmark, **options},
+            },
             "host": "host",
             "platform": "x86_64 Linux",
             "device": "cpu",
@@ -66,7 +73,9 @@ def write_run(
     return run
 
 
-def _trial(label: str, t: int, budget: int, shift: float, spread: float) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def _trial(
+    label: str, t: int, budget: int, shift: float, spread: float
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     rng = np.random.default_rng([t, *map(ord, label)])
     worse = rng.gamma(1.5, 0.012, budget) * np.exp(-shift * np.linspace(0, 30, budget))
     validation = np.round((0.9505 + shift - worse + rng.normal(0, spread, budget)) * 9984) / 9984
@@ -75,16 +84,34 @@ def _trial(label: str, t: int, budget: int, shift: float, spread: float) -> tupl
     cells = rng.integers(0, 423_624 if budget < 1000 else 2_000, budget)
     seconds = rng.gamma(6, 280, budget)
     queries = {
-        "trial": np.full(budget, t), "query": np.arange(1, budget + 1), "cell_id": cells, "run": rng.integers(0, 3, budget),
-        "fidelity": np.full(budget, 108), "validation": validation, "test": test, "seconds": seconds,
-        "status": np.zeros(budget, dtype=int), "spent": np.arange(1, budget + 1),
-    }  # fmt: skip
+        "trial": np.full(budget, t),
+        "query": np.arange(1, budget + 1),
+        "cell_id": cells,
+        "run": rng.integers(0, 3, budget),
+        "fidelity": np.full(budget, 108),
+        "validation": validation,
+        "test": test,
+        "seconds": seconds,
+        "status": np.zeros(budget, dtype=int),
+        "spent": np.arange(1, budget + 1),
+    }
     unique = len(np.unique(cells))
     ledger = {
-        "trial": t, "queries": budget, "spent": budget, "unique_cells": unique, "repeats": budget - unique, "invalid": 0,
-        "rejected": int(rng.integers(0, 80)), "epochs": 108 * budget, "training_seconds": float(seconds.sum()),
-        "optimizer_seconds": 0.001 * (1 + len(label)), "ended": "budget", "incumbent_query": best + 1,
-        "incumbent_cell_id": int(cells[best]), "incumbent_validation": float(validation[best]), "incumbent_test": float(test[best]),
+        "trial": t,
+        "queries": budget,
+        "spent": budget,
+        "unique_cells": unique,
+        "repeats": budget - unique,
+        "invalid": 0,
+        "rejected": int(rng.integers(0, 80)),
+        "epochs": 108 * budget,
+        "training_seconds": float(seconds.sum()),
+        "optimizer_seconds": 0.001 * (1 + len(label)),
+        "ended": "budget",
+        "incumbent_query": best + 1,
+        "incumbent_cell_id": int(cells[best]),
+        "incumbent_validation": float(validation[best]),
+        "incumbent_test": float(test[best]),
         "incumbent_test_mean": float(test[best] - 0.0015),
-    }  # fmt: skip
+    }
     return queries, ledger

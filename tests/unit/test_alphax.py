@@ -9,7 +9,17 @@ from nas_bench_suite import Protocol, Streams, load_benchmark, search
 from nas_bench_suite.benchmarks.nasbench101.space import OPERATIONS, NASBench101Space
 from nas_bench_suite.config import ConfigError
 from optimizers.alphax import AlphaX, _correct
-from optimizers.parts.build_game import HEAD, act, cell_play_outs, game_of, initial_state, list_actions, play_out, state_key, write_string
+from optimizers.parts.build_game import (
+    HEAD,
+    act,
+    cell_play_outs,
+    game_of,
+    initial_state,
+    list_actions,
+    play_out,
+    state_key,
+    write_string,
+)
 from optimizers.parts.ensemble import Sparse
 from optimizers.parts.hash_index import index
 from optimizers.parts.tree import Trees
@@ -105,7 +115,8 @@ def test_spaces_without_graphs_set_one_variable_after_another() -> None:
 
 
 def test_uct_prefers_the_better_child_and_the_less_visited() -> None:
-    """Three children of the root with known X and n: the walk goes where 2 c sqrt(2 ln N / n) + X is largest."""
+    """Three children of the root with known X and n: the walk goes where 2 c sqrt(2 ln N / n) + X is
+    largest."""
     game = game_of(NASBench101Space(), None, 9)
     for c, expected in ((2.0, 1), (0.0, 0)):
         trees = Trees(game, 1)
@@ -133,12 +144,20 @@ def test_the_network_learns_each_cell_once_and_values_are_halved() -> None:
         known = int(optimizer._known[trial])
         chosen = record.queries["trial"] == trial
         np.testing.assert_array_equal(optimizer._ids[trial, :known], record.queries["cell_id"][chosen])
-        np.testing.assert_allclose(optimizer._accuracy[trial, :known], record.queries["validation"][chosen], rtol=1e-6)
+        np.testing.assert_allclose(
+            optimizer._accuracy[trial, :known], record.queries["validation"][chosen], rtol=1e-6
+        )
         architectures = load_benchmark("planted").space.architecture(optimizer._ids[trial, :known])
         features = Sparse.of(load_benchmark("planted").space.encode(architectures)[None])
-        guess = optimizer.network.predict(optimizer._networks[trial : trial + 1], features, np.array([known]), optimizer._features)[0, 0]
+        guess = optimizer.network.predict(
+            optimizer._networks[trial : trial + 1], features, np.array([known]), optimizer._features
+        )[0, 0]
         assert np.corrcoef(guess[:80], optimizer._accuracy[trial, :80])[0, 1] > 0.6
-    values, ids, table = np.array([[0.2, 0.4]]), np.array([[0, 0], [6, 7]]), np.full((2, 8), -1, dtype=np.int32)
+    values, ids, table = (
+        np.array([[0.2, 0.4]]),
+        np.array([[0, 0], [6, 7]]),
+        np.full((2, 8), -1, dtype=np.int32),
+    )
     index(np.array([0, 2]), ids, table)
     _correct(np.array([1]), np.array([[5, 6]]), ids, np.array([[0.0, 0], [0.9, 0.8]]), table, values)
     np.testing.assert_allclose(values, [[0.2, 0.9]])  # a cell that was evaluated is not guessed

@@ -43,7 +43,9 @@ def walk(columns: dict[str, np.ndarray], trial: int, budget: int, cost: float) -
 
 
 @pytest.mark.parametrize("cost", ["query", "epochs"])
-def test_step_curves_are_those_of_a_plain_walk(info: RunInfo, monkeypatch: pytest.MonkeyPatch, cost: str) -> None:
+def test_step_curves_are_those_of_a_plain_walk(
+    info: RunInfo, monkeypatch: pytest.MonkeyPatch, cost: str
+) -> None:
     columns = dict(info.queries())
     rng = np.random.default_rng(5)
     columns["cell_id"] = rng.integers(0, 12, len(columns["cell_id"]))
@@ -51,13 +53,17 @@ def test_step_curves_are_those_of_a_plain_walk(info: RunInfo, monkeypatch: pytes
     if cost == "epochs":
         columns["fidelity"] = rng.choice([4, 12, 36, 108], len(columns["trial"]))
         columns["fidelity"][-1] = 108
-        columns["spent"] = np.concatenate([np.cumsum(columns["fidelity"][columns["trial"] == t]) for t in range(5)])
+        columns["spent"] = np.concatenate(
+            [np.cumsum(columns["fidelity"][columns["trial"] == t]) for t in range(5)]
+        )
         info.config["protocol"]["cost"] = "epochs"
     monkeypatch.setattr(RunInfo, "queries", lambda self, trials=None: columns)
     found = curves.curves_of(info)
     for trial in range(5):
         for name, expected in walk(columns, trial, 40, 108 if cost == "epochs" else 1).items():
-            np.testing.assert_allclose(getattr(found, name)[trial], expected, err_msg=f"{name}, trial {trial}")
+            np.testing.assert_allclose(
+                getattr(found, name)[trial], expected, err_msg=f"{name}, trial {trial}"
+            )
 
 
 def test_bands_are_means_with_students_interval(info: RunInfo) -> None:

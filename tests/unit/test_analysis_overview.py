@@ -26,7 +26,15 @@ def results(tmp_path: Path) -> Path:
         for label, shift in (("random", 0.0), ("regularized_evolution", 0.01), ("my_method", 0.02)):
             write_run(tmp_path, label, shift=shift, benchmark="nasbench201", options=options, surrogate=False)
     options = {"dataset": "cifar10", "isomorphism": False}
-    write_run(tmp_path, "random", shift=-0.01, protocol={"run": "mean"}, benchmark="nasbench201", options=options, surrogate=False)
+    write_run(
+        tmp_path,
+        "random",
+        shift=-0.01,
+        protocol={"run": "mean"},
+        benchmark="nasbench201",
+        options=options,
+        surrogate=False,
+    )
     write_run(tmp_path, "tpe", trials=10, benchmark="nasbench201", options=options, surrogate=False)
     return tmp_path
 
@@ -36,7 +44,9 @@ def test_every_configuration_with_enough_trials_best_first(results: Path) -> Non
     assert [row["label"] for row in table.data] == ["my_method", "regularized_evolution", "random", "random"]
     assert [row["settings"] for row in table.data] == ["", "", "", "run=mean"]
     best, evolution, reference, _ = table.data
-    assert best["difference"] == pytest.approx(best["mean"] - reference["mean"]) and best["difference_high"] < 0
+    assert (
+        best["difference"] == pytest.approx(best["mean"] - reference["mean"]) and best["difference_high"] < 0
+    )
     assert evolution["paper_mean"] == pytest.approx(5.98) and best["paper_mean"] is None
     assert "20,000" in " ".join(table.notes) and "DRAFT" in table.full_caption
     assert "reference" in reference["verdict"]
@@ -47,7 +57,9 @@ def test_a_benchmark_may_call_itself_by_a_longer_name(results: Path) -> None:
     content = json.loads(manifest.read_text())
     content["benchmark"]["name"] = "nasbench201_cifar10"
     manifest.write_text(json.dumps(content))
-    assert "tpe" in {row["label"] for row in overview(study(results, 10), 150, options={"dataset": "cifar10"}).data}
+    assert "tpe" in {
+        row["label"] for row in overview(study(results, 10), 150, options={"dataset": "cifar10"}).data
+    }
 
 
 def test_another_reference_and_option(results: Path) -> None:
@@ -57,9 +69,14 @@ def test_another_reference_and_option(results: Path) -> None:
 
 
 def test_what_is_not_there_is_named(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ConfigError, match=r"no results of 20 trials for benchmark=nasbench201 budget=7 .*to make some: python run.py"):
+    with pytest.raises(
+        ConfigError,
+        match=r"no results of 20 trials for benchmark=nasbench201 budget=7 .*to make some: python run.py",
+    ):
         overview(study(results), 7)
-    with pytest.raises(ConfigError, match=r"--reference=randm has no result.*did you mean 'random'.*accepted: .*my_method"):
+    with pytest.raises(
+        ConfigError, match=r"--reference=randm has no result.*did you mean 'random'.*accepted: .*my_method"
+    ):
         overview(study(results), 150, "randm")
     arguments = ["compare", "--output-dir", str(results), "--benchmark", "nasbench201", "--trials", "20"]
     assert main([*arguments, "--option", "dataset"]) == 2

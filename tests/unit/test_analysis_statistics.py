@@ -11,7 +11,8 @@ from analysis.published import Claim, Value
 
 
 def test_wilcoxon_of_a_textbook_example() -> None:
-    # Differences 1 .. 8 with signs: W- = 1 + 3 = 4 of 36. Exactly 7 subsets of {1..8} sum to at most 4, so p = 2 * 7 / 2^8.
+    # Differences 1 .. 8 with signs: W- = 1 + 3 = 4 of 36. Exactly 7 subsets of {1..8} sum to at most 4, so p
+    # = 2 * 7 / 2^8.
     difference = np.array([-1.0, 2.0, -3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
     p, effect = statistics.wilcoxon(difference, np.zeros(8))
     assert p == pytest.approx(2 * 7 / 256)
@@ -19,7 +20,8 @@ def test_wilcoxon_of_a_textbook_example() -> None:
 
 
 def test_wilcoxon_of_darwins_maize() -> None:
-    # Heights of 15 pairs of cross- and self-fertilized plants (Darwin 1876; the example of SciPy's documentation): W = 24 of 120, exact p.
+    # Heights of 15 pairs of cross- and self-fertilized plants (Darwin 1876; the example of SciPy's
+    # documentation): W = 24 of 120, exact p.
     difference = np.array([6, 8, 14, 16, 23, 24, 28, 29, 41, -48, 49, 56, 60, -67, 75], dtype=float)
     p, effect = statistics.wilcoxon(difference, np.zeros(15))
     assert p == pytest.approx(0.041259765625)
@@ -39,7 +41,9 @@ def test_holm_by_hand() -> None:
 
 def test_interquartile_mean_and_hodges_lehmann_by_hand() -> None:
     assert statistics.interquartile_mean([1, 2, 3, 4, 5, 6, 7, 100]) == pytest.approx(4.5)
-    assert statistics.hodges_lehmann(np.array([1.0, 2.0, 6.0])) == pytest.approx(np.median([1, 1.5, 3.5, 2, 4, 6]))
+    assert statistics.hodges_lehmann(np.array([1.0, 2.0, 6.0])) == pytest.approx(
+        np.median([1, 1.5, 3.5, 2, 4, 6])
+    )
 
 
 def test_probability_of_improvement_by_counting() -> None:
@@ -57,19 +61,23 @@ def test_probability_of_improvement_of_a_library_example() -> None:
 
 
 def test_bootstrap_intervals_against_all_resamples() -> None:
-    """Both intervals of a skewed sample of 6 from the means of all 6^6 resamples; BCa by its formulas (Efron 1987)."""
+    """Both intervals of a skewed sample of 6 from the means of all 6^6 resamples; BCa by its formulas (Efron
+    1987)."""
     from scipy.stats import norm
 
     x = np.array([0.1, 0.4, 0.5, 1.1, 2.3, 6.0])
     means = np.array(np.meshgrid(*[x] * 6)).reshape(6, -1).mean(axis=0)
-    assert statistics.bootstrap_interval(x, method="percentile") == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.06)
+    assert statistics.bootstrap_interval(x, method="percentile") == pytest.approx(
+        np.quantile(means, [0.025, 0.975]), abs=0.06
+    )
     below = (np.mean(means < x.mean()) + np.mean(means <= x.mean())) / 2
     jackknife = np.array([np.delete(x, i).mean() for i in range(6)])
     d = jackknife.mean() - jackknife
     acceleration = (d**3).sum() / (6 * (d**2).sum() ** 1.5)
     z = norm.ppf(below) + norm.ppf([0.025, 0.975])
     levels = norm.cdf(norm.ppf(below) + z / (1 - acceleration * z))
-    assert levels[0] > 0.04 and levels[1] > 0.985  # far from the percentiles, so that the two methods are told apart
+    # far from the percentiles, so that the two methods are told apart
+    assert levels[0] > 0.04 and levels[1] > 0.985
     assert statistics.bootstrap_interval(x) == pytest.approx(np.quantile(means, levels), abs=0.06)
 
 
@@ -95,7 +103,8 @@ def test_equivalence_is_two_one_sided_t_tests() -> None:
 
 
 def test_equivalence_by_hand() -> None:
-    # Differences of mean 0.01 and SD 0.02 over 4 pairs: standard error 0.01, t = (0.01 + 0.03) / 0.01 = 4 and (0.01 - 0.03) / 0.01 = -2, 3 df.
+    # Differences of mean 0.01 and SD 0.02 over 4 pairs: standard error 0.01, t = (0.01 + 0.03) / 0.01 = 4 and
+    # (0.01 - 0.03) / 0.01 = -2, 3 df.
     from scipy.special import stdtr
 
     difference = 0.01 + 0.02 * np.array([1.0, 1.0, -1.0, -1.0]) * np.sqrt(3 / 4)
@@ -130,7 +139,15 @@ def test_verdicts_follow_their_rules() -> None:
     kinds = [("good", "better", "bad"), ("bad", "better", "good"), ("same", "better", "bad"), ("good", "no better", "bad"), ("good", "better", "gone"),  # noqa: E501
              ("bad", "no better", "good"), ("bad", "compare", "good")]  # fmt: skip
     judged = verdicts.judge([Claim(a, kind, b, "") for a, kind, b in kinds], samples)
-    assert [verdict.word for verdict in judged] == ["holds", "fails", "not resolved", "fails", "no data", "holds", "worse"]
+    assert [verdict.word for verdict in judged] == [
+        "holds",
+        "fails",
+        "not resolved",
+        "fails",
+        "no data",
+        "holds",
+        "worse",
+    ]
     assert "gone" in judged[4].detail
 
 
@@ -157,10 +174,36 @@ def test_levels() -> None:
 
 
 def test_published_values_are_those_of_the_paper() -> None:
-    printed = {table: [(row.value.mean, row.value.sd) for row in published.TABLES[table][1] if row.value] for table in published.TABLES}
-    assert printed[3] == [(6.43, 0.16), (6.40, 0.12), (6.36, 0.12), (6.31, 0.13), (6.35, 0.10), (6.20, 0.13), (6.15, 0.13), (5.77, 0.31)]
+    printed = {
+        table: [(row.value.mean, row.value.sd) for row in published.TABLES[table][1] if row.value]
+        for table in published.TABLES
+    }
+    assert printed[3] == [
+        (6.43, 0.16),
+        (6.40, 0.12),
+        (6.36, 0.12),
+        (6.31, 0.13),
+        (6.35, 0.10),
+        (6.20, 0.13),
+        (6.15, 0.13),
+        (5.77, 0.31),
+    ]
     assert printed[4] == [(6.30, 0.25), (6.26, 0.22), (6.25, 0.22), (6.17, 0.25), (6.16, 0.25)]
-    assert printed[5] == [(6.19, 0.83), (6.08, 0.34), (6.03, 0.23), (5.94, 0.32), (6.06, 0.34), (6.04, 0.23), (5.91, 0.19), (5.34, 0.45)]
+    assert printed[5] == [
+        (6.19, 0.83),
+        (6.08, 0.34),
+        (6.03, 0.23),
+        (5.94, 0.32),
+        (6.06, 0.34),
+        (6.04, 0.23),
+        (5.91, 0.19),
+        (5.34, 0.45),
+    ]
     assert [mean for mean, _ in printed[6]] == [5.95, 5.94, 5.91, 5.92, 5.93, 5.92, 5.92]
-    doubtful = {(table, row.name) for table in (3, 4, 5) for row in published.TABLES[table][1] if row.value and row.value.doubt}
+    doubtful = {
+        (table, row.name)
+        for table in (3, 4, 5)
+        for row in published.TABLES[table][1]
+        if row.value and row.value.doubt
+    }
     assert {(3, "BANANAS"), (5, "BANANAS"), (3, "Random Search"), (4, "Random Search")} <= doubtful

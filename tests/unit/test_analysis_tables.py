@@ -27,7 +27,16 @@ def outputs(tmp_path: Path) -> Path:
 def test_frames_hold_what_the_files_hold(outputs: Path) -> None:
     frame = load_results(outputs)
     assert len(frame) == 60
-    assert list(frame.columns[:8]) == ["benchmark", "protocol", "optimizer", "config_hash", "budget", "seed", "trial", "trials_in_job"]
+    assert list(frame.columns[:8]) == [
+        "benchmark",
+        "protocol",
+        "optimizer",
+        "config_hash",
+        "budget",
+        "seed",
+        "trial",
+        "trials_in_job",
+    ]
     curve = load_results(outputs, curves=True, optimizer="random")
     last = curve[curve["query"] == 150].set_index("trial")["test_error"]
     final = frame[frame["optimizer"] == "random"].set_index("trial")["test_error"]
@@ -50,15 +59,23 @@ def test_a_row_is_whole_or_missing_by_name(outputs: Path) -> None:
     table = comparison.build(3, Study(scan(outputs), trials=20))
     rows = {row["name"]: row for row in table.data}
     assert rows["ReMAADE"]["status"] == "ok" and rows["ReMAADE"]["trials"] == 20
-    assert rows["TPE"]["status"] == "missing" and any("TPE" in note for note in table.notes if note.startswith("Missing"))
+    assert rows["TPE"]["status"] == "missing" and any(
+        "TPE" in note for note in table.notes if note.startswith("Missing")
+    )
     assert rows["Random Search"]["verdict"].startswith("holds")
-    assert "surrogate" in table.full_caption and "20 trials" in table.full_caption and table.full_caption.startswith("DRAFT")
+    assert (
+        "surrogate" in table.full_caption
+        and "20 trials" in table.full_caption
+        and table.full_caption.startswith("DRAFT")
+    )
     more = Study(scan(outputs), trials=30).find("random", 150)
     assert more.info is None and more.reason == "incomplete, 20 of 30 trials (without trials 20 to 29)"
 
 
 def test_other_settings_are_not_the_methods_own(outputs: Path) -> None:
-    write_run(outputs, "random", shift=0.02, settings=dict(defaults("optimizer", "random")) | {"repeats": False})
+    write_run(
+        outputs, "random", shift=0.02, settings=dict(defaults("optimizer", "random")) | {"repeats": False}
+    )
     found = Study(scan(outputs), trials=20).find("random", 150)
     assert found.info is not None and found.info.config["optimizer"]["repeats"] is True
 
@@ -90,15 +107,22 @@ def test_damaged_and_misplaced_files_are_named(outputs: Path) -> None:
     with pytest.raises(ConfigError, match=r"trials-000010-000019\.parquet is damaged"):
         load_results(outputs)
     problems: list[str] = []
-    assert Study(scan(outputs, problems.append), trials=20).find("random", 150).reason == "incomplete, 10 of 20 trials (without trials 10 to 19)"
+    assert (
+        Study(scan(outputs, problems.append), trials=20).find("random", 150).reason
+        == "incomplete, 10 of 20 trials (without trials 10 to 19)"
+    )
     assert len(problems) == 1
     block.write_bytes(whole)
     manifest = json.loads(block.with_suffix(".json").read_text())
-    block.with_suffix(".json").write_text(json.dumps(manifest | {"benchmark": {"name": "planted", "options": {"name": "planted"}}}))
+    block.with_suffix(".json").write_text(
+        json.dumps(manifest | {"benchmark": {"name": "planted", "options": {"name": "planted"}}})
+    )
     with pytest.raises(ConfigError, match="was made on benchmark=planted"):
         load_results(outputs)
     block.unlink()
-    with pytest.raises(ConfigError, match=r"trials-000010-000019\.parquet is missing \(its manifest is there"):
+    with pytest.raises(
+        ConfigError, match=r"trials-000010-000019\.parquet is missing \(its manifest is there"
+    ):
         load_results(outputs)
 
 
@@ -107,14 +131,21 @@ def test_runs_from_other_data_are_left_out_by_name(outputs: Path) -> None:
     write_run(outputs, "tpe", settings=settings, checksum="beef4567")
     study = Study(scan(outputs), trials=20)
     assert study.find("tpe", 150).reason == "no result"
-    assert len(study.left_out) == 1 and "(checksum beef4567) than most runs on nasbench101_surrogate (cafe0123)" in study.left_out[0]
+    assert (
+        len(study.left_out) == 1
+        and "(checksum beef4567) than most runs on nasbench101_surrogate (cafe0123)" in study.left_out[0]
+    )
     write_run(outputs, "tpe", settings=settings)
     assert Study(scan(outputs), trials=20).find("tpe", 150).info is not None
 
 
 def test_a_config_that_builds_on_another_asks_for_both(outputs: Path) -> None:
     own, base = defaults("optimizer", "remaade_tuned"), defaults("optimizer", "remaade")
-    assert set(own) == set(base) and own["width"] == base["width"] and own["learning_rate"] != base["learning_rate"]
+    assert (
+        set(own) == set(base)
+        and own["width"] == base["width"]
+        and own["learning_rate"] != base["learning_rate"]
+    )
     write_run(outputs, "remaade_tuned", settings=dict(own) | {"width": 72})
     found = Study(scan(outputs), trials=20).find("remaade_tuned", 150)
     assert found.info is None and found.reason == "no result with its present configuration (1 with another)"
@@ -124,7 +155,11 @@ def test_table2_counts(tmp_path: Path) -> None:
     from optimizers.parts.policies import policy_class
     from optimizers.parts.policies.complexity import POLICIES, count
 
-    assert all(count(policy, n, 36) == policy_class(policy).context_parameters(n, 36) for policy in POLICIES for n in (26, 52))
+    assert all(
+        count(policy, n, 36) == policy_class(policy).context_parameters(n, 36)
+        for policy in POLICIES
+        for n in (26, 52)
+    )
 
 
 def test_table2_fits_exponents_and_names_what_it_lacks(tmp_path: Path) -> None:
@@ -132,7 +167,12 @@ def test_table2_fits_exponents_and_names_what_it_lacks(tmp_path: Path) -> None:
     assert f"{path} does not exist" in tables.table2(tmp_path).notes[-1]
     path.parent.mkdir()
     pairs = [(n, d) for d in (36, 72) for n in (26, 52, 104)]
-    counts = {"maade": lambda n, d: 4 * d * d, "nade": lambda n, d: n * d * d, "made": lambda n, d: n * d * d, "lstm": lambda n, d: 8 * d * d}
+    counts = {
+        "maade": lambda n, d: 4 * d * d,
+        "nade": lambda n, d: n * d * d,
+        "made": lambda n, d: n * d * d,
+        "lstm": lambda n, d: 8 * d * d,
+    }
     lines = [f"{policy},{n},{d},{count(n, d)},abcd1234" for policy, count in counts.items() for n, d in pairs]
     path.write_text("\n".join(["policy,N,d,context_parameters,commit", *lines]))
     table = tables.table2(tmp_path)
@@ -142,7 +182,9 @@ def test_table2_fits_exponents_and_names_what_it_lacks(tmp_path: Path) -> None:
     assert "Code: commit abcd1234." in table.caption and "1.00 (2)" in table.to_markdown()
     path.write_text("policy,N\nmaade,26\n")
     damaged = tables.table2(tmp_path)
-    assert f"Missing: {path} cannot be read" in damaged.notes[-1] and {row["status"] for row in damaged.data} == {"missing"}
+    assert f"Missing: {path} cannot be read" in damaged.notes[-1] and {
+        row["status"] for row in damaged.data
+    } == {"missing"}
 
 
 def test_report_is_self_contained(outputs: Path) -> None:
@@ -166,9 +208,21 @@ def test_methods_keep_their_looks() -> None:
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
 DEFICIENCIES = {
     "none": np.eye(3),
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
 }
 
 
@@ -181,7 +235,9 @@ def test_principal_colours_stay_apart(deficiency: str) -> None:
         rgb = np.array([int(style(label).color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
         linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
         seen = np.clip(np.array(DEFICIENCIES[deficiency]) @ linear, 0, 1)
-        x, y, z = (np.cbrt(v) if v > 0.008856 else 7.787 * v + 16 / 116 for v in to_xyz @ seen / [0.9505, 1, 1.089])
+        x, y, z = (
+            np.cbrt(v) if v > 0.008856 else 7.787 * v + 16 / 116 for v in to_xyz @ seen / [0.9505, 1, 1.089]
+        )
         return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
     gaps = {(a, b): float(np.linalg.norm(lab(a) - lab(b))) for a in PRINCIPAL for b in PRINCIPAL if a < b}
@@ -196,22 +252,33 @@ def test_experiments_run_what_tables_ask_for() -> None:
     for number in (3, 4, 5):
         products = OmegaConf.load(CONF / "experiment" / f"table{number}.yaml").hydra.sweeper.products
         labels = {label.strip() for product in products for label in product.optimizer.split(",")}
-        assert labels == {row.label for row in comparison.rows_of(number) if row.panel != comparison.LIBRARIES}
+        assert labels == {
+            row.label for row in comparison.rows_of(number) if row.panel != comparison.LIBRARIES
+        }
     products = OmegaConf.load(CONF / "experiment" / "protocol.yaml").hydra.sweeper.products
-    assert all({label.strip() for label in product.optimizer.split(",")} == set(tables.PROTOCOL_METHODS) for product in products)
+    assert all(
+        {label.strip() for label in product.optimizer.split(",")} == set(tables.PROTOCOL_METHODS)
+        for product in products
+    )
 
 
 def test_protocol_table_by_hand(outputs: Path) -> None:
     levels = {"random": 0.001, "remaade": 0.008}
     for label, shift in levels.items():
-        write_run(outputs, label, shift=shift, settings=dict(defaults("optimizer", label)), protocol={"run": "mean"})
+        write_run(
+            outputs, label, shift=shift, settings=dict(defaults("optimizer", label)), protocol={"run": "mean"}
+        )
     study = Study(scan(outputs), trials=20)
     table = tables.protocol_table(study)
     rows = {row["label"]: row for row in table.data}
     for label in ("random", "remaade"):
         for name, rules in (("default", {}), ("run: mean", {"run": "mean"})):
-            assert rows[label][f"mean, {name}"] == pytest.approx(study.find(label, 150, protocol=rules).errors.mean())
-    order = sorted(("random", "remaade", "regularized_evolution"), key=lambda label: rows[label]["mean, default"])
+            assert rows[label][f"mean, {name}"] == pytest.approx(
+                study.find(label, 150, protocol=rules).errors.mean()
+            )
+    order = sorted(
+        ("random", "remaade", "regularized_evolution"), key=lambda label: rows[label]["mean, default"]
+    )
     assert [rows[label]["rank, default"] for label in order] == [1, 2, 3]
     assert {rows["random"]["rank, run: mean"], rows["remaade"]["rank, run: mean"]} == {1, 2}
     assert rows["random"]["status"] == "partly" and rows["tpe"]["status"] == "missing"
@@ -224,7 +291,12 @@ def test_protocol_table_by_hand(outputs: Path) -> None:
 def test_numbers_have_a_true_sign() -> None:
     from analysis.table import number
 
-    assert [number(value, "+.2f") for value in (-0.001, 0.0, 0.014, -1.0)] == ["0.00", "0.00", "+0.01", "\u22121.00"]
+    assert [number(value, "+.2f") for value in (-0.001, 0.0, 0.014, -1.0)] == [
+        "0.00",
+        "0.00",
+        "+0.01",
+        "\u22121.00",
+    ]
     assert number(float("nan")) == "—"
 
 
@@ -234,7 +306,10 @@ def test_comparisons_turn_with_the_reference(outputs: Path) -> None:
     frame = load_results(outputs).set_index(["optimizer", "trial"])["test_error"]
     difference = (frame["random"] - frame["remaade"]).mean()
     row = rows["Random Search"]
-    assert row["difference"] == pytest.approx(difference) and row["difference_low"] < difference < row["difference_high"]
+    assert (
+        row["difference"] == pytest.approx(difference)
+        and row["difference_low"] < difference < row["difference_high"]
+    )
     assert row["difference"] > 0 > row["effect"] and row["probability_better"] < 0.5
 
 
@@ -249,5 +324,7 @@ def test_collapsed_test_runs_are_named_with_the_mean_without_them() -> None:
         "tpe": SimpleNamespace(info=None),
     }
     (sentence,) = tables._collapsed(found, "run: independent test")  # type: ignore[arg-type]
-    assert sentence.startswith("run: independent test: ") and sentence.endswith("move means and ranks: Random Search 1 (without: 6.500).")
+    assert sentence.startswith("run: independent test: ") and sentence.endswith(
+        "move means and ranks: Random Search 1 (without: 6.500)."
+    )
     assert tables._collapsed({"remaade": found["remaade"]}, "x") == []  # type: ignore[dict-item]

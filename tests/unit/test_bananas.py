@@ -43,7 +43,8 @@ def test_batches_are_new_distinct_valid_and_of_the_promised_size() -> None:
 
 
 def test_candidates_are_mutants_of_the_best() -> None:
-    """With one change expected in each family and the rest kept, proposals stay near the best string, not the others."""
+    """With one change expected in each family and the rest kept, proposals stay near the best string, not the
+    others."""
     space = NASBench101Space()
     optimizer = Bananas(**SMALL, changes=0.3)
     optimizer.start(Task(space=space, trials=1, budget=60, streams=Streams(2, 1)))
@@ -65,7 +66,8 @@ def test_k_grows_with_the_history() -> None:
         sizes.append(int(proposal.wanted.sum()))
         _tell(optimizer, proposal, np.full(proposal.wanted.shape, 0.9))
         room -= sizes[-1]
-    assert sizes == [10, 10, 10, 15, 22, 33, 50, 50]  # k = max(10, half of what was evaluated), and then what is left
+    # k = max(10, half of what was evaluated), and then what is left
+    assert sizes == [10, 10, 10, 15, 22, 33, 50, 50]
 
 
 def test_epochs_within_a_number_of_steps() -> None:

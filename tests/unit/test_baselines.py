@@ -1,4 +1,5 @@
-"""Random search, regularized evolution and local search: against their plain twins, and the properties that each promises."""
+"""Random search, regularized evolution and local search: against their plain twins, and the properties that
+each promises."""
 
 import numpy as np
 import pytest
@@ -35,7 +36,8 @@ class Nowhere(SearchSpace):
 
 
 def twin(benchmark, trial, method, budget=BUDGET):
-    """Cells and accuracies of one trial of a plain twin with the streams of `search`: `method(sizes, is_valid, cell, query, generators)`."""
+    """Cells and accuracies of one trial of a plain twin with the streams of `search`: `method(sizes,
+    is_valid, cell, query, generators)`."""
     streams = Streams(SEED, 1, trial)
     runs = streams.generators("run")[0]
     space, accuracies = benchmark.space, []
@@ -48,30 +50,44 @@ def twin(benchmark, trial, method, budget=BUDGET):
     def cell(string):
         return int(space.cell_id(np.array(string)))
 
-    history = method([int(size) for size in space.sizes], lambda a: cell(a) != -1, cell, query, lambda name: streams.generators(name)[0])
+    history = method(
+        [int(size) for size in space.sizes],
+        lambda a: cell(a) != -1,
+        cell,
+        query,
+        lambda name: streams.generators(name)[0],
+    )
     return [cell(string) for string in history], accuracies
 
 
 def plain_random(repeats):
     def method(sizes, is_valid, cell, query, rng):
-        return plain.random_search(sizes, is_valid, query, BUDGET, rng("random_search"), None if repeats else cell)
+        return plain.random_search(
+            sizes, is_valid, query, BUDGET, rng("random_search"), None if repeats else cell
+        )
 
     return method
 
 
 def plain_evolution(space, **options):
-    rates = mutation_rates(space, options.pop("rates", {})) if options.pop("mutation", "one") == "each" else None
+    rates = (
+        mutation_rates(space, options.pop("rates", {})) if options.pop("mutation", "one") == "each" else None
+    )
 
     def method(sizes, is_valid, cell, query, rng):
         first, later = rng("regularized_evolution_initial"), rng("regularized_evolution")
-        return plain.regularized_evolution(sizes, is_valid, query, BUDGET, first, later, rates=rates, **options)
+        return plain.regularized_evolution(
+            sizes, is_valid, query, BUDGET, first, later, rates=rates, **options
+        )
 
     return method
 
 
 def plain_local(**options):
     def method(sizes, is_valid, cell, query, rng):
-        return plain.local_search(sizes, cell, query, BUDGET, rng("local_search_start"), rng("local_search"), **options)
+        return plain.local_search(
+            sizes, cell, query, BUDGET, rng("local_search_start"), rng("local_search"), **options
+        )
 
     return method
 
@@ -87,7 +103,10 @@ CASES = {
         lambda space: plain_evolution(space, **SMALL, mutation="each", rates={"op": 0.4}, initial=5),
     ),
     "local search": (lambda: LocalSearch(), lambda space: plain_local()),
-    "local search, three starts, small batches": (lambda: LocalSearch(starts=3, batch=4), lambda space: plain_local(starts=3)),
+    "local search, three starts, small batches": (
+        lambda: LocalSearch(starts=3, batch=4),
+        lambda space: plain_local(starts=3),
+    ),
 }
 
 
@@ -103,7 +122,10 @@ def test_equals_the_plain_twin(planted, case):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("protocol", [Protocol(), Protocol(repeats="free"), Protocol(invalid="charge", run="mean"), Protocol(cost="epochs")])
+@pytest.mark.parametrize(
+    "protocol",
+    [Protocol(), Protocol(repeats="free"), Protocol(invalid="charge", run="mean"), Protocol(cost="epochs")],
+)
 def test_a_trial_is_the_same_in_every_block(planted, case, protocol):
     make, _ = CASES[case]
     whole = search(make(), planted, protocol, budget=60, trials=6, seed=3)
@@ -120,7 +142,8 @@ def test_random_search_follows_the_closed_form(planted):
     record = search(RandomSearch(), planted, budget=queries, trials=trials, seed=5)
     values, cdf = planted.random_search_cdf(queries)
     observed = np.searchsorted(np.sort(record.ledger["incumbent_validation"]), values, side="right") / trials
-    assert np.abs(observed - cdf).max() < np.sqrt(np.log(2 / 1e-4) / (2 * trials))  # Dvoretzky-Kiefer-Wolfowitz at 1e-4
+    # Dvoretzky-Kiefer-Wolfowitz at 1e-4
+    assert np.abs(observed - cdf).max() < np.sqrt(np.log(2 / 1e-4) / (2 * trials))
     expected = trials * queries / 3  # three of four strings are valid
     assert abs(record.ledger["rejected"].sum() - expected) < 5 * np.sqrt(expected * 4 / 3)
 
@@ -137,7 +160,10 @@ def test_invalid_strings_are_proposed_where_they_are_charged(planted):
     for optimizer in (RandomSearch(), RegularizedEvolution(**SMALL), LocalSearch()):
         record = search(optimizer, planted, Protocol(invalid="charge"), budget=400, trials=20, seed=1)
         assert (record.ledger["rejected"] == 0).all()
-        assert (record.ledger["invalid"] == np.bincount(record.queries["trial"][record.queries["status"] == INVALID], minlength=20)).all()
+        assert (
+            record.ledger["invalid"]
+            == np.bincount(record.queries["trial"][record.queries["status"] == INVALID], minlength=20)
+        ).all()
         assert (record.ledger["invalid"] > 0).all()
         if isinstance(optimizer, RandomSearch):
             assert abs(record.ledger["invalid"].sum() / 8000 - 0.25) < 5 * np.sqrt(0.25 * 0.75 / 8000)
@@ -198,10 +224,12 @@ def test_the_best_of_the_sample_is_the_parent_and_failures_never_are(planted):
     optimizer.tell(first, outcome)
     child = optimizer.ask(np.full(300, 5)).architectures
     distance = (first.architectures != child).sum(axis=2)
-    # A tournament of 4 of 4 with replacement holds the best with probability 1 - (3/4)^4, the second best else with 1 - (2/3)^4, ...
+    # A tournament of 4 of 4 with replacement holds the best with probability 1 - (3/4)^4, the second best
+    # else with 1 - (2/3)^4, ...
     best = (distance[:, 1] == 1).mean()
     assert abs(best - (1 - 0.75**4)) < 5 * np.sqrt(0.21 / 300)
-    # A failed member is parent only of a tournament that holds nothing else: 1 in 256 (few trials, some by coincidence of strings).
+    # A failed member is parent only of a tournament that holds nothing else: 1 in 256 (few trials, some by
+    # coincidence of strings).
     assert (distance[:, 0] == 1).mean() < 0.05
 
 
@@ -214,12 +242,15 @@ def test_mutation_rates_are_those_of_the_sources():
 
 def test_every_variable_changes_with_its_rate(planted):
     trials = 4000
-    method = RegularizedEvolution(population=2, sample=1, mutation="each", rates={"edge": 0.1, "op": 0.3}, initial=1)
+    method = RegularizedEvolution(
+        population=2, sample=1, mutation="each", rates={"edge": 0.1, "op": 0.3}, initial=1
+    )
     optimizer = start(method, planted.space, trials)
     first = optimizer.ask(np.full(trials, 9))
     optimizer.tell(first, told(first, 0.5))
     changed = (optimizer.ask(np.full(trials, 8)).architectures != first.architectures)[:, 0]
-    assert np.abs(changed[:, 2:5].mean(axis=0) - 0.1).max() < 5 * np.sqrt(0.09 / trials)  # the first two decide on validity
+    # the first two decide on validity
+    assert np.abs(changed[:, 2:5].mean(axis=0) - 0.1).max() < 5 * np.sqrt(0.09 / trials)
     assert np.abs(changed[:, 5:].mean(axis=0) - 0.3).max() < 5 * np.sqrt(0.21 / trials)
 
 
@@ -259,7 +290,8 @@ def test_local_search_never_asks_for_a_cell_twice_and_ends_when_none_is_left(pla
 
 
 def test_a_climb_ends_at_a_local_optimum(planted):
-    """Without noise, a whole first climb: its last centre has no better neighbour, and every centre beats the one before."""
+    """Without noise, a whole first climb: its last centre has no better neighbour, and every centre beats the
+    one before."""
     quiet = Planted(noise=0.0)
     space = quiet.space
     optimizer = start(LocalSearch(), space)
@@ -274,7 +306,12 @@ def test_a_climb_ends_at_a_local_optimum(planted):
         optimizer.tell(proposal, told(proposal, quiet.query(space.cell_id(strings), "mean").validation[None]))
     values = [value for _, value in centres]
     assert values == sorted(set(values))
-    neighbours = np.array([(centres[-1][0] + step * (np.arange(10) == i)) % space.sizes for i, step, _ in neighbour_changes(space)])
+    neighbours = np.array(
+        [
+            (centres[-1][0] + step * (np.arange(10) == i)) % space.sizes
+            for i, step, _ in neighbour_changes(space)
+        ]
+    )
     neighbours = neighbours[space.is_valid(neighbours)]
     assert quiet.query(space.cell_id(neighbours), "mean").validation.max() <= values[-1]
 
@@ -293,7 +330,10 @@ def test_a_climb_ends_at_a_local_optimum(planted):
         (lambda: RegularizedEvolution(mutation="each", rates={"edge": 1.5}), "optimizer.rates.edge=1.5"),
         (lambda: RegularizedEvolution(rates={"edge": 0.5}), "optimizer.mutation=each"),
         (lambda: RegularizedEvolution(initial=101), "optimizer.initial=101"),
-        (lambda: start(RegularizedEvolution(mutation="each", rates={"edges": 0.5}), Planted().space), "did you mean 'edge'"),
+        (
+            lambda: start(RegularizedEvolution(mutation="each", rates={"edges": 0.5}), Planted().space),
+            "did you mean 'edge'",
+        ),
         (lambda: LocalSearch(starts=0), "optimizer.starts=0"),
         (lambda: LocalSearch(batch=1.5), "optimizer.batch=1.5"),
     ],

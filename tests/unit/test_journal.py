@@ -17,7 +17,8 @@ HOW: dict[str, Any] = {"budget": 40, "trials": 3, "seed": 2}
 
 
 class Counted:
-    """The planted accuracy as a user's function that counts its calls, fails on some cells and may be cut off."""
+    """The planted accuracy as a user's function that counts its calls, fails on some cells and may be cut
+    off."""
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.calls, self.stop_after = 0, stop_after
@@ -34,7 +35,12 @@ class Counted:
 
 
 def run(function: Counted, journal: Path | None, **changes: Any) -> SearchRecord:
-    return search(RegularizedEvolution(population=10, sample=3), Objective(PLANTED.space, function), journal=journal, **(HOW | changes))
+    return search(
+        RegularizedEvolution(population=10, sample=3),
+        Objective(PLANTED.space, function),
+        journal=journal,
+        **(HOW | changes),
+    )
 
 
 @pytest.mark.filterwarnings("ignore:evaluation failed")
@@ -63,7 +69,10 @@ def test_another_search_or_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"belongs to another search \(its budget differs\)"):
         run(Counted(), path, budget=41)
     lines = path.read_text().splitlines()
-    path.write_text("\n".join([lines[0], lines[1].replace('"architecture": [', '"architecture": [1, '), *lines[2:]]) + "\n")
+    path.write_text(
+        "\n".join([lines[0], lines[1].replace('"architecture": [', '"architecture": [1, '), *lines[2:]])
+        + "\n"
+    )
     with pytest.raises(ConfigError, match="trial 0, query 1 is another proposal"):
         run(Counted(), path)
     path.write_text("hello\n")
@@ -73,7 +82,9 @@ def test_another_search_or_file_is_refused(tmp_path: Path) -> None:
         run(Counted(), tmp_path)
 
 
-@pytest.mark.parametrize("protocol", [Protocol(run="mean"), Protocol(run="single_independent", cost="epochs")])
+@pytest.mark.parametrize(
+    "protocol", [Protocol(run="mean"), Protocol(run="single_independent", cost="epochs")]
+)
 def test_a_table_can_be_journalled_too(tmp_path: Path, protocol: Protocol) -> None:
     path = tmp_path / "journal.jsonl"
     make = lambda: RegularizedEvolution(population=10, sample=3)  # noqa: E731
@@ -85,8 +96,20 @@ def test_a_table_can_be_journalled_too(tmp_path: Path, protocol: Protocol) -> No
 
 
 def test_workers_give_the_same_result(tmp_path: Path) -> None:
-    one = search(RegularizedEvolution(population=10, sample=3), Objective(PLANTED.space, score), budget=20, trials=2, seed=0)
-    two = search(RegularizedEvolution(population=10, sample=3), Objective(PLANTED.space, score, workers=2), budget=20, trials=2, seed=0)
+    one = search(
+        RegularizedEvolution(population=10, sample=3),
+        Objective(PLANTED.space, score),
+        budget=20,
+        trials=2,
+        seed=0,
+    )
+    two = search(
+        RegularizedEvolution(population=10, sample=3),
+        Objective(PLANTED.space, score, workers=2),
+        budget=20,
+        trials=2,
+        seed=0,
+    )
     np.testing.assert_array_equal(one.queries["validation"], two.queries["validation"])
 
 

@@ -48,15 +48,23 @@ def assert_equal_to_plain(table, path: Path) -> None:
                     point["final_training_time"],
                 )
             mean = table.query(cell, "mean", epochs)
-            assert mean.validation == pytest.approx(np.mean([point["final_validation_accuracy"] for point in points]), abs=1e-15)
-            assert mean.test == pytest.approx(np.mean([point["final_test_accuracy"] for point in points]), abs=1e-15)
-            assert mean.seconds == pytest.approx(np.mean([point["final_training_time"] for point in points]), rel=1e-14)
+            assert mean.validation == pytest.approx(
+                np.mean([point["final_validation_accuracy"] for point in points]), abs=1e-15
+            )
+            assert mean.test == pytest.approx(
+                np.mean([point["final_test_accuracy"] for point in points]), abs=1e-15
+            )
+            assert mean.seconds == pytest.approx(
+                np.mean([point["final_training_time"] for point in points]), rel=1e-14
+            )
 
 
 @pytest.mark.parametrize("single", [True, False])
 @pytest.mark.parametrize("budgets", [(108,), (4, 12, 36, 108), (12, 108)])
 def test_values_are_kept_exactly(tmp_path, budgets, single):
-    path = write(tmp_path / "some.tfrecord", made_up(budgets=budgets, single=single, checkpoint=b"/model.ckpt-1" * 20))
+    path = write(
+        tmp_path / "some.tfrecord", made_up(budgets=budgets, single=single, checkpoint=b"/model.ckpt-1" * 20)
+    )
     header = import_file(path, tmp_path / "some.table", partial=True)
     assert header["source"]["records"] == 3 * len(budgets) * len(CELLS) and header["partial"]
     assert_equal_to_plain(load_benchmark("nasbench101", path=tmp_path / "some.table"), path)
@@ -66,7 +74,9 @@ def test_seconds_that_need_double_precision(tmp_path):
     payloads = made_up(cells=(7,), runs=2)
     matrix, ops = NASBench101Space().graph(NASBench101Space().architecture(7))
     half, final = (1 / 3, *records.SINGLE[[1, 2, 3]]), (2 / 3, *records.SINGLE[[4, 5, 6]])
-    payloads.append(plain.payload(NASBench101Space().official_hash(7), 108, matrix, ops, 300_007, half, final))
+    payloads.append(
+        plain.payload(NASBench101Space().official_hash(7), 108, matrix, ops, 300_007, half, final)
+    )
     path = write(tmp_path / "some.tfrecord", payloads)
     import_file(path, tmp_path / "some.table", partial=True)
     table = load_benchmark("nasbench101", path=tmp_path / "some.table")
@@ -81,7 +91,10 @@ def test_thirty_real_cells(tmp_path, shared_data):
     for line in lines:
         matrix, ops = space.graph(space.architecture(space.from_official_hash(line["hash"])))
         values = [
-            tuple(float(line[f"{part}_{name}"]) for name in ("training_time", "train_accuracy", "validation_accuracy", "test_accuracy"))
+            tuple(
+                float(line[f"{part}_{name}"])
+                for name in ("training_time", "train_accuracy", "validation_accuracy", "test_accuracy")
+            )
             for part in ("halfway", "final")
         ]
         payloads.append(plain.payload(line["hash"], 108, matrix, ops, int(line["params"]), *values))
@@ -93,14 +106,18 @@ def test_thirty_real_cells(tmp_path, shared_data):
     assert_equal_to_plain(table, path)
     for run, line in enumerate(lines[:3]):
         got = table.query(space.from_official_hash(line["hash"]), run)
-        assert got.test == float(line["final_test_accuracy"]) and got.seconds == float(line["final_training_time"])
+        assert got.test == float(line["final_test_accuracy"]) and got.seconds == float(
+            line["final_training_time"]
+        )
 
 
 def test_blocks_of_any_size_give_the_same(tmp_path):
     path = write(tmp_path / "some.tfrecord", made_up())
     whole = [b.data[a:z].tobytes() for b in tfrecord.read_blocks(path) for a, z in zip(b.starts, b.stops)]
     for size in (1, 7, 100, 450, 1000, 4096):
-        pieces = [b.data[a:z].tobytes() for b in tfrecord.read_blocks(path, size) for a, z in zip(b.starts, b.stops)]
+        pieces = [
+            b.data[a:z].tobytes() for b in tfrecord.read_blocks(path, size) for a, z in zip(b.starts, b.stops)
+        ]
         assert pieces == whole == made_up()
 
 
@@ -141,12 +158,19 @@ def test_the_place_of_damage_is_named(tmp_path):
         path = tmp_path / "bad.tfrecord"
         path.write_bytes(damaged)
         for size in (500, 1 << 20):
-            with pytest.raises(ConfigError, match=f"record {record + 1}, at byte {starts[record]}: the checksum of the payload"):
+            with pytest.raises(
+                ConfigError,
+                match=f"record {record + 1}, at byte {starts[record]}: the checksum of the payload",
+            ):
                 list(tfrecord.read_blocks(path, size))
         damaged = bytearray(good)
         damaged[starts[record] + 3] ^= 4
         path.write_bytes(damaged)
-        match = "no TFRecord" if record == 0 else f"record {record + 1}, byte {starts[record]}: the checksum of the length"
+        match = (
+            "no TFRecord"
+            if record == 0
+            else f"record {record + 1}, byte {starts[record]}: the checksum of the length"
+        )
         with pytest.raises(ConfigError, match=match):
             list(tfrecord.read_blocks(path, 500))
     path.write_bytes(good + plain.framed(b"x" * (2 << 20)))
@@ -160,8 +184,13 @@ def test_wrong_files(tmp_path, monkeypatch):
     page = tmp_path / "page.tfrecord"
     page.write_text("<!doctype html><title>Sorry</title>" * 40)
     refused(page, "no TFRecord file")
-    refused(write(tmp_path / "other.tfrecord", [b"not json"]), r"record 1, at byte 0: the payload is not JSON")
-    refused(write(tmp_path / "other.tfrecord", made_up() + [b"[1, 2]"]), r"record 28, at byte \d+: the payload is not a list of five")
+    refused(
+        write(tmp_path / "other.tfrecord", [b"not json"]), r"record 1, at byte 0: the payload is not JSON"
+    )
+    refused(
+        write(tmp_path / "other.tfrecord", made_up() + [b"[1, 2]"]),
+        r"record 28, at byte \d+: the payload is not a list of five",
+    )
     unreadable = tmp_path / "unreadable.tfrecord"
 
     def denied(*_args, **_kwargs):
@@ -174,13 +203,20 @@ def test_wrong_files(tmp_path, monkeypatch):
 
 def test_whole_and_part(tmp_path):
     path = write(tmp_path / "some.tfrecord", made_up())
-    refused(path, r"holds 9 of 423,624 cells; accepted: the whole file, or a part of it with --partial", partial=False)
+    refused(
+        path,
+        r"holds 9 of 423,624 cells; accepted: the whole file, or a part of it with --partial",
+        partial=False,
+    )
 
 
 def test_duplicates(tmp_path):
     items = made_up()
     path = tmp_path / "twice.tfrecord"
-    refused(write(path, items + items), r"record 28, at byte \d+: cell [0-9a-f]{32} has more than three runs of 108 epochs")
+    refused(
+        write(path, items + items),
+        r"record 28, at byte \d+: cell [0-9a-f]{32} has more than three runs of 108 epochs",
+    )
     refused(write(path, items[:2] + items[1:2] + items[3:]), "record 3, at byte .* repeats an earlier record")
     refused(write(path, items[:-1]), "holds 2 of 3 runs of cell")
     refused(write(path, made_up(budgets=(12, 108))[:-3]), "holds 0 of 3 runs of cell .* at 108 epochs")
@@ -211,7 +247,9 @@ def test_wrong_records(tmp_path):
         "no square matrix": changed(item, 2, "0101"[:3]),
         "not upper triangular": changed(item, 2, "0110"),
         "do not fit": changed(item, 3, "input,output,output,output,output,output,output,output"),
-        "'conv5x5' is none of conv1x1-bn-relu": changed(changed(item, 2, "010001000"), 3, "input,conv5x5,output"),
+        "'conv5x5' is none of conv1x1-bn-relu": changed(
+            changed(item, 2, "010001000"), 3, "input,conv5x5,output"
+        ),
         "no pruned cell": changed(changed(item, 2, "001000000"), 3, "input,maxpool3x3,output"),
         "not a base64": changed(item, 4, "a"),
         "not a protobuf": changed(item, 4, base64.b64encode(b"\x0a\xff\x01").decode()),
@@ -223,8 +261,12 @@ def test_wrong_records(tmp_path):
         "train accuracy -0.5 ": with_metrics(item, half=(10.0, -0.5, g[1], g[2])),
         "final training time inf": with_metrics(item, final=(float("inf"), *g)),
         "final training time -1.0": with_metrics(item, final=(-1.0, *g)),
-        "some accuracies are stored in single": with_metrics(item, final=(1.0, g[0], g[1], records.DOUBLE[9002])),
-        "not stored in single precision like": with_metrics(item, *[(t, *records.DOUBLE[[9000, 9001, 9002]]) for t in (10.0, 20.0)]),
+        "some accuracies are stored in single": with_metrics(
+            item, final=(1.0, g[0], g[1], records.DOUBLE[9002])
+        ),
+        "not stored in single precision like": with_metrics(
+            item, *[(t, *records.DOUBLE[[9000, 9001, 9002]]) for t in (10.0, 20.0)]
+        ),
         "another number in an earlier record": with_metrics(item, parameters=12),
     }
     for match, bad in wrong.items():
@@ -246,7 +288,10 @@ def test_other_layouts_of_json_are_read_alike(tmp_path):
     layouts = {
         "compact": [json.dumps(json.loads(item), separators=(",", ":")).encode() for item in items],
         "indented": [json.dumps(json.loads(item), indent=2).encode() + b"\n" for item in items],
-        "lines": [changed(item, 4, base64.encodebytes(base64.b64decode(json.loads(item)[4])).decode()) for item in items],
+        "lines": [
+            changed(item, 4, base64.encodebytes(base64.b64decode(json.loads(item)[4])).decode())
+            for item in items
+        ],
         "escaped": [item.replace(b"input", b"\\u0069nput") for item in items],
         "slashes": [item.replace(b"/", b"\\/") for item in items],
         "short names": [item.replace(b"-bn-relu", b"") for item in items],
@@ -278,7 +323,18 @@ def test_the_compiled_pass_never_accepts_what_the_plain_one_refuses():
     starts = stops - [len(item) for item in payloads]
     parsed = records.empty(len(payloads))
     odd = np.zeros(len(payloads), dtype=bool)
-    records.parse_all(data, starts, stops, records.SINGLE, records.DOUBLE, records._BASE64, records._NAMES, records._NAME_LENGTHS, odd, *parsed)
+    records.parse_all(
+        data,
+        starts,
+        stops,
+        records.SINGLE,
+        records.DOUBLE,
+        records._BASE64,
+        records._NAMES,
+        records._NAME_LENGTHS,
+        odd,
+        *parsed,
+    )
     assert not odd[: len(originals)].any()
     changed_values = 0
     for i in np.flatnonzero(~odd):

@@ -1,4 +1,5 @@
-"""The imported table: damage, what a partial one lacks, queries, shared pages, the commands around it, the facts it is checked for."""
+"""The imported table: damage, what a partial one lacks, queries, shared pages, the commands around it, the
+facts it is checked for."""
 
 from __future__ import annotations
 
@@ -52,9 +53,16 @@ def test_table_damage(tmp_path):
 def test_a_partial_table_knows_what_it_lacks(tmp_path):
     import_file(write(tmp_path / "some.tfrecord", made_up()), tmp_path / "some.table", partial=True)
     table = load_benchmark("nasbench101", path=str(tmp_path / "some.table"), edge_limit="raw")
-    assert table.partial and table.facts()["partial"] and "PARTIAL: 9 of 423,624 cells" in table.facts()["description"]
+    assert (
+        table.partial
+        and table.facts()["partial"]
+        and "PARTIAL: 9 of 423,624 cells" in table.facts()["description"]
+    )
     assert "is PARTIAL: it holds 9 of 423,624 cells" in table.facts()["notice"]
-    with pytest.raises(ConfigError, match=r"cell 4 \([0-9a-f]{32}\) is missing from .*some.table, which is partial: it holds 9"):
+    with pytest.raises(
+        ConfigError,
+        match=r"cell 4 \([0-9a-f]{32}\) is missing from .*some.table, which is partial: it holds 9",
+    ):
         table.query(np.array([0, 4]), 0)
     for wrong in (-1, 423_624):
         with pytest.raises(ConfigError, match=f"cell id {wrong} is out"):
@@ -69,7 +77,9 @@ def test_a_partial_table_knows_what_it_lacks(tmp_path):
 
 
 def test_query_shapes(tmp_path):
-    import_file(write(tmp_path / "some.tfrecord", made_up(budgets=(4, 108))), tmp_path / "some.table", partial=True)
+    import_file(
+        write(tmp_path / "some.tfrecord", made_up(budgets=(4, 108))), tmp_path / "some.table", partial=True
+    )
     table = load_benchmark("nasbench101", path=tmp_path / "some.table")
     ids = np.array(CELLS[:8]).reshape(2, 4)
     runs = np.array([[0, 1, 2, 0], [1, 1, 0, 2]])
@@ -88,10 +98,17 @@ def test_two_processes_share_the_table(tmp_path):
     for array in table.arrays.values():
         assert not array.flags.owndata and not array.flags.writeable
     code = (
-        "import sys; from nas_bench_suite import load_benchmark; t = load_benchmark('nasbench101', path=sys.argv[1]);"
-        "print('ready', flush=True); sys.stdin.readline(); print(t.query(t.arrays['cells'].astype(int), 2).test.tolist())"
+        "import sys; from nas_bench_suite import load_benchmark; t = load_benchmark('nasbench101', "
+        "path=sys.argv[1]);"
+        "print('ready', flush=True); sys.stdin.readline(); print(t.query(t.arrays['cells'].astype(int), "
+        "2).test.tolist())"
     )
-    both = [subprocess.Popen([sys.executable, "-c", code, tmp_path / "some.table"], stdin=-1, stdout=-1, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, tmp_path / "some.table"], stdin=-1, stdout=-1, text=True
+        )
+        for _ in range(2)
+    ]
     for process in both:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
     wanted = table.query(table.arrays["cells"].astype(int), 2).test.tolist()
@@ -108,7 +125,12 @@ def run_command(capsys, *arguments) -> tuple[int, str, str]:
 def test_commands(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NAS_BENCH_SUITE_DATA", str(tmp_path / "made" / "data"))
     code, _, err = run_command(capsys, "info")
-    assert code == 2 and err.count("\n") == 1 and "nasbench_only108.tfrecord" in err and "nasbench101_surrogate needs no download" in err
+    assert (
+        code == 2
+        and err.count("\n") == 1
+        and "nasbench_only108.tfrecord" in err
+        and "nasbench101_surrogate needs no download" in err
+    )
     with pytest.raises(ConfigError, match=r"nasbench_only108\.tfrecord"):
         load_benchmark("nasbench101")
 
@@ -169,15 +191,20 @@ def test_facts_of_real_cells(tmp_path, shared_data):
         for name, parameters in real.items():
             matrix, ops = space.graph(space.architecture(space.from_official_hash(name)))
             for _ in range(3):
-                values = [(float(rng.integers(1, 999)), *records.SINGLE[rng.integers(0, 9985, 3)]) for _ in range(2)]
+                values = [
+                    (float(rng.integers(1, 999)), *records.SINGLE[rng.integers(0, 9985, 3)]) for _ in range(2)
+                ]
                 payloads.append(plain.payload(name, 108, matrix, ops, parameters + wrong, *values))
-        header = import_file(write(tmp_path / "some.tfrecord", payloads), tmp_path / "some.table", partial=True)
+        header = import_file(
+            write(tmp_path / "some.tfrecord", payloads), tmp_path / "some.table", partial=True
+        )
         checks = {entry["fact"]: entry for entry in header["checked"]}
         entry = checks["cells whose trainable parameters follow from the matrix"]
         if wrong:
             assert not entry["holds"] and entry["found"] == 0
         else:
-            # 3, 5 or 6 vertices that feed the output share its channels unevenly, by their order in the recorded matrix
+            # 3, 5 or 6 vertices that feed the output share its channels unevenly, by their order in the
+            # recorded matrix
             assert entry["found"] >= 25
         assert not checks["distinct cells"]["holds"]
 
@@ -195,5 +222,9 @@ def test_official_parameters_of_25000_cells(shared_data):
             forms.append(form)
             codes.append(code)
             parameters.append(int(line["trainable_parameters"]))
-    arrays = {"cells": space.from_official_hash(ids), "forms": np.array(forms, dtype=np.int32), "codes": np.array(codes, dtype=np.uint8)}
+    arrays = {
+        "cells": space.from_official_hash(ids),
+        "forms": np.array(forms, dtype=np.int32),
+        "codes": np.array(codes, dtype=np.uint8),
+    }
     np.testing.assert_array_equal(parameters_of(arrays), parameters)

@@ -49,8 +49,8 @@ def test_otmann_is_a_pseudo_distance() -> None:
 
 
 def test_a_known_distance() -> None:
-    """input - conv1x1 - output against input - conv3x3 - output: the same paths, one filter size for another; with no weight on structure,
-    a convolution more costs its mass and a tenth of it at either end."""
+    """input - conv1x1 - output against input - conv3x3 - output: the same paths, one filter size for another;
+    with no weight on structure, a convolution more costs its mass and a tenth of it at either end."""
     chain = np.zeros((3, 26), dtype=np.int64)
     first, last, skip = 0, 10, 5  # edges 0-1, 1-6 and 0-6
     chain[:, [first, last]] = 1
@@ -137,7 +137,9 @@ def test_a_capped_model_goes_on(make: Any) -> None:
 
 @pytest.mark.parametrize("make", [NASBOT, NASBOTAsRun])
 def test_invalid_strings_are_charged_where_the_protocol_says_so(make: Any) -> None:
-    record = search(make(), load_benchmark("planted"), Protocol(invalid="charge"), budget=40, trials=3, seed=3)
+    record = search(
+        make(), load_benchmark("planted"), Protocol(invalid="charge"), budget=40, trials=3, seed=3
+    )
     assert (record.ledger["invalid"] > 0).all() and (record.ledger["rejected"] == 0).all()
 
 
@@ -158,7 +160,13 @@ def test_remembered_distances_change_nothing(monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_array_equal(with_cache.queries["cell_id"], without.queries["cell_id"])
 
 
-WRONG: list[dict[str, Any]] = [{"weights": []}, {"weights": [0.1] * 5}, {"weights": [0.0]}, {"mutations": [0, 0]}, {"max_points": 20}]
+WRONG: list[dict[str, Any]] = [
+    {"weights": []},
+    {"weights": [0.1] * 5},
+    {"weights": [0.0]},
+    {"mutations": [0, 0]},
+    {"max_points": 20},
+]
 
 
 @pytest.mark.parametrize("wrong", WRONG)
@@ -175,7 +183,9 @@ def test_a_trial_without_room_takes_no_part() -> None:
         proposal = optimizer.ask(np.array([5, 0]))
         assert proposal.wanted[0].any() and not proposal.wanted[1].any(), step
         status = np.where(proposal.wanted, OK, 3).astype(np.int8)
-        optimizer.tell(proposal, Outcome(np.where(proposal.wanted, rng.random(proposal.wanted.shape), np.nan), status))
+        optimizer.tell(
+            proposal, Outcome(np.where(proposal.wanted, rng.random(proposal.wanted.shape), np.nan), status)
+        )
 
 
 def test_a_search_can_give_several_cells() -> None:
@@ -206,7 +216,9 @@ def test_distances_survive_a_cut() -> None:
     size = int(optimizer._size[0])
     strings = optimizer._strings[0, optimizer._active[0, :size]].astype(np.int64)
     lower = np.tril_indices(size, k=-1)
-    np.testing.assert_allclose(optimizer._distances[0, :size, :size][lower], distances(strings, optimizer.weights)[lower], atol=2e-6)
+    np.testing.assert_allclose(
+        optimizer._distances[0, :size, :size][lower], distances(strings, optimizer.weights)[lower], atol=2e-6
+    )
     for slot in np.flatnonzero(optimizer._cached_ids[0] >= 0)[:40]:
         held = int(optimizer._cached_count[0, slot])
         cell = SPACE.architecture(optimizer._cached_ids[0, slot])[None]

@@ -7,7 +7,19 @@ import pytest
 import torch
 from scipy import stats
 
-from nas_bench_suite import FAILED, INVALID, NOT_RUN, OK, ConfigError, Outcome, Protocol, Streams, Task, load_benchmark, search
+from nas_bench_suite import (
+    FAILED,
+    INVALID,
+    NOT_RUN,
+    OK,
+    ConfigError,
+    Outcome,
+    Protocol,
+    Streams,
+    Task,
+    load_benchmark,
+    search,
+)
 from optimizers.parts import policy_gradient as pg
 from optimizers.reinforce import Reinforce
 
@@ -17,7 +29,9 @@ REWARDS = np.array([[0.9, 0.1, 0.5, 0.5], [0.2, 0.4, 99.0, 99.0], [7.0, 7.0, 7.0
 
 def test_baseline_is_the_average_of_earlier_batches() -> None:
     baseline = pg.Baseline(3, 0.75)
-    np.testing.assert_allclose(baseline.advantage(REWARDS, USED), [[0.4, -0.4, 0, 0], [-0.1, 0.1, 0, 0], [0, 0, 0, 0]], atol=1e-12)
+    np.testing.assert_allclose(
+        baseline.advantage(REWARDS, USED), [[0.4, -0.4, 0, 0], [-0.1, 0.1, 0, 0], [0, 0, 0, 0]], atol=1e-12
+    )
     np.testing.assert_allclose(baseline.value, [0.5, 0.3, np.nan])
     second = baseline.advantage(REWARDS + 0.2 * USED, USED)
     np.testing.assert_allclose(second[:2, :2], [[0.6, -0.2], [0.1, 0.3]], atol=1e-12)
@@ -25,7 +39,9 @@ def test_baseline_is_the_average_of_earlier_batches() -> None:
 
 
 def test_ranks_and_normalised_rewards() -> None:
-    np.testing.assert_allclose(pg.centred_ranks(REWARDS, USED), [[0.75, -0.75, 0, 0], [-0.5, 0.5, 0, 0], [0, 0, 0, 0]])
+    np.testing.assert_allclose(
+        pg.centred_ranks(REWARDS, USED), [[0.75, -0.75, 0, 0], [-0.5, 0.5, 0, 0], [0, 0, 0, 0]]
+    )
     rng = np.random.default_rng(0)
     rewards = rng.integers(0, 6, (5, 20)).astype(float)
     expected = [(2 * stats.rankdata(row) - 1) / 20 - 1 for row in rewards]
@@ -36,14 +52,27 @@ def test_ranks_and_normalised_rewards() -> None:
     assert not pg.normalised(np.full((1, 4), 0.3), USED[:1]).any()
 
 
-@pytest.mark.parametrize(("form", "advantage", "ratio", "slope"), [
-    ("paper", 2.0, 1.0, 2.0), ("paper", 2.0, 1.05, 2.0), ("paper", 2.0, 1.2, 0.0), ("paper", 2.0, 0.5, 2.0),
-    ("paper", -2.0, 0.5, -2.0), ("paper", -2.0, 1.2, 0.0),  # as printed: goes on lowering, cannot bring back down
-    ("standard", 2.0, 1.2, 0.0), ("standard", 2.0, 0.5, 2.0), ("standard", -2.0, 0.5, 0.0), ("standard", -2.0, 1.2, -2.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("form", "advantage", "ratio", "slope"),
+    [
+        ("paper", 2.0, 1.0, 2.0),
+        ("paper", 2.0, 1.05, 2.0),
+        ("paper", 2.0, 1.2, 0.0),
+        ("paper", 2.0, 0.5, 2.0),
+        # as printed: goes on lowering, cannot bring back down
+        ("paper", -2.0, 0.5, -2.0),
+        ("paper", -2.0, 1.2, 0.0),
+        ("standard", 2.0, 1.2, 0.0),
+        ("standard", 2.0, 0.5, 2.0),
+        ("standard", -2.0, 0.5, 0.0),
+        ("standard", -2.0, 1.2, -2.0),
+    ],
+)
 def test_ppo_slopes_by_the_ratio(form: str, advantage: float, ratio: float, slope: float) -> None:
     log_prob = torch.tensor([np.log(ratio)], requires_grad=True)
-    value = pg.objective("ppo", form, log_prob, torch.zeros(1, dtype=torch.float64), torch.tensor([advantage]), 0.1)
+    value = pg.objective(
+        "ppo", form, log_prob, torch.zeros(1, dtype=torch.float64), torch.tensor([advantage]), 0.1
+    )
     (gradient,) = torch.autograd.grad(value.sum(), log_prob)
     assert gradient.item() / ratio == pytest.approx(slope)
 
@@ -51,7 +80,9 @@ def test_ppo_slopes_by_the_ratio(form: str, advantage: float, ratio: float, slop
 def test_ppo_with_one_step_is_reinforce() -> None:
     benchmark = load_benchmark("planted")
     found = [
-        search(Reinforce(objective=objective, width=8), benchmark, budget=90, trials=3, seed=2).queries["cell_id"]
+        search(Reinforce(objective=objective, width=8), benchmark, budget=90, trials=3, seed=2).queries[
+            "cell_id"
+        ]
         for objective in ("reinforce", "ppo")
     ]
     np.testing.assert_array_equal(*found)
@@ -92,9 +123,17 @@ def test_orders() -> None:
     assert pg.Orders(Streams(0, 1), 2, 5).table.shape == (1, 5, 2)  # only two exist
 
 
-def start(reject: bool = True, trials: int = 3, first_trial: int = 0, **options: object) -> tuple[Reinforce, Task]:
-    task = Task(space=load_benchmark("planted").space, trials=trials, budget=100, streams=Streams(4, trials, first_trial),
-                first_trial=first_trial, reject_invalid=reject)  # fmt: skip
+def start(
+    reject: bool = True, trials: int = 3, first_trial: int = 0, **options: object
+) -> tuple[Reinforce, Task]:
+    task = Task(
+        space=load_benchmark("planted").space,
+        trials=trials,
+        budget=100,
+        streams=Streams(4, trials, first_trial),
+        first_trial=first_trial,
+        reject_invalid=reject,
+    )
     optimizer = Reinforce(**{"policy": "independent", "batch_size": 10, **options})  # type: ignore[arg-type]
     optimizer.start(task)
     return optimizer, task
@@ -102,7 +141,8 @@ def start(reject: bool = True, trials: int = 3, first_trial: int = 0, **options:
 
 def test_a_collapsed_policy_hands_in_what_it_found() -> None:
     optimizer, task = start(max_rejections=500)
-    optimizer.theta[1] = torch.tensor([60.0, 0.0] * 2 + [0.0] * (optimizer.theta.shape[1] - 4))  # only invalid strings
+    # only invalid strings
+    optimizer.theta[1] = torch.tensor([60.0, 0.0] * 2 + [0.0] * (optimizer.theta.shape[1] - 4))
     optimizer.theta[2, :4] = torch.tensor([4.5, 0.0] * 2)  # mostly
     proposal = optimizer.ask(np.full(3, 100))
     assert proposal.wanted[0].all() and not proposal.wanted[1].any()
@@ -142,23 +182,39 @@ def test_invalid_and_failed_strings_earn_the_invalid_reward() -> None:
     optimizer, _ = start(reject=False, invalid_reward=0.25, trials=1, batch_size=4, baseline_decay=0.0)
     proposal = optimizer.ask(np.array([100]))
     assert proposal.rejected.sum() == 0 and proposal.wanted.all()
-    optimizer.tell(proposal, Outcome(np.array([[0.75, np.nan, np.nan, np.nan]]), np.array([[OK, INVALID, FAILED, NOT_RUN]])))
+    optimizer.tell(
+        proposal,
+        Outcome(np.array([[0.75, np.nan, np.nan, np.nan]]), np.array([[OK, INVALID, FAILED, NOT_RUN]])),
+    )
     assert optimizer.baseline.value[0] == pytest.approx((0.75 + 0.25 + 0.25) / 3)
 
 
 def test_charged_invalid_strings_are_learnt_from() -> None:
     """Where they cost a query, a policy proposes fewer and fewer of them."""
-    record = search(Reinforce(policy="independent", learning_rate=0.3), load_benchmark("planted"), Protocol(invalid="charge"),
-                    budget=300, trials=10, seed=3)  # fmt: skip
+    record = search(
+        Reinforce(policy="independent", learning_rate=0.3),
+        load_benchmark("planted"),
+        Protocol(invalid="charge"),
+        budget=300,
+        trials=10,
+        seed=3,
+    )
     invalid = record.queries["status"] == INVALID
     early, late = invalid[record.queries["query"] <= 60].mean(), invalid[record.queries["query"] > 240].mean()
     assert early > 0.1 and late < early / 4
 
 
-@pytest.mark.parametrize(("options", "said"), [
-    ({"orderings": 0}, "optimizer.orderings=0"), ({"orderings": "every"}, "optimizer.orderings"), ({"policy": "made2"}, "did you mean 'made'"),
-    ({"clip": 1.5}, "optimizer.clip=1.5"), ({"invalid_reward": -1}, "optimizer.invalid_reward"), ({"precision": "float16"}, "float32, float64"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"orderings": 0}, "optimizer.orderings=0"),
+        ({"orderings": "every"}, "optimizer.orderings"),
+        ({"policy": "made2"}, "did you mean 'made'"),
+        ({"clip": 1.5}, "optimizer.clip=1.5"),
+        ({"invalid_reward": -1}, "optimizer.invalid_reward"),
+        ({"precision": "float16"}, "float32, float64"),
+    ],
+)
 def test_wrong_settings_are_named(options: dict, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         Reinforce(**options)

@@ -16,7 +16,12 @@ from nas_bench_suite.benchmarks.nasbench101.fit import calibrate
 from nas_bench_suite.benchmarks.nasbench101.fit.facts import CELL_QUANTILES, published_facts
 from nas_bench_suite.benchmarks.nasbench101.surrogate import NASBench101Surrogate
 from nas_bench_suite.benchmarks.nasbench101.surrogate import artefact as files
-from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import from_strings, to_strings, trainable_parameters, vertex_channels
+from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import (
+    from_strings,
+    to_strings,
+    trainable_parameters,
+    vertex_channels,
+)
 from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import load_observed, load_small_cells
 from nas_bench_suite.benchmarks.nasbench101.surrogate.scores import agreement
 from nas_bench_suite.config import ConfigError
@@ -38,7 +43,9 @@ def some() -> tuple[np.ndarray, np.ndarray]:
 def test_files_are_small_and_of_one_fit() -> None:
     for name in (files.PREDICTIONS, files.RUNS, files.EARLY_RUNS):
         assert (files.FOLDER / name).stat().st_size < 6e6
-    assert sorted(path.name for path in files.FOLDER.iterdir()) == sorted((files.PREDICTIONS, files.RUNS, files.EARLY_RUNS))
+    assert sorted(path.name for path in files.FOLDER.iterdir()) == sorted(
+        (files.PREDICTIONS, files.RUNS, files.EARLY_RUNS)
+    )
 
 
 def test_queries_are_look_ups(benchmark: NASBench101Surrogate, some: tuple[np.ndarray, np.ndarray]) -> None:
@@ -50,15 +57,25 @@ def test_queries_are_look_ups(benchmark: NASBench101Surrogate, some: tuple[np.nd
     mean = benchmark.query(cells, "mean")
     every = [benchmark.query(cells, r) for r in range(3)]
     for field in ("validation", "test"):
-        np.testing.assert_allclose(getattr(mean, field), np.mean([getattr(one, field) for one in every], axis=0), atol=1e-12)
+        np.testing.assert_allclose(
+            getattr(mean, field), np.mean([getattr(one, field) for one in every], axis=0), atol=1e-12
+        )
     assert (got.seconds > 200).all() and (got.seconds < 7000).all()
     for epochs in (4, 12, 36):
         early = benchmark.query(cells, run, epochs)
-        assert ((early.validation >= 0) & (early.validation < 0.96) & (early.test <= early.validation + 1e-12)).all()
-        np.testing.assert_allclose(early.validation * files.GRID, np.rint(early.validation * files.GRID), atol=1e-9)
+        assert (
+            (early.validation >= 0) & (early.validation < 0.96) & (early.test <= early.validation + 1e-12)
+        ).all()
+        np.testing.assert_allclose(
+            early.validation * files.GRID, np.rint(early.validation * files.GRID), atol=1e-9
+        )
         assert (early.seconds < 0.4 * got.seconds).all()
     mixed = np.resize([4, 108, 36], cells.shape)
-    expected = np.where(mixed == 108, got.validation, np.where(mixed == 4, *(benchmark.query(cells, run, e).validation for e in (4, 36))))
+    expected = np.where(
+        mixed == 108,
+        got.validation,
+        np.where(mixed == 4, *(benchmark.query(cells, run, e).validation for e in (4, 36))),
+    )
     np.testing.assert_array_equal(benchmark.query(cells, run, mixed).validation, expected)
     assert benchmark.query(np.int64(5), 1).validation.shape == ()
 
@@ -108,16 +125,20 @@ def test_published_facts(benchmark: NASBench101Surrogate) -> None:
 
 def test_loads_without_torch_and_quickly() -> None:
     code = (
-        "import sys, time; import nas_bench_suite.benchmarks.nasbench101.space as s; s.NASBench101Space(); start = time.process_time();"
+        "import sys, time; import nas_bench_suite.benchmarks.nasbench101.space as s; s.NASBench101Space(); "
+        "start = time.process_time();"
         "from nas_bench_suite.benchmark import load_benchmark; load_benchmark('nasbench101_surrogate');"
         "seconds = time.process_time() - start;"
-        "assert not {'torch', 'lightgbm', 'pandas', 'sklearn', 'scipy.stats'} & set(sys.modules), sorted(sys.modules);"
+        "assert not {'torch', 'lightgbm', 'pandas', 'sklearn', 'scipy.stats'} & set(sys.modules), "
+        "sorted(sys.modules);"
         "assert seconds < 1, seconds"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_files_of_two_fits_or_another_order_are_refused(tmp_path: Path, benchmark: NASBench101Surrogate) -> None:
+def test_files_of_two_fits_or_another_order_are_refused(
+    tmp_path: Path, benchmark: NASBench101Surrogate
+) -> None:
     shutil.copytree(files.FOLDER, tmp_path / "other")
     with pytest.raises(ConfigError, match="another enumeration"):
         files.Artefact(tmp_path / "other", "0" * 16)
@@ -127,8 +148,18 @@ def test_files_of_two_fits_or_another_order_are_refused(tmp_path: Path, benchmar
     best = rng.uniform(0.1, 0.95, n)
     runs = rng.integers(0, files.GRID + 1, (n, 3, 2))
     early_runs = rng.integers(0, files.GRID + 1, (n, 3, 3))
-    content = {"early": rng.uniform(0.05, 0.9, (n, 3)), "seconds": rng.uniform(200, 5000, n), "runs": runs, "early_runs": early_runs}
-    files.write(tmp_path / "toy", predictions=np.stack([best, best - 0.001], axis=1), meta={"enumeration": enumeration}, **content)
+    content = {
+        "early": rng.uniform(0.05, 0.9, (n, 3)),
+        "seconds": rng.uniform(200, 5000, n),
+        "runs": runs,
+        "early_runs": early_runs,
+    }
+    files.write(
+        tmp_path / "toy",
+        predictions=np.stack([best, best - 0.001], axis=1),
+        meta={"enumeration": enumeration},
+        **content,
+    )
     toy = files.Artefact(tmp_path / "toy", enumeration)
     np.testing.assert_array_equal(toy.runs, runs)
     np.testing.assert_array_equal(toy.early_runs, early_runs)
@@ -180,7 +211,8 @@ def test_channels_as_the_official_code_divides_them() -> None:
 
 
 def test_parameters_of_a_cell_by_hand() -> None:
-    # Input, one 3x3 convolution, output. A module with c_in inputs and c outputs: projection c_in c + 2 c, convolution 9 c c + 2 c.
+    # Input, one 3x3 convolution, output. A module with c_in inputs and c outputs: projection c_in c + 2 c,
+    # convolution 9 c c + 2 c.
     adjacency = np.zeros((1, 7, 7), dtype=bool)
     adjacency[0, 0, 1] = adjacency[0, 1, 6] = True
     ops = np.array([[0, 2, -1, -1, -1, -1, 4]], dtype=np.int8)
@@ -195,7 +227,9 @@ def test_parameters_of_a_cell_by_hand() -> None:
     assert trainable_parameters(adjacency, ops)[0] == expected + 512 * 10 + 10
 
 
-def test_parameters_exact_and_the_same_for_isomorphic_strings(benchmark: NASBench101Surrogate, shared_data: Path) -> None:
+def test_parameters_exact_and_the_same_for_isomorphic_strings(
+    benchmark: NASBench101Surrogate, shared_data: Path
+) -> None:
     observed = load_observed(shared_data / "nasbench101" / "observed_25000_cells.csv.gz")
     uneven = np.isin(observed.adjacency[:, 1:-1, -1].sum(axis=1), (3, 5))
     pick = np.concatenate([np.flatnonzero(uneven), np.flatnonzero(~uneven)[:2000]])
@@ -215,7 +249,9 @@ def test_small_cells_are_pinned(benchmark: NASBench101Surrogate, shared_data: Pa
     np.testing.assert_allclose(mean.test, small.test[:, 3], atol=0.5 / 3 / files.GRID + 1e-6)
     for level, epochs in enumerate((4, 12, 36)):
         np.testing.assert_allclose(
-            benchmark.query(cells, "mean", epochs).validation, small.validation[:, level], atol=0.5 / 3 / files.GRID + 1e-6
+            benchmark.query(cells, "mean", epochs).validation,
+            small.validation[:, level],
+            atol=0.5 / 3 / files.GRID + 1e-6,
         )
 
 
@@ -235,7 +271,11 @@ def test_check_command(shared_data: Path, capsys: pytest.CaptureFixture[str], tm
     assert main(["check", source, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["cells"] == 25_000 and result["parameters"]["differ"] == 0
-    assert result["best_of_3"]["r2"] > 0.96 and result["best_of_3"]["kendall"] > 0.895 and abs(result["best_of_3"]["bias"]) < 5e-4
+    assert (
+        result["best_of_3"]["r2"] > 0.96
+        and result["best_of_3"]["kendall"] > 0.895
+        and abs(result["best_of_3"]["bias"]) < 5e-4
+    )
     assert result["training_seconds"]["r2"] > 0.99
     assert max(abs(row["gap"]) for row in result["quantiles"]) < 0.002
     wrong = tmp_path / "wrong.csv"
@@ -243,12 +283,14 @@ def test_check_command(shared_data: Path, capsys: pytest.CaptureFixture[str], tm
     assert main(["check", str(wrong)]) == 2
     assert "has no column" in capsys.readouterr().err
     assert main(["check", str(tmp_path / "none.csv")]) == 2
-    header = "hash,n_vertices,adjacency,ops," + ",".join(f"validation_accuracy_epoch_{e}" for e in (4, 12, 36, 108))
+    header = "hash,n_vertices,adjacency,ops," + ",".join(
+        f"validation_accuracy_epoch_{e}" for e in (4, 12, 36, 108)
+    )
     header += ",training_seconds,trainable_parameters\n"
     for row, said in (
-        ("x,2,01,\"input,output\",.1,.1,.1,.8,100,5\n", "line 2"),
-        ("x,2,0000,\"input,output\",.1,.1,.1,.8,100,5\n", "no cell of NASBench-101"),
-        ("x,3,010001000,\"input,conv9x9,output\",.1,.1,.1,.8,100,5\n", "line 2"),
+        ('x,2,01,"input,output",.1,.1,.1,.8,100,5\n', "line 2"),
+        ('x,2,0000,"input,output",.1,.1,.1,.8,100,5\n', "no cell of NASBench-101"),
+        ('x,3,010001000,"input,conv9x9,output",.1,.1,.1,.8,100,5\n', "line 2"),
     ):
         wrong.write_text(header + row)
         assert main(["check", str(wrong)]) == 2
@@ -258,15 +300,25 @@ def test_check_command(shared_data: Path, capsys: pytest.CaptureFixture[str], tm
 def test_scores_against_closed_forms() -> None:
     truth = np.array([0.1, 0.6, 0.7, 0.8, 0.9])
     scores = agreement(truth, np.array([0.9, 0.6, 0.8, 0.7, 0.9]))
-    assert scores["cells"] == 4 and scores["kendall"] == pytest.approx(4 / 6) and scores["bias"] == pytest.approx(0)
+    assert (
+        scores["cells"] == 4
+        and scores["kendall"] == pytest.approx(4 / 6)
+        and scores["bias"] == pytest.approx(0)
+    )
     assert scores["r2"] == pytest.approx(1 - 0.02 / 0.05) and scores["spearman"] == pytest.approx(0.8)
 
 
 def test_noise_has_the_moments_it_claims() -> None:
     z = calibrate.skewed(np.random.default_rng(0), (400_000,), 5.0)
-    assert abs(z.mean()) < 0.01 and z.std() == pytest.approx(1, abs=0.01) and ((z**3).mean()) == pytest.approx(-2 / np.sqrt(5), abs=0.04)
+    assert (
+        abs(z.mean()) < 0.01
+        and z.std() == pytest.approx(1, abs=0.01)
+        and ((z**3).mean()) == pytest.approx(-2 / np.sqrt(5), abs=0.04)
+    )
     noise = calibrate.NoiseModel()
     risk = np.random.default_rng(1).gamma(0.3, 1.0, 100_000)
     probability = calibrate.collapse_probability(np.random.default_rng(2), risk, np.arange(91), noise)
-    assert probability.mean() == pytest.approx(noise.collapsed_runs, rel=0.1) and (probability[:91] == 0).all()
+    assert (
+        probability.mean() == pytest.approx(noise.collapsed_runs, rel=0.1) and (probability[:91] == 0).all()
+    )
     assert (probability**3).sum() == pytest.approx(noise.never_train, rel=0.15)

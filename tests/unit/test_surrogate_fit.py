@@ -18,7 +18,9 @@ from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import from_strings
 @pytest.fixture(scope="module")
 def graphs() -> tuple[np.ndarray, np.ndarray]:
     space = NASBench101Space()
-    return from_strings(space.architecture(np.random.default_rng(0).choice(space.num_cells, 900, replace=False)))
+    return from_strings(
+        space.architecture(np.random.default_rng(0).choice(space.num_cells, 900, replace=False))
+    )
 
 
 def test_strings_and_graphs_round_trip(graphs: tuple[np.ndarray, np.ndarray]) -> None:
@@ -29,7 +31,8 @@ def test_strings_and_graphs_round_trip(graphs: tuple[np.ndarray, np.ndarray]) ->
 
 
 def test_features_do_not_depend_on_the_order_of_vertices() -> None:
-    # Uniform strings of one cell in many orders: counts, depths and paths agree; the channels' remainders may not.
+    # Uniform strings of one cell in many orders: counts, depths and paths agree; the channels' remainders may
+    # not.
     space = NASBench101Space()
     strings = space.sample_rng(np.random.default_rng(2), (4000,))
     adjacency, ops = from_strings(strings)
@@ -45,7 +48,12 @@ def test_path_counts_by_brute_force(graphs: tuple[np.ndarray, np.ndarray]) -> No
     def paths(matrix: np.ndarray, at: int = 0) -> list[tuple[int, ...]]:
         if at == 6:
             return [()]
-        return [((v, *rest) if v != 6 else ()) for v in range(at + 1, 7) if matrix[at, v] for rest in paths(matrix, v)]
+        return [
+            ((v, *rest) if v != 6 else ())
+            for v in range(at + 1, 7)
+            if matrix[at, v]
+            for rest in paths(matrix, v)
+        ]
 
     counts = features.flat_features(adjacency[:60], ops[:60])[:, -40:]
     for index in range(60):

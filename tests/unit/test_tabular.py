@@ -39,7 +39,12 @@ def test_every_row_is_found_again(tmp_path: Path, name: str) -> None:
     table = frame().sample(frac=1, random_state=3)  # the order of rows means nothing
     benchmark = load_benchmark("tabular", path=save(table, tmp_path, name))
     space = benchmark.space
-    assert [variable.choices for variable in space.variables] == [("1", "2", "10"), ("16", "32"), ("relu", "tanh")]  # 10 sorts after 2
+    # 10 sorts after 2
+    assert [variable.choices for variable in space.variables] == [
+        ("1", "2", "10"),
+        ("16", "32"),
+        ("relu", "tanh"),
+    ]
     assert space.num_cells == 12 and benchmark.num_runs == 1 and benchmark.fidelities == (1,)
     for _, row in table.iterrows():
         string = np.array([variable.choices.index(str(row[variable.name])) for variable in space.variables])
@@ -55,16 +60,25 @@ def test_runs_fidelities_seconds_percent_and_ignored_columns(tmp_path: Path) -> 
     for fidelity in (50, 5):
         for run in range(3):
             table[f"validation_{run}@{fidelity}"] = rng.uniform(1, 99, len(table)).round(2)
-    table["test@50"], table["seconds@50"], table["seconds@5"], table["params"] = 70.5, 10.0, 1.0, rng.random(len(table))
+    table["test@50"], table["seconds@50"], table["seconds@5"], table["params"] = (
+        70.5,
+        10.0,
+        1.0,
+        rng.random(len(table)),
+    )
     benchmark = load_benchmark("tabular", path=save(table, tmp_path), percent=True, ignore=["params"])
     assert benchmark.fidelities == (5, 50) and benchmark.num_runs == 3
     ids = np.arange(12)
     for fidelity in (5, 50):
         runs = [benchmark.query(ids, run, fidelity).validation for run in range(3)]
-        np.testing.assert_allclose(runs, table[[f"validation_{run}@{fidelity}" for run in range(3)]].to_numpy().T / 100)
+        np.testing.assert_allclose(
+            runs, table[[f"validation_{run}@{fidelity}" for run in range(3)]].to_numpy().T / 100
+        )
         np.testing.assert_allclose(benchmark.query(ids, "mean", fidelity).validation, np.mean(runs, axis=0))
     assert (benchmark.query(ids, 1).test == 0.705).all() and np.isnan(benchmark.query(ids, 1, 5).test).all()
-    assert (benchmark.query(ids, 1, np.full(12, 5)).seconds == 1).all() and (benchmark.query(ids, 1).seconds == 10).all()
+    assert (benchmark.query(ids, 1, np.full(12, 5)).seconds == 1).all() and (
+        benchmark.query(ids, 1).seconds == 10
+    ).all()
 
 
 def test_combinations_that_are_missing_become_invalid_if_so_told(tmp_path: Path) -> None:
@@ -86,7 +100,9 @@ def test_rows_of_one_cell_are_one_architecture(tmp_path: Path) -> None:
     ids = benchmark.space.cell_id(everything)
     assert benchmark.space.num_cells == 6 and (ids[:6] == ids[6:]).all() and len(set(ids[:6])) == 6
     np.testing.assert_allclose(benchmark.query(ids, 0).validation, table["validation"])
-    np.testing.assert_array_equal(benchmark.space.cell_id(benchmark.space.architecture(np.arange(6))), np.arange(6))
+    np.testing.assert_array_equal(
+        benchmark.space.cell_id(benchmark.space.architecture(np.arange(6))), np.arange(6)
+    )
 
 
 def test_families_go_by_choices_and_names(tmp_path: Path) -> None:
@@ -118,33 +134,67 @@ WRONG = {
         lambda t: pd.concat([t, t.iloc[[2]]]),
         r"line 4 and line 14 are the same architecture \(depth=1, width=32, activation=relu\)",
     ),
-    "not a number": (put(3, "validation", "n/a"), r"column 'validation', line 5: 'n/a' is not a finite number"),
+    "not a number": (
+        put(3, "validation", "n/a"),
+        r"column 'validation', line 5: 'n/a' is not a finite number",
+    ),
     "infinite": (put(3, "test", np.inf), r"column 'test', line 5: 'inf' is not a finite number"),
     "blank accuracy": (put(3, "test", None), r"column 'test', line 5: no value"),
     "blank choice": (put(6, "width", None), r"column 'width', line 8: no value"),
-    "percent": (lambda t: t.assign(test=t["test"] * 100), r"column 'test', line 2: 49 is out of range.*percent=true"),
+    "percent": (
+        lambda t: t.assign(test=t["test"] * 100),
+        r"column 'test', line 2: 49 is out of range.*percent=true",
+    ),
     "negative": (put(0, "validation", -0.5), r"column 'validation', line 2: -0.5 is out of range"),
     "negative seconds": (lambda t: t.assign(seconds=-1), r"column 'seconds', line 2: -1 is out of range"),
-    "a column of one value": (lambda t: t.assign(optimizer="sgd"), r"column 'optimizer' has one value only \(sgd\).*ignore=\[optimizer\]"),
-    "a measurement": (lambda t: t.assign(params=np.arange(12)), r"lacks 132 of 144 combinations.*params \(12\).*benchmark.ignore"),
+    "a column of one value": (
+        lambda t: t.assign(optimizer="sgd"),
+        r"column 'optimizer' has one value only \(sgd\).*ignore=\[optimizer\]",
+    ),
+    "a measurement": (
+        lambda t: t.assign(params=np.arange(12)),
+        r"lacks 132 of 144 combinations.*params \(12\).*benchmark.ignore",
+    ),
     "no validation": (drop("validation"), r"no column 'validation'"),
-    "misspelt": (lambda t: t.rename(columns={"validation": "validaton"}), r"no column 'validation' \(did you mean 'validaton'\?\)"),
+    "misspelt": (
+        lambda t: t.rename(columns={"validation": "validaton"}),
+        r"no column 'validation' \(did you mean 'validaton'\?\)",
+    ),
     "no test": (drop("test"), r"no column 'test'"),
     "no variable": (lambda t: t[["validation", "test"]], r"hence no variable"),
     "no rows": (lambda t: t.iloc[:0], r"holds no rows"),
-    "gap in runs": (lambda t: t.rename(columns={"validation": "validation_0"}).assign(validation_2=0.5), r"no column 'validation_1'"),
+    "gap in runs": (
+        lambda t: t.rename(columns={"validation": "validation_0"}).assign(validation_2=0.5),
+        r"no column 'validation_1'",
+    ),
     "other number of test runs": (
-        lambda t: t.drop(columns=["validation", "test"]).assign(**{f"validation_{run}": 0.5 for run in range(3)}, test_0=0.5, test_1=0.5),
+        lambda t: t.drop(columns=["validation", "test"]).assign(
+            **{f"validation_{run}": 0.5 for run in range(3)}, test_0=0.5, test_1=0.5
+        ),
         r"3 validation runs and 2 test runs",
     ),
-    "half of the fidelities": (lambda t: t.assign(**{"validation@4": 0.5}), r"'validation' has no fidelity where others have one"),
-    "odd fidelity": (lambda t: t.assign(**{"validation@low": 0.5}), r"column 'validation@low': 'low' is no fidelity"),
+    "half of the fidelities": (
+        lambda t: t.assign(**{"validation@4": 0.5}),
+        r"'validation' has no fidelity where others have one",
+    ),
+    "odd fidelity": (
+        lambda t: t.assign(**{"validation@low": 0.5}),
+        r"column 'validation@low': 'low' is no fidelity",
+    ),
     "no full test": (
-        lambda t: t.rename(columns={"validation": "validation@9", "test": "test@3"}).assign(**{"validation@3": 0.5}),
+        lambda t: t.rename(columns={"validation": "validation@9", "test": "test@3"}).assign(
+            **{"validation@3": 0.5}
+        ),
         r"no test column for the full fidelity 9",
     ),
-    "cells that disagree": (lambda t: t.assign(cell="x"), r"line 2 and line 3 are the same cell \('x'\) with different validation"),
-    "two columns of a name": (lambda t: pd.concat([t, t["width"]], axis=1), r"two columns of the name 'width'"),
+    "cells that disagree": (
+        lambda t: t.assign(cell="x"),
+        r"line 2 and line 3 are the same cell \('x'\) with different validation",
+    ),
+    "two columns of a name": (
+        lambda t: pd.concat([t, t["width"]], axis=1),
+        r"two columns of the name 'width'",
+    ),
 }
 
 
@@ -188,7 +238,9 @@ def test_wrong_files_get_one_sentence(tmp_path: Path) -> None:
 
 def test_too_sparse_a_table_is_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    table = pd.DataFrame(rng.integers(0, 4, (50, 30)), columns=[f"v{i}" for i in range(30)]).assign(validation=0.5, test=0.5)
+    table = pd.DataFrame(rng.integers(0, 4, (50, 30)), columns=[f"v{i}" for i in range(30)]).assign(
+        validation=0.5, test=0.5
+    )
     with pytest.raises(ConfigError, match="too few to draw uniform strings"):
         load_benchmark("tabular", path=save(table, tmp_path), missing="invalid")
 
@@ -211,7 +263,9 @@ def test_a_million_rows_load_in_seconds_and_are_looked_up_fast(tmp_path: Path) -
     np.testing.assert_array_equal(found.validation, table["validation"].to_numpy()[ids])
 
 
-def test_the_transnas_conversion_of_the_page(tmp_path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_transnas_conversion_of_the_page(
+    tmp_path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = shared_data / "transnas101" / "transnas101.csv.gz"
     if not source.is_file():
         pytest.skip(f"no {source}: put TransNAS-Bench-101 there, or set NBS_SHARED_DATA")
@@ -220,7 +274,9 @@ def test_the_transnas_conversion_of_the_page(tmp_path: Path, shared_data: Path, 
     monkeypatch.chdir(tmp_path)
     exec(compile(code.replace('"transnas101.csv.gz"', repr(str(source))), "tabular.md", "exec"), {})
     benchmark = load_benchmark("tabular", path="transnas_class_scene.csv")
-    assert benchmark.space.num_cells == 4096 and benchmark.facts()["best_mean_test"] == pytest.approx(0.64176949)
+    assert benchmark.space.num_cells == 4096 and benchmark.facts()["best_mean_test"] == pytest.approx(
+        0.64176949
+    )
     assert len(set(variable.family for variable in benchmark.space.variables)) == 1
     record = search(RandomSearch(), benchmark, budget=20, trials=5, seed=0)
     assert (record.ledger["ended"] == "budget").all()
@@ -229,10 +285,21 @@ def test_the_transnas_conversion_of_the_page(tmp_path: Path, shared_data: Path, 
 def test_a_result_belongs_to_what_the_table_holds_not_to_where_it_lies(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     table, other = frame(), frame().assign(test=0.6)
-    first, moved, changed = save(table, tmp_path), save(table, tmp_path / "elsewhere"), save(other, tmp_path, "changed.csv")
+    first, moved, changed = (
+        save(table, tmp_path),
+        save(table, tmp_path / "elsewhere"),
+        save(other, tmp_path, "changed.csv"),
+    )
 
     def run(path: str) -> JobResult:
-        words = ("benchmark=tabular", f"benchmark.path={path}", "optimizer=random", "budget=5", "trials=3", f"output_dir={tmp_path / 'out'}")
+        words = (
+            "benchmark=tabular",
+            f"benchmark.path={path}",
+            "optimizer=random",
+            "budget=5",
+            "trials=3",
+            f"output_dir={tmp_path / 'out'}",
+        )
         return run_job(composed(*words), "random", "tabular")
 
     here, there = run(first), run(moved)

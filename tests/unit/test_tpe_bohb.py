@@ -1,4 +1,5 @@
-"""TPE and BOHB, ours and the libraries': what they propose, what they make of invalid strings, whom they leave alone."""
+"""TPE and BOHB, ours and the libraries': what they propose, what they make of invalid strings, whom they
+leave alone."""
 
 from __future__ import annotations
 
@@ -9,7 +10,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from nas_bench_suite import ConfigError, Optimizer, Protocol, SearchRecord, Streams, Task, load_benchmark, search
+from nas_bench_suite import (
+    ConfigError,
+    Optimizer,
+    Protocol,
+    SearchRecord,
+    Streams,
+    Task,
+    load_benchmark,
+    search,
+)
 from optimizers.bohb import BOHB
 from optimizers.bohb_hpbandster import BOHBHpbandster
 from optimizers.parts.hyperband import Brackets, bracket_sizes, ladder
@@ -21,7 +31,9 @@ from tests.optional import package
 EPOCHS = Protocol(cost="epochs")
 
 
-def run(method: Optimizer, budget: int = 40, trials: int = 3, protocol: Protocol | None = None, seed: int = 3) -> SearchRecord:
+def run(
+    method: Optimizer, budget: int = 40, trials: int = 3, protocol: Protocol | None = None, seed: int = 3
+) -> SearchRecord:
     return search(method, load_benchmark("planted"), protocol, budget=budget, trials=trials, seed=seed)
 
 
@@ -45,7 +57,8 @@ def test_values_out_of_range(make: Callable[[], Optimizer], message: str) -> Non
 
 
 def test_tpe_starts_uniformly_and_then_follows_its_model() -> None:
-    """The first strings are uniform draws; afterwards the model's are better by several standard deviations of a run."""
+    """The first strings are uniform draws; afterwards the model's are better by several standard deviations
+    of a run."""
     record = run(TPE(), budget=100, trials=200)
     queries = record.queries
     strings = load_benchmark("planted").space.architecture(queries["cell_id"])  # type: ignore[attr-defined]
@@ -72,7 +85,9 @@ def test_tpe_learns_to_avoid_invalid_strings() -> None:
 FOUR = (4, 12, 36, 108)
 
 
-@pytest.mark.parametrize(("fidelities", "eta", "rungs"), [(FOUR, 3, 4), (FOUR, 2, 4), (FOUR, 9, 2), ((1,), 3, 1)])
+@pytest.mark.parametrize(
+    ("fidelities", "eta", "rungs"), [(FOUR, 3, 4), (FOUR, 2, 4), (FOUR, 9, 2), ((1,), 3, 1)]
+)
 def test_ladder(fidelities: tuple[int, ...], eta: float, rungs: int) -> None:
     chosen = ladder(fidelities, eta)
     assert len(chosen) == rungs and chosen[-1] == len(fidelities) - 1 and (np.diff(chosen) > 0).all()
@@ -80,8 +95,11 @@ def test_ladder(fidelities: tuple[int, ...], eta: float, rungs: int) -> None:
 
 
 def test_bracket_sizes_are_hyperbands() -> None:
-    """Four rungs at eta = 3: 27, 9, 3, 1; 9, 3, 1; 6, 2; 4 (Li et al. 2018, table 1 without its largest bracket)."""
-    np.testing.assert_array_equal(bracket_sizes(4, 3), [[4, 0, 0, 0], [6, 2, 0, 0], [9, 3, 1, 0], [27, 9, 3, 1]])
+    """Four rungs at eta = 3: 27, 9, 3, 1; 9, 3, 1; 6, 2; 4 (Li et al. 2018, table 1 without its largest
+    bracket)."""
+    np.testing.assert_array_equal(
+        bracket_sizes(4, 3), [[4, 0, 0, 0], [6, 2, 0, 0], [9, 3, 1, 0], [27, 9, 3, 1]]
+    )
 
 
 @pytest.mark.parametrize("make", [BOHB, BOHBHpbandster])
@@ -90,7 +108,18 @@ def test_a_round_of_brackets(make: type[Optimizer]) -> None:
         package("hpbandster")
     record = run(make(), budget=15, trials=1, protocol=EPOCHS)
     fidelity = record.queries["fidelity"]
-    rounds = [4] * 27 + [12] * 9 + [36] * 3 + [108] + [12] * 9 + [36] * 3 + [108] + [36] * 6 + [108] * 2 + [108] * 4
+    rounds = (
+        [4] * 27
+        + [12] * 9
+        + [36] * 3
+        + [108]
+        + [12] * 9
+        + [36] * 3
+        + [108]
+        + [36] * 6
+        + [108] * 2
+        + [108] * 4
+    )
     np.testing.assert_array_equal(fidelity, rounds)
     assert record.ledger["spent"][0] == 15 * 108 and record.ledger["ended"][0] == "budget"
     cells = record.queries["cell_id"]
@@ -112,8 +141,15 @@ def test_kde_search_without_low_fidelities() -> None:
 @pytest.mark.parametrize("invalid", ["redraw", "tell"])
 def test_bohb_and_invalid_strings(invalid: str) -> None:
     ledger = run(BOHB(invalid=invalid, low_fidelities=False), budget=100, trials=20).ledger
-    assert ((ledger["invalid"] > 0) == (invalid == "tell")).all() and ((ledger["rejected"] > 0) == (invalid == "redraw")).all()
-    charged = run(BOHB(invalid=invalid, low_fidelities=False), budget=100, trials=20, protocol=Protocol(invalid="charge")).ledger
+    assert ((ledger["invalid"] > 0) == (invalid == "tell")).all() and (
+        (ledger["rejected"] > 0) == (invalid == "redraw")
+    ).all()
+    charged = run(
+        BOHB(invalid=invalid, low_fidelities=False),
+        budget=100,
+        trials=20,
+        protocol=Protocol(invalid="charge"),
+    ).ledger
     assert (charged["invalid"] > 0).all() and (charged["rejected"] == 0).all()
 
 
@@ -124,7 +160,15 @@ def test_redrawing_keeps_the_share_of_uniform_draws() -> None:
     method = BOHBHpbandster(low_fidelities=False)
     method.start(Task(space, 1, 10, Streams(0, 1), fidelities=(108,)))
     valid, invalid = np.ones(10, dtype=np.int64), np.zeros(10, dtype=np.int64)
-    script = [(invalid, True), (valid, False), (invalid, True), (valid, True), (invalid, False), (valid, True), (valid, False)]
+    script = [
+        (invalid, True),
+        (valid, False),
+        (invalid, True),
+        (valid, True),
+        (invalid, False),
+        (valid, True),
+        (valid, False),
+    ]
     method.suggest = lambda t, fidelity: script.pop(0)  # type: ignore[method-assign]
     first = method.ask(np.ones(1, dtype=np.int64))
     assert len(script) == 3 and first.rejected is not None and first.rejected[0] == 2

@@ -1,4 +1,5 @@
-"""`python -m nas_bench_suite.benchmarks.nasbench101`: import the official table, say what is installed, check the surrogate."""
+"""`python -m nas_bench_suite.benchmarks.nasbench101`: import the official table, say what is installed, check
+the surrogate."""
 
 from __future__ import annotations
 
@@ -14,9 +15,13 @@ COMMANDS = ("importer", "info", "check")  # modules with add_parser(subparsers),
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; a wrong file or option is one sentence and exit code 2."""
-    parser = argparse.ArgumentParser(prog="python -m nas_bench_suite.benchmarks.nasbench101", description=__doc__.split(": ", 1)[1])
+    parser = argparse.ArgumentParser(
+        prog="python -m nas_bench_suite.benchmarks.nasbench101", description=__doc__.split(": ", 1)[1]
+    )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    package = __name__.rpartition(".")[0] if __name__ != "__main__" else "nas_bench_suite.benchmarks.nasbench101"
+    package = (
+        __name__.rpartition(".")[0] if __name__ != "__main__" else "nas_bench_suite.benchmarks.nasbench101"
+    )
     for name in COMMANDS:
         if importlib.util.find_spec(f"{package}.{name}") is not None:
             importlib.import_module(f"{package}.{name}").add_parser(subparsers)

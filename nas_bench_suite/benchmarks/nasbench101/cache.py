@@ -21,7 +21,8 @@ def cache_folder() -> Path:
 
 
 def load_arrays(name: str) -> dict[str, np.ndarray] | None:
-    """Return the arrays stored as `name`, or None if there are none that can be read. Their CRCs are checked."""
+    """Return the arrays stored as `name`, or None if there are none that can be read. Their CRCs are
+    checked."""
     try:
         with np.load(cache_folder() / f"{name}.npz", allow_pickle=False) as stored:
             return {key: stored[key] for key in stored.files}
@@ -30,7 +31,8 @@ def load_arrays(name: str) -> dict[str, np.ndarray] | None:
 
 
 def store_arrays(name: str, arrays: dict[str, np.ndarray]) -> None:
-    """Store arrays as `name`, whole or not at all; a folder that cannot be written is passed over in silence."""
+    """Store arrays as `name`, whole or not at all; a folder that cannot be written is passed over in
+    silence."""
     temporary = None
     try:
         folder = cache_folder()

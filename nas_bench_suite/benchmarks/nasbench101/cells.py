@@ -1,16 +1,19 @@
-"""The 423,624 cells of NASBench-101, enumerated from nothing but the rules, and their look-up by direct address.
+"""The 423,624 cells of NASBench-101, enumerated from nothing but the rules, and their look-up by direct
+address.
 
-A cell (Ying et al. 2019, section 2) is a directed acyclic graph of at most 7 vertices and 9 edges whose inner vertices carry one of three
-operations; what lies on no path from input to output is pruned away first.
+A cell (Ying et al. 2019, section 2) is a directed acyclic graph of at most 7 vertices and 9 edges whose inner
+vertices carry one of three operations; what lies on no path from input to output is pruned away first.
 
 Notation and shapes
-    mask    the 21 edges of the upper triangle of a 7 x 7 adjacency matrix, row by row, edge i in bit i: (0,1) is bit 0, (5,6) is bit 20
+    mask    the 21 edges of the upper triangle of a 7 x 7 adjacency matrix, row by row, edge i in bit i:
+            (0,1) is bit 0, (5,6) is bit 20
     code    the 5 operations as digits to the base 3, vertex v in digit v - 1
     keep    5 bits, the inner vertices that survive pruning, vertex v in bit v - 1
-    form    a pruned graph: V = k + 2 vertices, all of them on paths, and its V (V - 1) / 2 edge bits row by row
+    form    a pruned graph: V = k + 2 vertices, all of them on paths, and its V (V - 1) / 2 edge bits, by rows
     a form's entries in `ids` are its 3^k operation codes, vertex by vertex in digit order
 
-    packed  int32[2^21]     offset of the form of each mask in `ids`, times 32, plus keep; 32 E where the mask is invalid
+    packed  int32[2^21]     offset of the form of each mask in `ids`, times 32, plus keep; 32 E where
+                            the mask is invalid
     gather  int32[32, 243]  the code of the kept vertices alone
     ids     int32[E + 1]    the cell of every (form, code), and -1 at the end, where invalid masks lead
     first   int32[n]        entry of each cell's representative in `ids`
@@ -18,8 +21,9 @@ Notation and shapes
 
 so `id = ids[(packed[mask] >> 5) + gather[packed[mask] & 31, code]]`, without a branch.
 
-Ids are dense and fixed for good, since shipped tables are indexed by them: cells ascend by (vertices, form bits, code) of their representative,
-which is the least (form bits, code) over all orders of the inner vertices that keep the matrix upper triangular.
+Ids are dense and fixed for good, since shipped tables are indexed by them: cells ascend by (vertices, form
+bits, code) of their representative, which is the least (form bits, code) over all orders of the inner
+vertices that keep the matrix upper triangular.
 """
 
 from __future__ import annotations
@@ -54,7 +58,8 @@ def _edge(u, v, n):
 
 @njit(cache=True)
 def _prune(mask, succ):
-    """Write the pruned rows of a mask to `succ` (int64[7], bit sets of successors); return keep, or -1 where no path leads to the output."""
+    """Write the pruned rows of a mask to `succ` (int64[7], bit sets of successors); return keep, or -1 where
+    no path leads to the output."""
     bit = 0
     succ[6] = 0
     for u in range(6):
@@ -133,7 +138,8 @@ def _canonical(form, k, orders, best):
 
     Args:
         form: edge bits of a form with k inner vertices; orders: int64[k!, k], all orders of 0 .. k - 1.
-        best: int64[k!], receives the rows of `orders` that reach the least bits; order[i] is where inner vertex i + 1 goes, less one.
+        best: int64[k!], receives the rows of `orders` that reach the least bits; order[i] is where inner
+            vertex i + 1 goes, less one.
 
     Returns:
         (the least bits, how many orders reach them).
@@ -179,7 +185,8 @@ def _enumerate(forms, offsets, k, orders, start, ids, first, cell_forms, codes):
     """Give ids to all cells with k inner vertices.
 
     Args:
-        forms: int64[F], the bits of all forms with k inner vertices, ascending; offsets: int64[F], their entries in `ids`.
+        forms: int64[F], the bits of all forms with k inner vertices, ascending; offsets: int64[F], their
+            entries in `ids`.
         orders: int64[k!, k]; start: the next free id; ids, first, cell_forms, codes: filled in place.
 
     Returns:
@@ -190,7 +197,8 @@ def _enumerate(forms, offsets, k, orders, start, ids, first, cell_forms, codes):
     powers = np.empty(5, dtype=np.int64)
     for i in range(5):
         powers[i] = 3**i
-    # Two passes: a form's canonical form may come later or earlier, but representatives take their ids in ascending order.
+    # Two passes: a form's canonical form may come later or earlier, but representatives take their ids in
+    # ascending order.
     for fill in range(2):
         for f in range(len(forms)):
             least, count = _canonical(forms[f], k, orders, best)
@@ -256,8 +264,11 @@ class Cells(NamedTuple):
         return 32 * (len(self.ids) - 1)
 
     def checksum(self) -> str:
-        """First 16 hexadecimal digits of the SHA-256 of (vertices, form bits, code) of all cells in id order."""
-        rows = np.stack([self.vertices.astype("<i4"), self.forms.astype("<i4"), self.codes.astype("<i4")], axis=1)
+        """First 16 hexadecimal digits of the SHA-256 of (vertices, form bits, code) of all cells in id
+        order."""
+        rows = np.stack(
+            [self.vertices.astype("<i4"), self.forms.astype("<i4"), self.codes.astype("<i4")], axis=1
+        )
         return hashlib.sha256(rows.tobytes()).hexdigest()[:16]
 
 
@@ -289,12 +300,21 @@ def enumerate_cells() -> Cells:
     count = bounds[-1]
     vertices = np.repeat(np.arange(2, 8, dtype=np.int8), np.diff(bounds))
     packed = np.where(base >= 0, base * 32 + keeps, 32 * total).astype(np.int32)
-    return Cells(packed, _gather_table(), ids, first[:count].copy(), cell_forms[:count].copy(), vertices, codes[:count].copy())
+    return Cells(
+        packed,
+        _gather_table(),
+        ids,
+        first[:count].copy(),
+        cell_forms[:count].copy(),
+        vertices,
+        codes[:count].copy(),
+    )
 
 
 @lru_cache(maxsize=1)
 def cells() -> Cells:
-    """Return the tables, from the cache folder if it holds them, else enumerated (and kept there if it can be written)."""
+    """Return the tables, from the cache folder if it holds them, else enumerated (and kept there if it can be
+    written)."""
     try:
         stored = load_arrays(_CACHE_NAME)
         if stored is not None:

@@ -1,9 +1,11 @@
-"""A drop-in for code written against Google's `nasbench` library, on the imported table and without TensorFlow.
+"""A drop-in for code written against Google's `nasbench` library, on the imported table and without
+TensorFlow.
 
-`from nas_bench_suite.benchmarks.nasbench101 import compat as api`, then `api.NASBench()`, `api.ModelSpec(matrix, ops)`,
-`api.OutOfDomainError` as before: same methods, keys and semantics, the same draws from Python's `random` for the same seed, matrices and
-operations as the official file records them. `evaluate` (training a network) is not offered. What the library keeps as dictionaries of all
-cells (`fixed_statistics`, `computed_statistics`) is looked up instead.
+`from nas_bench_suite.benchmarks.nasbench101 import compat as api`, then `api.NASBench()`,
+`api.ModelSpec(matrix, ops)`, `api.OutOfDomainError` as before: same methods, keys and semantics, the same
+draws from Python's `random` for the same seed, matrices and operations as the official file records them.
+`evaluate` (training a network) is not offered. What the library keeps as dictionaries of all cells
+(`fixed_statistics`, `computed_statistics`) is looked up instead.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ class ModelSpec:
     """A cell as a matrix and labels, pruned to what lies on paths from input to output.
 
     Attributes:
-        matrix, ops: the pruned graph; None if the input is not connected to the output, and then `valid_spec` is False.
+        matrix, ops: the pruned graph; None if the input is not connected to the output, and then `valid_spec`
+            is False.
         original_matrix, original_ops: as given.
     """
 
@@ -100,7 +103,12 @@ class NASBench:
         """
         random.seed(seed)
         self._table = NASBench101(dataset_file)
-        self.config = {"module_vertices": VERTICES, "max_edges": MAX_EDGES, "num_repeats": RUNS, "available_ops": list(AVAILABLE_OPS)}
+        self.config = {
+            "module_vertices": VERTICES,
+            "max_edges": MAX_EDGES,
+            "num_repeats": RUNS,
+            "available_ops": list(AVAILABLE_OPS),
+        }
         self.valid_epochs = set(self._table.fidelities)
         self.training_time_spent = 0.0
         self.total_epochs_spent = 0
@@ -108,9 +116,8 @@ class NASBench:
     def query(self, model_spec: ModelSpec, epochs: int = 108, stop_halfway: bool = False) -> dict[str, Any]:
         """One of the three runs at random, at the end or half-way; adds to the budget counters.
 
-        Returns:
-            `module_adjacency` int8[V, V], `module_operations`, `trainable_parameters`, `training_time` (seconds), `train_accuracy`,
-            `validation_accuracy`, `test_accuracy` (fractions).
+        Returns: `module_adjacency` int8[V, V], `module_operations`, `trainable_parameters`, `training_time`
+            (seconds), `train_accuracy`, `validation_accuracy`, `test_accuracy` (fractions).
 
         Raises:
             OutOfDomainError: for a graph or epochs outside the space.
@@ -147,9 +154,13 @@ class NASBench:
         cells = self._table.arrays["cells"]
         order = self._table.arrays["order"]
         for start in range(0, len(order), 4096):
-            yield from self._table.space.official_hash(cells[order[start : start + 4096]].astype(np.int64)).tolist()  # type: ignore[union-attr]
+            yield from self._table.space.official_hash(
+                cells[order[start : start + 4096]].astype(np.int64)
+            ).tolist()  # type: ignore[union-attr]
 
-    def get_metrics_from_hash(self, module_hash: str) -> tuple[dict[str, Any], dict[int, list[dict[str, float]]]]:
+    def get_metrics_from_hash(
+        self, module_hash: str
+    ) -> tuple[dict[str, Any], dict[int, list[dict[str, float]]]]:
         """(fixed statistics, {epochs: three points}) of a hash; costs nothing.
 
         Raises:
@@ -159,22 +170,32 @@ class NASBench:
             row = int(self._table.rows(self._table.space.from_official_hash(module_hash)))
         except ConfigError:
             raise KeyError(module_hash) from None
-        return self._fixed(row), {epochs: [self._point(row, epochs, run) for run in range(RUNS)] for epochs in self._table.fidelities}
+        return self._fixed(row), {
+            epochs: [self._point(row, epochs, run) for run in range(RUNS)]
+            for epochs in self._table.fidelities
+        }
 
-    def get_metrics_from_spec(self, model_spec: ModelSpec) -> tuple[dict[str, Any], dict[int, list[dict[str, float]]]]:
+    def get_metrics_from_spec(
+        self, model_spec: ModelSpec
+    ) -> tuple[dict[str, Any], dict[int, list[dict[str, float]]]]:
         """The same for a spec.
 
         Raises:
             OutOfDomainError: for a spec outside the space.
         """
         row = self._row(model_spec)
-        return self._fixed(row), {epochs: [self._point(row, epochs, run) for run in range(RUNS)] for epochs in self._table.fidelities}
+        return self._fixed(row), {
+            epochs: [self._point(row, epochs, run) for run in range(RUNS)]
+            for epochs in self._table.fidelities
+        }
 
     def _row(self, model_spec: ModelSpec) -> int:
         """Raises KeyError, as a dictionary would, for a cell that a partial table lacks."""
         self._check_spec(model_spec)
         space = self._table.space
-        cell = space.cell_id(space.from_graph((np.asarray(model_spec.matrix) != 0).astype(np.int64), model_spec.ops))
+        cell = space.cell_id(
+            space.from_graph((np.asarray(model_spec.matrix) != 0).astype(np.int64), model_spec.ops)
+        )
         try:
             return int(self._table.rows(cell))
         except ConfigError as error:
@@ -199,7 +220,9 @@ class NASBench:
         for half, part in enumerate(("halfway", "final")):
             point[f"{part}_training_time"] = float(self._table.arrays["seconds"][budget, row, run, half])
             for metric, name in enumerate(_METRICS):
-                point[f"{part}_{name}"] = float(self._table.grid[self._table.arrays["accuracies"][budget, row, run, half, metric]])
+                point[f"{part}_{name}"] = float(
+                    self._table.grid[self._table.arrays["accuracies"][budget, row, run, half, metric]]
+                )
         return point
 
     def _check_spec(self, model_spec: ModelSpec) -> None:

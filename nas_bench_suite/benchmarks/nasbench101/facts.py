@@ -1,7 +1,8 @@
 """Published facts about the whole NASBench-101 table, to hold an imported one against.
 
-Sources: Ying et al. 2019 (cells, runs, budgets) and the table's own documentation as repeated by its users: best mean and best single-run
-accuracies, the number of cells with a better mean validation than the cell of the best mean test, the range of trainable parameters.
+Sources: Ying et al. 2019 (cells, runs, budgets) and the table's own documentation as repeated by its users:
+best mean and best single-run accuracies, the number of cells with a better mean validation than the cell of
+the best mean test, the range of trainable parameters.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import numpy as np
 
 from nas_bench_suite.benchmarks.nasbench101.cells import NUM_CELLS, cells
 
-PUBLISHED: dict[str, tuple[float, float]] = {  # name -> (value, tolerance: half a unit of the last digit published)
+# name -> (value, tolerance: half a unit of the last digit published)
+PUBLISHED: dict[str, tuple[float, float]] = {
     "best_mean_test": (0.943175752957662, 1e-12),
     "best_mean_validation": (0.9505542318026224, 1e-12),
     "best_single_test": (0.94661456, 5e-9),
@@ -23,7 +25,8 @@ PUBLISHED: dict[str, tuple[float, float]] = {  # name -> (value, tolerance: half
 }
 
 
-PUBLISHED_SHA256 = {  # of the official files, from the README of google-research/nasbench, by the budgets that they hold
+# of the official files, from the README of google-research/nasbench, by the budgets that they hold
+PUBLISHED_SHA256 = {
     (108,): "4c39c3936e36a85269881d659e44e61a245babcb72cb374eacacf75d0e5f4fd1",
     (4, 12, 36, 108): "3d64db8180fb1b0207212f9032205064312b6907a3bbc81eabea10db2f5c7e9c",
 }
@@ -35,11 +38,11 @@ def found_and_checked(
     """Facts of a table.
 
     Args:
-        arrays: as in `tablefile`; budgets: its budgets; grid: float64[9985], the accuracy of each k; sha256: of the file that was read.
+        arrays: as in `tablefile`; budgets: its budgets; grid: float64[9985], the accuracy of each k; sha256:
+            of the file that was read.
 
-    Returns:
-        (the facts found, at the highest budget; one entry {"fact", "expected", "found", "holds"} for each check. A table that is partial or
-        lacks the 108 epochs is held against fewer).
+    Returns: (the facts found, at the highest budget; one entry {"fact", "expected", "found", "holds"} for
+        each check. A table that is partial or lacks the 108 epochs is held against fewer).
     """
     runs = grid[arrays["accuracies"][-1, :, :, 1, 1:]]  # [n, 3, validation and test]
     mean = runs.mean(axis=1)
@@ -57,21 +60,36 @@ def found_and_checked(
     checked = [
         _check("distinct cells", NUM_CELLS, count, count == NUM_CELLS),
         _check("runs of each cell and budget", 3, arrays["accuracies"].shape[2], True),
-        _check("cells whose hash follows from the matrix", count, count, True),  # the import refuses any other
+        # the import refuses any other
+        _check("cells whose hash follows from the matrix", count, count, True),
     ]
     agreeing = int((parameters_of(arrays) == arrays["parameters"]).sum())
-    checked.append(_check("cells whose trainable parameters follow from the matrix", count, agreeing, agreeing == count))
+    checked.append(
+        _check("cells whose trainable parameters follow from the matrix", count, agreeing, agreeing == count)
+    )
     if count == NUM_CELLS and budgets[-1] == 108:
         for name, (value, tolerance) in PUBLISHED.items():
-            checked.append(_check(name.replace("_", " "), value, found[name], abs(found[name] - value) <= tolerance))
+            checked.append(
+                _check(name.replace("_", " "), value, found[name], abs(found[name] - value) <= tolerance)
+            )
     if count == NUM_CELLS and budgets in PUBLISHED_SHA256:
-        checked.append(_check("SHA-256 of the file", PUBLISHED_SHA256[budgets], sha256, sha256 == PUBLISHED_SHA256[budgets]))
+        checked.append(
+            _check(
+                "SHA-256 of the file", PUBLISHED_SHA256[budgets], sha256, sha256 == PUBLISHED_SHA256[budgets]
+            )
+        )
     return found, checked
 
 
 def parameters_of(arrays: dict[str, np.ndarray], chunk: int = 16_384) -> np.ndarray:
-    """int64[n]: the trainable parameters of the network that each recorded cell makes (see `surrogate.graphs.trainable_parameters`)."""
-    from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import CONV1X1, OUTPUT, SLOTS, trainable_parameters
+    """int64[n]: the trainable parameters of the network that each recorded cell makes (see
+    `surrogate.graphs.trainable_parameters`)."""
+    from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import (
+        CONV1X1,
+        OUTPUT,
+        SLOTS,
+        trainable_parameters,
+    )
 
     sizes = cells().vertices[arrays["cells"]]
     out = np.empty(len(sizes), dtype=np.int64)
@@ -82,7 +100,9 @@ def parameters_of(arrays: dict[str, np.ndarray], chunk: int = 16_384) -> np.ndar
         for start in range(0, len(members), chunk):
             rows = members[start : start + chunk]
             adjacency = np.zeros((len(rows), SLOTS, SLOTS), dtype=bool)
-            adjacency[:, slots[tails], slots[heads]] = (arrays["forms"][rows, None] >> np.arange(len(tails))) & 1
+            adjacency[:, slots[tails], slots[heads]] = (
+                arrays["forms"][rows, None] >> np.arange(len(tails))
+            ) & 1
             ops = np.full((len(rows), SLOTS), -1, dtype=np.int8)
             ops[:, 0], ops[:, -1] = 0, OUTPUT
             ops[:, 1 : n - 1] = CONV1X1 + arrays["codes"][rows, None] // 3 ** np.arange(n - 2) % 3

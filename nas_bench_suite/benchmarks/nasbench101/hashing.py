@@ -1,11 +1,14 @@
-"""The official hash of a cell: an MD5 over iterated vertex hashes (the `graph_util.hash_module` of the official code).
+"""The official hash of a cell: an MD5 over iterated vertex hashes (the `graph_util.hash_module` of the
+official code).
 
-Every vertex starts as the MD5 of "(out-degree, in-degree, label)", labels being -1 for the input, 0, 1, 2 for conv3x3, conv1x1, maxpool3x3
-and -2 for the output. V times over, every vertex takes the MD5 of its sorted in-neighbours' digests, "|", its sorted out-neighbours' digests,
-"|", its own digest. The cell's hash is the MD5 of the sorted list of its vertices' digests, written as Python writes a list.
+Every vertex starts as the MD5 of "(out-degree, in-degree, label)", labels being -1 for the input, 0, 1, 2 for
+conv3x3, conv1x1, maxpool3x3 and -2 for the output. V times over, every vertex takes the MD5 of its sorted
+in-neighbours' digests, "|", its sorted out-neighbours' digests, "|", its own digest. The cell's hash is the
+MD5 of the sorted list of its vertices' digests, written as Python writes a list.
 
-`graph_hash` does that for one graph with hashlib; `all_digests` does it for all cells. Cells of one form differ in their operations alone, so
-their messages have the same lengths, and the MD5s of up to 243 of them run side by side (L lanes, word by word) in vector registers.
+`graph_hash` does that for one graph with hashlib; `all_digests` does it for all cells. Cells of one form
+differ in their operations alone, so their messages have the same lengths, and the MD5s of up to 243 of them
+run side by side (L lanes, word by word) in vector registers.
 """
 
 from __future__ import annotations
@@ -37,7 +40,13 @@ def graph_hash(matrix: np.ndarray | list[list[int]], labels: list[int]) -> str:
     digests = [_md5(str((len(out[v]), len(into[v]), labels[v]))) for v in range(n)]
     for _ in range(n):
         digests = [
-            _md5("".join(sorted(digests[u] for u in into[v])) + "|" + "".join(sorted(digests[w] for w in out[v])) + "|" + digests[v])
+            _md5(
+                "".join(sorted(digests[u] for u in into[v]))
+                + "|"
+                + "".join(sorted(digests[w] for w in out[v]))
+                + "|"
+                + digests[v]
+            )
             for v in range(n)
         ]
     return _md5(str(sorted(digests)))
@@ -64,7 +73,8 @@ def find(names: np.ndarray) -> np.ndarray:
 
 
 def find_digests(digests: np.ndarray) -> np.ndarray:
-    """The ids of cells by the bytes of their official hashes uint8[n, 16]: int64[n], -1 where there is none."""
+    """The ids of cells by the bytes of their official hashes uint8[n, 16]: int64[n], -1 where there is
+    none."""
     order, keys = _sorted_keys()
     wanted = digests[:, :8].copy().view(">u8")[:, 0].astype(np.uint64)
     ids = order[np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)]
@@ -73,7 +83,8 @@ def find_digests(digests: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def all_digests() -> np.ndarray:
-    """uint8[423624, 16], the bytes of the official hash of every cell; from the cache folder if it holds them."""
+    """uint8[423624, 16], the bytes of the official hash of every cell; from the cache folder if it holds
+    them."""
     stored = load_arrays(_CACHE_NAME)
     if stored is not None and "digests" in stored and digests_checksum(stored["digests"]) == CHECKSUM:
         return stored["digests"]
@@ -81,7 +92,15 @@ def all_digests() -> np.ndarray:
     digests = np.empty((NUM_CELLS, 16), dtype=np.uint8)
     starts = np.flatnonzero(np.diff(tables.forms, prepend=-1) | np.diff(tables.vertices, prepend=0))
     _hash_all(
-        np.append(starts, NUM_CELLS), tables.vertices, tables.forms, tables.codes, np.array(LABELS), _HEX, _SINES, _ROTATIONS, digests
+        np.append(starts, NUM_CELLS),
+        tables.vertices,
+        tables.forms,
+        tables.codes,
+        np.array(LABELS),
+        _HEX,
+        _SINES,
+        _ROTATIONS,
+        digests,
     )
     store_arrays(_CACHE_NAME, {"digests": digests})
     return digests
@@ -112,7 +131,9 @@ def _to_text(digests: np.ndarray) -> np.ndarray:
 def _from_text(names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bytes uint8[n, 16] of names of 32 lower-case hexadecimal digits, and which of them are that."""
     known = np.array([len(name) == 32 and name.isascii() for name in names], dtype=bool)
-    digits = np.frombuffer("".join(name if fits else "0" * 32 for name, fits in zip(names, known)).encode(), dtype=np.uint8)
+    digits = np.frombuffer(
+        "".join(name if fits else "0" * 32 for name, fits in zip(names, known)).encode(), dtype=np.uint8
+    )
     table = np.full(256, 255, dtype=np.uint8)
     table[_HEX] = np.arange(16)
     values = table[digits].reshape(-1, 16, 2)
@@ -122,7 +143,8 @@ def _from_text(names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @njit(cache=True)
 def _compress(words, lanes, sines, rotations, state, work):
-    """One MD5 block (RFC 1321, section 3.4) in every lane: words uint32[16, L], state and work uint32[4, L]."""
+    """One MD5 block (RFC 1321, section 3.4) in every lane: words uint32[16, L], state and work uint32[4,
+    L]."""
     for i in range(4):
         for lane in range(lanes):
             work[i, lane] = state[i, lane]
@@ -168,7 +190,8 @@ def _compress(words, lanes, sines, rotations, state, work):
 def _digest(text, length, lanes, sines, rotations, words, state, work, digits, hexes, values):
     """MD5 of text[lane, :length] for every lane; text uint8[L, 320] is padded in place.
 
-    hexes uint8[L, 32] receives the hexadecimal digests, values uint64[L, 2] the same as numbers that sort alike.
+    hexes uint8[L, 32] receives the hexadecimal digests, values uint64[L, 2] the same as numbers that sort
+    alike.
     """
     blocks = (length + 9 + 63) // 64
     for lane in range(lanes):
@@ -269,7 +292,19 @@ def _hash_all(starts, vertices, forms, codes, labels, digits, sines, rotations, 
                     text[lane, 8] = 41
             if not end:
                 power *= 3
-            _digest(text, 10 if end else 9, lanes, sines, rotations, words, state, work, digits, hexes[0, v], values[0, v])
+            _digest(
+                text,
+                10 if end else 9,
+                lanes,
+                sines,
+                rotations,
+                words,
+                state,
+                work,
+                digits,
+                hexes[0, v],
+                values[0, v],
+            )
         old = 0
         for _ in range(n):
             for v in range(n):
@@ -287,7 +322,19 @@ def _hash_all(starts, vertices, forms, codes, labels, digits, sines, rotations, 
                         at += 1
                     _put(text, lane, at, hexes, old, v)
                 length = 32 * (ins[v] + outs[v] + 1) + 2
-                _digest(text, length, lanes, sines, rotations, words, state, work, digits, hexes[1 - old, v], values[1 - old, v])
+                _digest(
+                    text,
+                    length,
+                    lanes,
+                    sines,
+                    rotations,
+                    words,
+                    state,
+                    work,
+                    digits,
+                    hexes[1 - old, v],
+                    values[1 - old, v],
+                )
             old = 1 - old
         for lane in range(lanes):
             for v in range(n):
@@ -301,8 +348,22 @@ def _hash_all(starts, vertices, forms, codes, labels, digits, sines, rotations, 
                 text[lane, at + 34] = 39
                 text[lane, at + 35] = 93 if i == n - 1 else 44
                 at += 36
-        _digest(text, 36 * n, lanes, sines, rotations, words, state, work, digits, hexes[1 - old, 0], values[1 - old, 0])
+        _digest(
+            text,
+            36 * n,
+            lanes,
+            sines,
+            rotations,
+            words,
+            state,
+            work,
+            digits,
+            hexes[1 - old, 0],
+            values[1 - old, 0],
+        )
         for lane in range(lanes):
             for half in range(2):
                 for i in range(8):
-                    out[first + lane, 8 * half + i] = (values[1 - old, 0, lane, half] >> np.uint64(56 - 8 * i)) & np.uint64(255)
+                    out[first + lane, 8 * half + i] = (
+                        values[1 - old, 0, lane, half] >> np.uint64(56 - 8 * i)
+                    ) & np.uint64(255)

@@ -1,7 +1,7 @@
 """`import`: the official TFRecord file into the compact table, in one pass.
 
-Notation: B = 4 budgets, n = 423,624 cells; a record is one run of one cell at one budget. Every record's hash is compared with the one that
-follows from its matrix; records count from 1.
+Notation: B = 4 budgets, n = 423,624 cells; a record is one run of one cell at one budget. Every record's hash
+is compared with the one that follows from its matrix; records count from 1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _INVALID, _HASH, _EPOCHS, _FOURTH, _TWICE, _PARAMETERS = range(1, 7)
 
 
 class Accumulator:
-    """What has been read so far: arrays as in `tablefile`, but for all budgets and cells (untouched pages take no memory)."""
+    """What has been read so far: arrays as in `tablefile`, but for all budgets and cells (untouched pages
+    take no memory)."""
 
     def __init__(self) -> None:
         self.accuracies = np.zeros((len(BUDGETS), NUM_CELLS, RUNS, 2, 3), dtype=np.uint16)
@@ -43,7 +44,8 @@ class Accumulator:
         self.precision = ""  # "single" or "double" once a record has decided
 
     def add(self, parsed: records.Parsed, count: int) -> tuple[int, str]:
-        """Store the first `count` of a block's records: (how many are right before the first wrong one, what is wrong with it or "")."""
+        """Store the first `count` of a block's records: (how many are right before the first wrong one, what
+        is wrong with it or "")."""
         tables = cells()
         wrong, why, self.seen = _store(
             count,
@@ -64,7 +66,11 @@ class Accumulator:
         )
         odd = self._precision(parsed, wrong)
         if odd < wrong:
-            return odd, f"its accuracies are not stored in {self.precision} precision like those of the records before"
+            return (
+                odd,
+                f"its accuracies are not stored in {self.precision} precision like those of the records "
+                "before",
+            )
         if why == 0:
             self.records += count
             return count, ""
@@ -75,8 +81,10 @@ class Accumulator:
             _HASH: f"its hash {name} is not the one of its matrix and operations",
             _EPOCHS: f"{epochs} epochs are none of {', '.join(map(str, BUDGETS))}",
             _FOURTH: f"cell {name} has more than three runs of {epochs} epochs, so records are duplicated",
-            _TWICE: f"it repeats an earlier record of cell {name} at {epochs} epochs in every value, so records are duplicated",
-            _PARAMETERS: f"cell {name} has {int(parsed.parameters[wrong])} trainable parameters here and another number in an earlier record",
+            _TWICE: f"it repeats an earlier record of cell {name} at {epochs} epochs in every value, so "
+            "records are duplicated",
+            _PARAMETERS: f"cell {name} has {int(parsed.parameters[wrong])} trainable parameters here and "
+            "another number in an earlier record",
         }[why]
 
     def _precision(self, parsed: records.Parsed, count: int) -> int:
@@ -101,15 +109,20 @@ class Accumulator:
         budgets = tuple(budget for budget, some in zip(BUDGETS, present.tolist()) if some)
         held = np.flatnonzero(self.appearance >= 0).astype(np.int32)
         if len(held) < NUM_CELLS and not partial:
-            raise ConfigError(f"{path} holds {len(held):,} of {NUM_CELLS:,} cells; accepted: the whole file, or a part of it with --partial.")
+            raise ConfigError(
+                f"{path} holds {len(held):,} of {NUM_CELLS:,} cells; accepted: the whole file, or a part of "
+                "it with --partial."
+            )
         for budget in np.flatnonzero(present):
             short = held[self.counts[budget, held] < RUNS]
             if len(short):
                 cell = int(short[np.argmin(self.appearance[short])])
                 name = hashing.all_digests()[cell].tobytes().hex()
                 raise ConfigError(
-                    f"{path} holds {int(self.counts[budget, cell])} of {RUNS} runs of cell {name} at {BUDGETS[budget]} epochs "
-                    f"({len(short):,} cells lack runs there); accepted: three runs of every cell at every budget of the file."
+                    f"{path} holds {int(self.counts[budget, cell])} of {RUNS} runs of cell {name} at "
+                    f"{BUDGETS[budget]} epochs "
+                    f"({len(short):,} cells lack runs there); accepted: three runs of every cell at every "
+                    "budget of the file."
                 )
         # Views where they will do: the file of all budgets fills some hundred MB.
         rows: Any = slice(None) if len(held) == NUM_CELLS else held
@@ -129,12 +142,17 @@ class Accumulator:
 
 
 def import_file(
-    source: str | Path, output: str | Path | None = None, partial: bool = False, replace: bool = False, progress: bool = False
+    source: str | Path,
+    output: str | Path | None = None,
+    partial: bool = False,
+    replace: bool = False,
+    progress: bool = False,
 ) -> dict[str, Any]:
     """Import an official file.
 
     Args:
-        source: `nasbench_only108.tfrecord`, `nasbench_full.tfrecord`, or with `partial` a file that holds only some cells.
+        source: `nasbench_only108.tfrecord`, `nasbench_full.tfrecord`, or with `partial` a file that holds
+            only some cells.
         output: where the table goes; left out: into `$NAS_BENCH_SUITE_DATA` or the cache folder.
         replace: overwrite a table that holds more cells or budgets than this one.
         progress: show a bar on the error stream.
@@ -152,10 +170,17 @@ def import_file(
     _check_target(target, budgets, len(arrays["cells"]), replace)
     header["checksum"] = tablefile.checksum(arrays)
     tablefile.write(target, header, arrays)
-    return {**header, "path": str(target), "bytes": target.stat().st_size, "import_seconds": time.perf_counter() - began}
+    return {
+        **header,
+        "path": str(target),
+        "bytes": target.stat().st_size,
+        "import_seconds": time.perf_counter() - began,
+    }
 
 
-def _read(source: Path, partial: bool, progress: bool) -> tuple[tuple[int, ...], dict[str, np.ndarray], dict[str, Any]]:
+def _read(
+    source: Path, partial: bool, progress: bool
+) -> tuple[tuple[int, ...], dict[str, np.ndarray], dict[str, Any]]:
     gathered = Accumulator()
     digest = hashlib.sha256()
     size = 0
@@ -178,7 +203,12 @@ def _read(source: Path, partial: bool, progress: bool) -> tuple[tuple[int, ...],
         "partial": len(arrays["cells"]) < NUM_CELLS,
         "precision": precision,
         "enumeration": enumeration_checksum(),
-        "source": {"name": source.name, "bytes": size, "records": gathered.records, "sha256": digest.hexdigest()},
+        "source": {
+            "name": source.name,
+            "bytes": size,
+            "records": gathered.records,
+            "sha256": digest.hexdigest(),
+        },
         "found": found,
         "checked": checked,
     }
@@ -194,11 +224,17 @@ def _check_target(target: Path, budgets: tuple[int, ...], count: int, replace: b
     except ConfigError:
         if target.is_file() and target.name == tablefile.NAME:
             return  # a damaged table: the import repairs it
-        raise ConfigError(f"{target} exists and is no table; accepted: another --output, or --replace.") from None
+        raise ConfigError(
+            f"{target} exists and is no table; accepted: another --output, or --replace."
+        ) from None
     more = set(header["budgets"]) - set(budgets)
     if more or len(arrays["cells"]) > count:
-        what = f"the budgets {', '.join(map(str, sorted(more)))}" if more else f"{len(arrays['cells']):,} cells"
-        raise ConfigError(f"{target} holds {what}, which this file lacks; accepted: another --output, or --replace.")
+        what = (
+            f"the budgets {', '.join(map(str, sorted(more)))}" if more else f"{len(arrays['cells']):,} cells"
+        )
+        raise ConfigError(
+            f"{target} holds {what}, which this file lacks; accepted: another --output, or --replace."
+        )
 
 
 class _bar:
@@ -217,7 +253,15 @@ class _bar:
         if self.bar is None:
             from tqdm import tqdm
 
-            self.bar = tqdm(total=total, unit="B", unit_scale=True, desc="import", file=sys.stderr, leave=False, disable=None)
+            self.bar = tqdm(
+                total=total,
+                unit="B",
+                unit_scale=True,
+                desc="import",
+                file=sys.stderr,
+                leave=False,
+                disable=None,
+            )
         self.bar.update(min(count, total - self.bar.n))
 
     def __exit__(self, *_: object) -> None:
@@ -250,7 +294,8 @@ def _store(
     accuracies,
     seconds,
 ):
-    """Store `count` records: (place of the first wrong one or count, what is wrong with it or 0, cells seen so far)."""
+    """Store `count` records: (place of the first wrong one or count, what is wrong with it or 0, cells seen
+    so far)."""
     for i in range(count):
         n = vertices[i]
         mask = 0
@@ -301,11 +346,19 @@ def _store(
 
 def add_parser(subparsers: Any) -> None:
     """The `import` command."""
-    parser = subparsers.add_parser("import", help="read the official .tfrecord file into a compact table", description=__doc__.split("\n")[0])
+    parser = subparsers.add_parser(
+        "import",
+        help="read the official .tfrecord file into a compact table",
+        description=__doc__.split("\n")[0],
+    )
     parser.add_argument("file", help="nasbench_only108.tfrecord or nasbench_full.tfrecord")
     parser.add_argument("--partial", action="store_true", help="take a file that holds only some cells")
-    parser.add_argument("--output", help="where the table goes (default: $NAS_BENCH_SUITE_DATA or the cache folder)")
-    parser.add_argument("--replace", action="store_true", help="overwrite a table that holds more than this file")
+    parser.add_argument(
+        "--output", help="where the table goes (default: $NAS_BENCH_SUITE_DATA or the cache folder)"
+    )
+    parser.add_argument(
+        "--replace", action="store_true", help="overwrite a table that holds more than this file"
+    )
     parser.set_defaults(run=run)
 
 
@@ -313,7 +366,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Import and say what was found."""
     from nas_bench_suite.benchmarks.nasbench101.info import describe
 
-    header = import_file(arguments.file, arguments.output, arguments.partial, arguments.replace, progress=True)
+    header = import_file(
+        arguments.file, arguments.output, arguments.partial, arguments.replace, progress=True
+    )
     print(describe(header, Path(header["path"])))
     print(f"imported in {header['import_seconds']:.1f} s")
     return 0

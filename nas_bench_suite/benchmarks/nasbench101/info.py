@@ -24,7 +24,10 @@ def describe(header: dict[str, Any], path: Path) -> str:
         lines.insert(1, "  PARTIAL: it lacks cells; a query of one of these is an error")
     for entry in header["checked"]:
         mark = "holds" if entry["holds"] else "FAILS"
-        lines.append(f"  {mark}      {entry['fact']}: {_number(entry['found'])} (expected: {_number(entry['expected'])})")
+        lines.append(
+            f"  {mark}      {entry['fact']}: {_number(entry['found'])} (expected: "
+            f"{_number(entry['expected'])})"
+        )
     held = len(header["checked"]) - len(failed)
     verdict = ": this is not the official table" if failed and not header["partial"] else ""
     lines.append(f"  {held} of {len(header['checked'])} facts hold{verdict}")
@@ -39,7 +42,9 @@ def _number(value: float | str) -> str:
 
 def add_parser(subparsers: Any) -> None:
     """The `info` command."""
-    parser = subparsers.add_parser("info", help="say what table is installed and check it", description=__doc__)
+    parser = subparsers.add_parser(
+        "info", help="say what table is installed and check it", description=__doc__
+    )
     parser.add_argument("file", nargs="?", help="a table (default: the installed one)")
     parser.set_defaults(run=run)
 
@@ -50,5 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     header, arrays = tablefile.read(path)
     print(describe(header, path))
     same = tablefile.checksum(arrays) == header["checksum"]
-    print("  checksum computed anew: " + ("the same" if same else "DIFFERENT, import the official file again"))
+    print(
+        "  checksum computed anew: " + ("the same" if same else "DIFFERENT, import the official file again")
+    )
     return 0 if same else 2

@@ -1,15 +1,17 @@
 """The payload of an official record: a JSON list `[module_hash, epochs, adjacency, operations, metrics]`.
 
-`adjacency` is the pruned matrix row by row in 0 and 1, `operations` the labels joined by commas, `metrics` a base64 protobuf `ModelMetrics`
-(proto2: 1 repeated `EvaluationData`, 2 trainable_parameters int32, 3 total_time double; an evaluation has 1 current_epoch, 2 training_time,
-3 train_accuracy, 4 validation_accuracy, 5 test_accuracy, all double, 6 checkpoint_path). There are three evaluations: at the start, half-way
-and at the end; the last two are kept.
+`adjacency` is the pruned matrix row by row in 0 and 1, `operations` the labels joined by commas, `metrics` a
+base64 protobuf `ModelMetrics` (proto2: 1 repeated `EvaluationData`, 2 trainable_parameters int32, 3
+total_time double; an evaluation has 1 current_epoch, 2 training_time, 3 train_accuracy, 4
+validation_accuracy, 5 test_accuracy, all double, 6 checkpoint_path). There are three evaluations: at the
+start, half-way and at the end; the last two are kept.
 
-`parse_payload` reads one with the standard library, says what is wrong, and decides. `parse_block` reads a block of records as official
-writers lay them out with one compiled pass, and hands whatever looks different to `parse_payload`.
+`parse_payload` reads one with the standard library, says what is wrong, and decides. `parse_block` reads a
+block of records as official writers lay them out with one compiled pass, and hands whatever looks different
+to `parse_payload`.
 
-Notation: accuracies are kept as k, the number of 1/9984 (39 batches of 256 images). The stored double is float(float32(k / 9984)) in the
-official files (*single*), or k / 9984 itself (*double*).
+Notation: accuracies are kept as k, the number of 1/9984 (39 batches of 256 images). The stored double is
+float(float32(k / 9984)) in the official files (*single*), or k / 9984 itself (*double*).
 """
 
 from __future__ import annotations
@@ -37,9 +39,10 @@ METRICS = ("train_accuracy", "validation_accuracy", "test_accuracy")
 class Parsed(NamedTuple):
     """n records, one row each.
 
-    digests uint8[n, 16], the hash's bytes; epochs int64[n]; vertices int64[n]; forms int64[n], the upper triangle row by row, edge i in bit i;
-    codes int64[n], the inner operations as digits to the base 3; parameters int64[n]; accuracies uint16[n, 2, 3] in 1/9984 (half-way, end;
-    train, validation, test); seconds float64[n, 2]; single, double bool[n], whether all of a record's accuracies are stored so.
+    digests uint8[n, 16], the hash's bytes; epochs int64[n]; vertices int64[n]; forms int64[n], the upper
+    triangle row by row, edge i in bit i; codes int64[n], the inner operations as digits to the base 3;
+    parameters int64[n]; accuracies uint16[n, 2, 3] in 1/9984 (half-way, end; train, validation, test);
+    seconds float64[n, 2]; single, double bool[n], whether all of a record's accuracies are stored so.
     """
 
     digests: np.ndarray
@@ -77,8 +80,8 @@ def empty(count: int) -> Parsed:
 def parse_block(data: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> tuple[Parsed, int, str]:
     """Parse the payloads data[starts[i] : stops[i]].
 
-    Returns:
-        (the records, how many of them are right before the first wrong one, what is wrong with that one or "").
+    Returns: (the records, how many of them are right before the first wrong one, what is wrong with that one
+        or "").
     """
     parsed = empty(len(starts))
     odd = np.zeros(len(starts), dtype=np.bool_)
@@ -137,7 +140,10 @@ def parse_payload(payload: bytes) -> Parsed:
             k = round(value * GRID) if math.isfinite(value) and abs(value) < 2 else -1
             fits = (0 <= k <= GRID and SINGLE[k] == value, 0 <= k <= GRID and DOUBLE[k] == value)
             if not any(fits):
-                raise PayloadError(f"the {name} {METRICS[metric].replace('_', ' ')} {value!r} is no multiple of 1/{GRID} in [0, 1]")
+                raise PayloadError(
+                    f"the {name} {METRICS[metric].replace('_', ' ')} {value!r} is no multiple of 1/{GRID} in "
+                    "[0, 1]"
+                )
             single, double = single and fits[0], double and fits[1]
             out.accuracies[0, half, metric] = k
     if not single and not double:
@@ -147,8 +153,15 @@ def parse_payload(payload: bytes) -> Parsed:
 
 
 def _graph(adjacency: object, operations: object) -> tuple[int, int, int]:
-    if not isinstance(adjacency, str) or not set(adjacency) <= {"0", "1"} or len(adjacency) not in {n * n for n in range(2, VERTICES + 1)}:
-        raise PayloadError(f"the adjacency {str(adjacency)[:60]!r} is no square matrix of 0 and 1 with 2 to {VERTICES} vertices")
+    if (
+        not isinstance(adjacency, str)
+        or not set(adjacency) <= {"0", "1"}
+        or len(adjacency) not in {n * n for n in range(2, VERTICES + 1)}
+    ):
+        raise PayloadError(
+            f"the adjacency {str(adjacency)[:60]!r} is no square matrix of 0 and 1 with 2 to {VERTICES} "
+            "vertices"
+        )
     n = math.isqrt(len(adjacency))
     form = bit = 0
     for u in range(n):
@@ -161,7 +174,9 @@ def _graph(adjacency: object, operations: object) -> tuple[int, int, int]:
                 raise PayloadError(f"the adjacency {adjacency!r} is not upper triangular")
     labels = operations.split(",") if isinstance(operations, str) else []
     if len(labels) != n or labels[0] != "input" or labels[-1] != "output":
-        raise PayloadError(f"the operations {str(operations)[:120]!r} do not fit {n} vertices from 'input' to 'output'")
+        raise PayloadError(
+            f"the operations {str(operations)[:120]!r} do not fit {n} vertices from 'input' to 'output'"
+        )
     code = 0
     for v, label in enumerate(labels[1:-1]):
         if label in OFFICIAL_NAMES:
@@ -218,12 +233,16 @@ def _metrics(message: bytes) -> tuple[int, list[dict[int, float]]]:
     if parameters is None or not 0 < parameters < 2**31:
         raise PayloadError(f"the trainable parameters {parameters} are not a positive 32-bit number")
     if len(evaluations) < 3:
-        raise PayloadError(f"there are {len(evaluations)} evaluations where three are needed (start, half-way, end)")
+        raise PayloadError(
+            f"there are {len(evaluations)} evaluations where three are needed (start, half-way, end)"
+        )
     return parameters, evaluations
 
 
 _BASE64 = np.full(256, 255, dtype=np.uint8)
-_BASE64[np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", dtype=np.uint8)] = np.arange(64)
+_BASE64[
+    np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", dtype=np.uint8)
+] = np.arange(64)
 _NAMES = np.zeros((3, 16), dtype=np.uint8)
 for _i, _name in enumerate(OFFICIAL_NAMES):
     _NAMES[_i, : len(_name)] = np.frombuffer(_name.encode(), dtype=np.uint8)

@@ -1,7 +1,8 @@
 """The compiled pass of `records.parse_block`: official payloads as official writers lay them out.
 
-It accepts less than `records.parse_payload` and never anything else: whatever it does not know (escapes, other field orders of JSON, unknown
-protobuf fields, values off the grid) makes a record *odd*, and the other decides. Positions are indices into `data`; -1 stands for odd.
+It accepts less than `records.parse_payload` and never anything else: whatever it does not know (escapes,
+other field orders of JSON, unknown protobuf fields, values off the grid) makes a record *odd*, and the other
+decides. Positions are indices into `data`; -1 stands for odd.
 """
 
 from __future__ import annotations
@@ -89,7 +90,13 @@ def _operations(data, at, stop, n, names, name_lengths):
     """(position after the labels, code)."""
     if at < 0 or at + 5 > stop:
         return -1, 0
-    if not (data[at] == 105 and data[at + 1] == 110 and data[at + 2] == 112 and data[at + 3] == 117 and data[at + 4] == 116):
+    if not (
+        data[at] == 105
+        and data[at + 1] == 110
+        and data[at + 2] == 112
+        and data[at + 3] == 117
+        and data[at + 4] == 116
+    ):
         return -1, 0
     at += 5
     code = 0
@@ -131,7 +138,8 @@ def _decode(data, at, stop, base64, room):
     padding = 0
     while at < stop and data[at] != 34:
         char = data[at]
-        if char == 92 and at + 1 < stop and data[at + 1] == 110:  # the two characters \n, which some encoders put after every 76
+        # the two characters \n, which some encoders put after every 76
+        if char == 92 and at + 1 < stop and data[at + 1] == 110:
             at += 2
             continue
         at += 1
@@ -179,7 +187,8 @@ def _varint(room, at, size):
 
 @njit(cache=True)
 def _message(room, size, bits, values):
-    """Parse a ModelMetrics message. values float64[2, 6] receives the fields of the second and third evaluation; bits uint64[1] is its scratch.
+    """Parse a ModelMetrics message. values float64[2, 6] receives the fields of the second and third
+    evaluation; bits uint64[1] is its scratch.
 
     Returns:
         the trainable parameters, or -1.
@@ -231,7 +240,12 @@ def _message(room, size, bits, values):
         else:
             return -1
     needed = 0b00111100
-    if evaluation < 3 or seen & needed != needed or (seen >> 8) & needed != needed or not 0 < parameters < 2**31:
+    if (
+        evaluation < 3
+        or seen & needed != needed
+        or (seen >> 8) & needed != needed
+        or not 0 < parameters < 2**31
+    ):
         return -1
     return parameters
 
@@ -269,7 +283,9 @@ def parse_all(
         at = _hash(data, at, stop, digests, i)
         at = _expect(data, at, at + 1, 34)
         at, epochs[i] = _whole(data, _expect(data, at, stop, 44), stop)
-        at, vertices[i], forms[i] = _adjacency(data, _expect(data, _expect(data, at, stop, 44), stop, 34), stop)
+        at, vertices[i], forms[i] = _adjacency(
+            data, _expect(data, _expect(data, at, stop, 44), stop, 34), stop
+        )
         at = _expect(data, at, at + 1, 34)
         at = _expect(data, _expect(data, at, stop, 44), stop, 34)
         at, codes[i] = _operations(data, at, stop, vertices[i], names, name_lengths)

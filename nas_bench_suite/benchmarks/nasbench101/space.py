@@ -1,11 +1,12 @@
 """The NASBench-101 space: 21 edges and 5 operations (Ying et al. 2019, section 2).
 
-Notation: an architecture is int[..., 26]: the upper triangle of the 7 x 7 adjacency matrix row by row ((0,1), (0,2), ..., (5,6); 1 = edge),
-then the operations of vertices 1 to 5 as indices into `OPERATIONS`. Vertex 0 is the input, vertex 6 the output.
+Notation: an architecture is int[..., 26]: the upper triangle of the 7 x 7 adjacency matrix row by row ((0,1),
+(0,2), ..., (5,6); 1 = edge), then the operations of vertices 1 to 5 as indices into `OPERATIONS`. Vertex 0 is
+the input, vertex 6 the output.
 
-A string is valid if a path leads from input to output and at most 9 edges are left after pruning (`edge_limit="pruned"`, the official rule:
-73.3 % of uniform strings) or before it (`"raw"`, the rule of some code bases: 27.3 %). Ids are those of `cells`: dense, equal for isomorphic
-cells, the same under both rules.
+A string is valid if a path leads from input to output and at most 9 edges are left after pruning
+(`edge_limit="pruned"`, the official rule: 73.3 % of uniform strings) or before it (`"raw"`, the rule of some
+code bases: 27.3 %). Ids are those of `cells`: dense, equal for isomorphic cells, the same under both rules.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def _strings(rows, out):
         out[i] = (mask | (code << 21)) if (wrong & ~1) == 0 else 0
 
 
-# A kernel of its own: within one loop, or one function, with `_strings` the compiler vectorises neither (80 or 30 against 13 ns a row).
+# A kernel of its own: within one loop, or one function, with `_strings` the compiler vectorises neither (80
+# or 30 against 13 ns a row).
 @njit(cache=True)
 def _look_up(strings, packed, gather, ids, out):
     for i in range(len(strings)):
@@ -65,7 +67,8 @@ def _look_up(strings, packed, gather, ids, out):
 
 @njit(cache=True)
 def _sample(generators, trials, packed, invalid, out):
-    """Fill out[i, :, 26] with valid strings from the generator of trial trials[i], one uniform for each string tried."""
+    """Fill out[i, :, 26] with valid strings from the generator of trial trials[i], one uniform for each
+    string tried."""
     for i in range(len(trials)):
         generator = generators[trials[i]]
         for j in range(out.shape[1]):
@@ -136,7 +139,9 @@ class NASBench101Space(GraphSpace):
         self._cells = _cells.cells()
         self._packed = self._cells.packed
         if edge_limit == "raw":
-            self._packed = np.where(np.bitwise_count(np.arange(1 << EDGES)) > MAX_EDGES, self._cells.invalid, self._packed)
+            self._packed = np.where(
+                np.bitwise_count(np.arange(1 << EDGES)) > MAX_EDGES, self._cells.invalid, self._packed
+            )
         self.variables = tuple(
             [Variable(f"edge_{u}_{v}", ("0", "1"), "edge") for u, v in zip(_TAILS, _HEADS)]
             + [Variable(f"op_{v}", OPERATIONS, "op") for v in range(1, INNER + 1)]
@@ -153,7 +158,8 @@ class NASBench101Space(GraphSpace):
         return self._cells.vertices
 
     def is_valid(self, architectures: np.ndarray) -> np.ndarray:
-        """bool[...]: whether each row of int[..., 26] is a valid string. A value out of its range makes a string invalid."""
+        """bool[...]: whether each row of int[..., 26] is a valid string. A value out of its range makes a
+        string invalid."""
         return self.cell_id(architectures) >= 0
 
     def cell_id(self, architectures: np.ndarray) -> np.ndarray:
@@ -166,8 +172,8 @@ class NASBench101Space(GraphSpace):
         return out.reshape(shape)
 
     def architecture(self, cell_id: np.ndarray | int) -> np.ndarray:
-        """int64[..., 26]: the representative of each cell. Its inner vertices come first, in the order of the enumeration; vertices that it
-        lacks are without edges and carry conv1x1.
+        """int64[..., 26]: the representative of each cell. Its inner vertices come first, in the order of the
+        enumeration; vertices that it lacks are without edges and carry conv1x1.
 
         Raises:
             ConfigError: for an id outside 0 .. num_cells - 1.
@@ -179,8 +185,11 @@ class NASBench101Space(GraphSpace):
         _unpack_all(masks[flat], codes[flat], out)
         return out.reshape(*ids.shape, NUM_VARIABLES)
 
-    def sample(self, streams: Streams, count: int, purpose: str = "sample", rows: np.ndarray | None = None) -> np.ndarray:
-        """Draw valid strings uniformly, by rejection, each trial from its own stream: int64[T or len(rows), count, 26]."""
+    def sample(
+        self, streams: Streams, count: int, purpose: str = "sample", rows: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Draw valid strings uniformly, by rejection, each trial from its own stream: int64[T or len(rows),
+        count, 26]."""
         rows = np.arange(streams.trials) if rows is None else np.asarray(rows, dtype=np.int64)
         out = np.empty((len(rows), count, NUM_VARIABLES), dtype=np.int64)
         _sample(streams.typed(purpose), rows, self._packed, self._cells.invalid, out)
@@ -201,14 +210,18 @@ class NASBench101Space(GraphSpace):
         return np.concatenate(parts)[:total].reshape(*shape, NUM_VARIABLES)
 
     def graph(self, architecture: np.ndarray) -> tuple[np.ndarray, list[str]]:
-        """The pruned graph of one valid string: adjacency int8[V, V] and V labels, "input", ..., "output", vertices in the string's order.
+        """The pruned graph of one valid string: adjacency int8[V, V] and V labels, "input", ..., "output",
+        vertices in the string's order.
 
         Raises:
             ConfigError: for an invalid string.
         """
         row = np.asarray(architecture)
         if row.shape != (NUM_VARIABLES,) or not self.is_valid(row):
-            raise ConfigError(f"architecture {row.tolist()} is no valid string of space '{self.name}' (edge_limit={self.edge_limit}).")
+            raise ConfigError(
+                f"architecture {row.tolist()} is no valid string of space '{self.name}' "
+                f"(edge_limit={self.edge_limit})."
+            )
         matrix = np.zeros((VERTICES, VERTICES), dtype=np.int8)
         matrix[_TAILS, _HEADS] = row[:EDGES]
         keep = int(self._cells.packed[_bits(row)]) & 31
@@ -219,24 +232,37 @@ class NASBench101Space(GraphSpace):
     def from_graph(self, matrix: np.ndarray, ops: list[str]) -> np.ndarray:
         """A string int64[26] of the graph with adjacency [V, V], 2 <= V <= 7, and V labels with the ends.
 
-        The official names ("conv3x3-bn-relu") are taken too. The graph need not be pruned, and the string need not be valid.
+        The official names ("conv3x3-bn-relu") are taken too. The graph need not be pruned, and the string
+        need not be valid.
 
         Raises:
-            ConfigError: for a matrix that is no upper triangular 0/1 matrix of at most 7 vertices, or labels that do not fit it.
+            ConfigError: for a matrix that is no upper triangular 0/1 matrix of at most 7 vertices, or labels
+                that do not fit it.
         """
         matrix = np.asarray(matrix)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not 2 <= len(matrix) <= VERTICES:
-            raise ConfigError(f"adjacency matrix of shape {matrix.shape} does not fit; accepted: [V, V] with V from 2 to {VERTICES}.")
+            raise ConfigError(
+                f"adjacency matrix of shape {matrix.shape} does not fit; accepted: [V, V] with V from 2 to "
+                f"{VERTICES}."
+            )
         if not np.isin(matrix, (0, 1)).all() or np.tril(matrix).any():
-            raise ConfigError("adjacency matrix is not upper triangular with entries 0 and 1, zero on the diagonal.")
+            raise ConfigError(
+                "adjacency matrix is not upper triangular with entries 0 and 1, zero on the diagonal."
+            )
         n = len(matrix)
         names = [str(op).removesuffix("-bn-relu") for op in ops]
         if len(names) != n or names[0] != "input" or names[-1] != "output":
-            raise ConfigError(f"operations {list(ops)} do not fit {n} vertices; accepted: 'input', {n - 2} operations, 'output'.")
+            raise ConfigError(
+                f"operations {list(ops)} do not fit {n} vertices; accepted: 'input', {n - 2} operations, "
+                "'output'."
+            )
         row = np.zeros(NUM_VARIABLES, dtype=np.int64)
         for v, label in enumerate(names[1:-1], start=1):
             if label not in OPERATIONS:
-                raise ConfigError(f"operation '{ops[v]}' is not known{nearest(label, OPERATIONS)}; accepted: {', '.join(OPERATIONS)}.")
+                raise ConfigError(
+                    f"operation '{ops[v]}' is not known{nearest(label, OPERATIONS)}; accepted: "
+                    f"{', '.join(OPERATIONS)}."
+                )
             row[EDGES + v - 1] = OPERATIONS.index(label)
         full = np.zeros((VERTICES, VERTICES), dtype=np.int64)
         slots = [*range(n - 1), VERTICES - 1]
@@ -245,7 +271,8 @@ class NASBench101Space(GraphSpace):
         return row
 
     def official_hash(self, cell_id: np.ndarray | int) -> np.ndarray | str:
-        """The MD5 under which the official table keeps each cell: a string for one id, an array of 32-character strings for several."""
+        """The MD5 under which the official table keeps each cell: a string for one id, an array of
+        32-character strings for several."""
         ids = self._checked(cell_id)
         digests = hashing.hex_digests(self._cells, ids.reshape(-1))
         return str(digests[0]) if ids.ndim == 0 else digests.reshape(ids.shape)
@@ -259,18 +286,22 @@ class NASBench101Space(GraphSpace):
         names = np.asarray(digests, dtype=str)
         ids = hashing.find(names.reshape(-1))
         if (ids < 0).any():
-            raise ConfigError(f"'{names.reshape(-1)[ids < 0][0]}' is the official hash of no cell of space '{self.name}'.")
+            raise ConfigError(
+                f"'{names.reshape(-1)[ids < 0][0]}' is the official hash of no cell of space '{self.name}'."
+            )
         return int(ids[0]) if names.ndim == 0 else ids.reshape(names.shape)
 
     def encodings(self) -> tuple[str, ...]:
-        """`one_hot` (57 features: every choice of every variable), `adjacency` (36: edge bits as they are, operations one-hot), `path` (364)."""
+        """`one_hot` (57 features: every choice of every variable), `adjacency` (36: edge bits as they are,
+        operations one-hot), `path` (364)."""
         return ("one_hot", "adjacency", "path")
 
     def path_counts(self, architectures: np.ndarray) -> np.ndarray:
         """int64[..., 364]: how many paths lead from input to output with each sequence of operations.
 
-        Shorter sequences come first: one of length l with operations o_1 .. o_l has index 1 + 3 + ... + 3^(l-1) + sum_i 3^(i-1) o_i, as in
-        BANANAS (White et al. 2021, section 4), so that a truncated encoding is a prefix.
+        Shorter sequences come first: one of length l with operations o_1 .. o_l has index 1 + 3 + ... +
+        3^(l-1) + sum_i 3^(i-1) o_i, as in BANANAS (White et al. 2021, section 4), so that a truncated
+        encoding is a prefix.
         """
         rows, shape = self._rows(architectures)
         out = np.zeros((len(rows), NUM_PATHS), dtype=np.int64)
@@ -290,7 +321,10 @@ class NASBench101Space(GraphSpace):
         """Rows int64 or int8 [n, 26], contiguous, and the leading shape."""
         rows = np.asarray(architectures)
         if rows.ndim < 1 or rows.shape[-1] != NUM_VARIABLES or rows.dtype.kind not in "iub":
-            raise ConfigError(f"architectures of shape {rows.shape} and type {rows.dtype} do not fit; accepted: int[..., {NUM_VARIABLES}].")
+            raise ConfigError(
+                f"architectures of shape {rows.shape} and type {rows.dtype} do not fit; accepted: int[..., "
+                f"{NUM_VARIABLES}]."
+            )
         shape = rows.shape[:-1]
         wanted = np.int8 if rows.dtype == np.int8 else np.int64
         return np.ascontiguousarray(rows.reshape(-1, NUM_VARIABLES), dtype=wanted), shape
@@ -300,7 +334,9 @@ class NASBench101Space(GraphSpace):
         flat = ids.reshape(-1)
         wrong = flat if ids.dtype.kind not in "iu" else flat[(flat < 0) | (flat >= self.num_cells)]
         if wrong.size:
-            raise ConfigError(f"cell id {wrong[0]} is out of range; accepted: whole numbers from 0 to {self.num_cells - 1}.")
+            raise ConfigError(
+                f"cell id {wrong[0]} is out of range; accepted: whole numbers from 0 to {self.num_cells - 1}."
+            )
         return ids.astype(np.int64)
 
 
@@ -318,7 +354,9 @@ def _masks() -> tuple[np.ndarray, np.ndarray]:
         slots = np.array([*range(n - 1), VERTICES - 1])
         for small, (u, v) in enumerate(zip(*np.triu_indices(n, k=1))):
             u, v = slots[u], slots[v]
-            masks[rows] |= ((tables.forms[rows].astype(np.int64) >> small) & 1) << int(u * VERTICES - u * (u + 1) // 2 + v - u - 1)
+            masks[rows] |= ((tables.forms[rows].astype(np.int64) >> small) & 1) << int(
+                u * VERTICES - u * (u + 1) // 2 + v - u - 1
+            )
     return masks, tables.codes.astype(np.int64)
 
 

@@ -1,6 +1,7 @@
 """The official NASBench-101 table as a benchmark: `load_benchmark("nasbench101")`.
 
-Notation: B budgets, n cells that the table holds (all 423,624 unless it is partial); a *row* is a cell's place in the table's arrays.
+Notation: B budgets, n cells that the table holds (all 423,624 unless it is partial); a *row* is a cell's
+place in the table's arrays.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ class NASBench101(Benchmark):
     """Three runs of every cell at every budget of the imported file.
 
     Args:
-        path: the compact file that `python -m nas_bench_suite.benchmarks.nasbench101 import` wrote; left out: the one in
-            `$NAS_BENCH_SUITE_DATA` or the cache folder.
+        path: the compact file that `python -m nas_bench_suite.benchmarks.nasbench101 import` wrote; left out:
+            the one in `$NAS_BENCH_SUITE_DATA` or the cache folder.
         edge_limit: see `NASBench101Space`.
 
     Raises:
@@ -40,7 +41,10 @@ class NASBench101(Benchmark):
         self.path = Path(path).expanduser() if path is not None else tablefile.default_path()
         self.header, self.arrays = tablefile.read(self.path)
         if self.header["enumeration"] != enumeration_checksum():
-            raise ConfigError(f"{self.path} numbers the cells in another way than this version. Import the official file again.")
+            raise ConfigError(
+                f"{self.path} numbers the cells in another way than this version. Import the official file "
+                "again."
+            )
         self.fidelities = tuple(self.header["budgets"])
         cells = self.arrays["cells"]
         self.partial = len(cells) < self.space.num_cells
@@ -59,14 +63,18 @@ class NASBench101(Benchmark):
         ids = np.asarray(cell_ids)
         wrong = (ids < 0) | (ids >= self.space.num_cells)
         if wrong.any():
-            raise ConfigError(f"cell id {ids[wrong].flat[0]} is out of range; accepted: whole numbers from 0 to {self.space.num_cells - 1}.")
+            raise ConfigError(
+                f"cell id {ids[wrong].flat[0]} is out of range; accepted: whole numbers from 0 to "
+                f"{self.space.num_cells - 1}."
+            )
         if self._rows is None:
             return ids
         rows = self._rows[ids].astype(np.int64)
         if (rows < 0).any():
             cell = int(ids[rows < 0].flat[0])
             raise ConfigError(
-                f"cell {cell} ({self.space.official_hash(cell)}) is missing from {self.path}, which is partial: it holds "
+                f"cell {cell} ({self.space.official_hash(cell)}) is missing from {self.path}, which is "
+                "partial: it holds "
                 f"{len(self.arrays['cells']):,} of {self.space.num_cells:,} cells."
             )
         return rows
@@ -78,7 +86,8 @@ class NASBench101(Benchmark):
         fidelity: np.ndarray | int | None = None,
         architectures: np.ndarray | None = None,
     ) -> Evaluation:
-        """Look cells up; see `Benchmark.query`. "mean" averages accuracies and seconds over the three runs."""
+        """Look cells up; see `Benchmark.query`. "mean" averages accuracies and seconds over the three
+        runs."""
         rows = self.rows(cell_ids)
         budget = self._budgets(fidelity)
         accuracies, seconds = self.arrays["accuracies"], self.arrays["seconds"]
@@ -87,7 +96,9 @@ class NASBench101(Benchmark):
                 raise ConfigError(f"run={run} is not known; accepted: 0, 1, 2 (or an array of them), 'mean'.")
             rows, budget = np.broadcast_arrays(rows, budget)
             values = self.grid[accuracies[budget, rows, :, _END, 1:]].mean(axis=-2)
-            return Evaluation(values[..., 0], values[..., 1], seconds[budget, rows, :, _END].mean(axis=-1, dtype=np.float64))
+            return Evaluation(
+                values[..., 0], values[..., 1], seconds[budget, rows, :, _END].mean(axis=-1, dtype=np.float64)
+            )
         runs = np.asarray(run)
         if runs.dtype.kind not in "iu" or ((runs < 0) | (runs >= RUNS)).any():
             raise ConfigError(f"run={run} is out of range; accepted: 0, 1, 2 (or an array of them), 'mean'.")
@@ -99,9 +110,10 @@ class NASBench101(Benchmark):
         )
 
     def facts(self) -> dict[str, Any]:
-        """What the table is; `best_mean_test` and `best_single_test` are of the cells that it holds. `partial` says that it lacks cells, and
-        `failed` which published facts do not hold (see `facts.PUBLISHED`); the description repeats both, and `notice`, where there is one, is
-        the sentence that a listing must carry."""
+        """What the table is; `best_mean_test` and `best_single_test` are of the cells that it holds.
+        `partial` says that it lacks cells, and `failed` which published facts do not hold (see
+        `facts.PUBLISHED`); the description repeats both, and `notice`, where there is one, is the sentence
+        that a listing must carry."""
         held, total = len(self.arrays["cells"]), self.space.num_cells
         failed = [entry["fact"] for entry in self.header["checked"] if not entry["holds"]]
         lacking = notice = ""
@@ -110,10 +122,14 @@ class NASBench101(Benchmark):
             notice = f"The NASBench-101 table is PARTIAL: it holds {held:,} of {total:,} cells."
         elif failed:
             lacking = f", {len(failed)} published facts FAIL: this is not the official table"
-            notice = f"This is not the official NASBench-101 table: {len(failed)} published facts FAIL ({', '.join(failed)})."
+            notice = (
+                f"This is not the official NASBench-101 table: {len(failed)} published facts FAIL "
+                f"({', '.join(failed)})."
+            )
         return {
             "name": self.name,
-            "description": f"NASBench-101, the official table (CIFAR-10), {'/'.join(map(str, self.fidelities))} epochs{lacking}",
+            "description": "NASBench-101, the official table (CIFAR-10), "
+            f"{'/'.join(map(str, self.fidelities))} epochs{lacking}",
             "source": f"Ying et al. 2019, imported from {self.header['source']['name']}",
             "checksum": self.header["checksum"],
             "surrogate": False,

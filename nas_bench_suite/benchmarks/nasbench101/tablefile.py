@@ -1,14 +1,16 @@
 """The compact file: one NASBench-101 table, read by mapping it into memory.
 
-Layout, little-endian: `NASBENCH101TABLE` (16 bytes) | version uint32 | bytes of the header uint32 | CRC-32C of the header uint32 | 0 uint32 |
-header, JSON | arrays, each at a multiple of 64 bytes. The header lists the arrays with type, shape, offset and CRC-32C, and says where the
-values come from. Arrays, for B budgets (ascending) and n cells (the rows; ascending ids):
+Layout, little-endian: `NASBENCH101TABLE` (16 bytes) | version uint32 | bytes of the header uint32 | CRC-32C
+of the header uint32 | 0 uint32 | header, JSON | arrays, each at a multiple of 64 bytes. The header lists the
+arrays with type, shape, offset and CRC-32C, and says where the values come from. Arrays, for B budgets
+(ascending) and n cells (the rows; ascending ids):
 
     cells       int32[n]              ids of the cells (`NASBench101Space`)
     accuracies  uint16[B, n, 3, 2, 3] in 1/9984: runs in file order; half-way, end; train, validation, test
     seconds     float32 or float64[B, n, 3, 2]  training time; the narrower where it holds every value exactly
     parameters  int32[n]              trainable parameters
-    forms       int32[n]              the matrix as recorded: upper triangle row by row, edge i in bit i, among the cell's vertices
+    forms       int32[n]              the matrix as recorded: upper triangle row by row, edge i in bit i,
+                                      among the cell's vertices
     codes       uint8[n]              its operations: digits to the base 3
     order       int32[n]              rows in the order in which the cells first appear in the official file
 """
@@ -36,8 +38,10 @@ NAME = "nasbench101.table"
 _ALIGNMENT = 64
 _PIECE = 1 << 22
 HOW = (
-    "download nasbench_only108.tfrecord (499 MB) or nasbench_full.tfrecord (1.95 GB) from https://storage.googleapis.com/nasbench/ and run "
-    "'python -m nas_bench_suite.benchmarks.nasbench101 import FILE'; benchmark=nasbench101_surrogate needs no download"
+    "download nasbench_only108.tfrecord (499 MB) or nasbench_full.tfrecord (1.95 GB) from "
+    "https://storage.googleapis.com/nasbench/ and run "
+    "'python -m nas_bench_suite.benchmarks.nasbench101 import FILE'; benchmark=nasbench101_surrogate needs "
+    "no download"
 )
 
 
@@ -69,7 +73,12 @@ def write(path: Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> 
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     offset = 0
     for name, array in arrays.items():
-        described[name] = {"type": array.dtype.str, "shape": list(array.shape), "offset": offset, "crc32c": _crc(array.data.cast("B"))}
+        described[name] = {
+            "type": array.dtype.str,
+            "shape": list(array.shape),
+            "offset": offset,
+            "crc32c": _crc(array.data.cast("B")),
+        }
         offset += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
     text = json.dumps({**header, "arrays": described}, allow_nan=False).encode()
     text += b" " * (-(32 + len(text)) % _ALIGNMENT)
@@ -78,7 +87,12 @@ def write(path: Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> 
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(MAGIC + b"".join(word.to_bytes(4, "little") for word in (VERSION, len(text), google_crc32c.value(text), 0)))
+            file.write(
+                MAGIC
+                + b"".join(
+                    word.to_bytes(4, "little") for word in (VERSION, len(text), google_crc32c.value(text), 0)
+                )
+            )
             file.write(text)
             for array in arrays.values():
                 file.write(array.data.cast("B"))
@@ -97,8 +111,8 @@ def write(path: Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> 
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Map a table: (header, arrays), the arrays read-only and shared by all processes that map the file. Checksums of header and arrays
-    are checked.
+    """Map a table: (header, arrays), the arrays read-only and shared by all processes that map the file.
+    Checksums of header and arrays are checked.
 
     Raises:
         ConfigError: if there is no such file, or it is no table, of another version, cut short or damaged.
@@ -116,10 +130,14 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         raise ConfigError(f"{path} is no NASBench-101 table of this package.{hint}.".replace("..", "."))
     version, length, crc = (int.from_bytes(mapped[16 + 4 * i : 20 + 4 * i], "little") for i in range(3))
     if version != VERSION:
-        raise ConfigError(f"{path} is a table of format {version}; accepted: {VERSION}. Import the official file again.")
+        raise ConfigError(
+            f"{path} is a table of format {version}; accepted: {VERSION}. Import the official file again."
+        )
     text = mapped[32 : 32 + length]
     if len(text) != length or google_crc32c.value(text) != crc:
-        raise ConfigError(f"{path} is damaged: the checksum of its header does not fit. Import the official file again.")
+        raise ConfigError(
+            f"{path} is damaged: the checksum of its header does not fit. Import the official file again."
+        )
     header = json.loads(text)
     arrays = {}
     for name, entry in header.pop("arrays").items():
@@ -127,9 +145,14 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         count = int(np.prod(entry["shape"], dtype=np.int64))
         start = 32 + length + entry["offset"]
         if start + count * kind.itemsize > size:
-            raise ConfigError(f"{path} is damaged: it ends within the array '{name}'. Import the official file again.")
+            raise ConfigError(
+                f"{path} is damaged: it ends within the array '{name}'. Import the official file again."
+            )
         if _crc(mapped, start, start + count * kind.itemsize) != entry["crc32c"]:
-            raise ConfigError(f"{path} is damaged: the checksum of the array '{name}' does not fit. Import the official file again.")
+            raise ConfigError(
+                f"{path} is damaged: the checksum of the array '{name}' does not fit. Import the official "
+                "file again."
+            )
         arrays[name] = np.frombuffer(mapped, dtype=kind, count=count, offset=start).reshape(entry["shape"])
     return header, arrays
 

@@ -1,7 +1,8 @@
 """TFRecord framing: a file of byte strings, each with its length and two checksums.
 
-A record is `length uint64 | masked CRC-32C of these 8 bytes uint32 | payload | masked CRC-32C of the payload uint32`, little-endian;
-masked means rotated right by 15 bits, plus 0xa282ead8. Every checksum is compared with google-crc32c's. Records count from 1 in messages.
+A record is `length uint64 | masked CRC-32C of these 8 bytes uint32 | payload | masked CRC-32C of the payload
+uint32`, little-endian; masked means rotated right by 15 bits, plus 0xa282ead8. Every checksum is compared
+with google-crc32c's. Records count from 1 in messages.
 
 Notation: a *block* is a run of whole records, read at once; n records a block.
 """
@@ -26,8 +27,8 @@ _FRAME = 16
 
 
 class Block(NamedTuple):
-    """Whole records: the bytes, uint8; starts and stops int64[n] of the payloads within them; where the block starts in the file; the number
-    of its first record; the size of the file."""
+    """Whole records: the bytes, uint8; starts and stops int64[n] of the payloads within them; where the block
+    starts in the file; the number of its first record; the size of the file."""
 
     data: np.ndarray
     starts: np.ndarray
@@ -67,7 +68,10 @@ def open_file(path: Path):
     """
     try:
         if path.is_dir():
-            raise ConfigError(f"{path} is a folder; accepted: an official NASBench-101 file such as nasbench_only108.tfrecord.")
+            raise ConfigError(
+                f"{path} is a folder; accepted: an official NASBench-101 file such as "
+                "nasbench_only108.tfrecord."
+            )
         file = open(path, "rb")  # noqa: SIM115 - the caller closes it
         if os.fstat(file.fileno()).st_size == 0:
             file.close()
@@ -80,11 +84,12 @@ def open_file(path: Path):
 
 
 def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES, digest: Any = None) -> Iterator[Block]:
-    """Read a file block by block, every length and checksum checked. `digest` (of hashlib), if given, is updated with all bytes.
+    """Read a file block by block, every length and checksum checked. `digest` (of hashlib), if given, is
+    updated with all bytes.
 
     Raises:
-        ConfigError: with path, record and offset, for a checksum that does not fit, a file that ends within a record, and what is no
-            TFRecord file at all.
+        ConfigError: with path, record and offset, for a checksum that does not fit, a file that ends within a
+            record, and what is no TFRecord file at all.
     """
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -94,7 +99,9 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES, digest: Any = None) 
             try:
                 fresh = file.read(block_bytes)
             except OSError as error:
-                raise ConfigError(f"{path} cannot be read beyond byte {offset + len(rest)}: {error.strerror or error}.") from None
+                raise ConfigError(
+                    f"{path} cannot be read beyond byte {offset + len(rest)}: {error.strerror or error}."
+                ) from None
             if digest is not None:
                 digest.update(fresh)
             raw = rest + fresh if rest else fresh
@@ -111,7 +118,10 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES, digest: Any = None) 
             offset += end
             rest = raw[end:]
             if not fresh and rest:
-                raise ConfigError(f"{path} ends within record {record}, which starts at byte {offset}: the file is truncated at byte {size}.")
+                raise ConfigError(
+                    f"{path} ends within record {record}, which starts at byte {offset}: the file is "
+                    f"truncated at byte {size}."
+                )
 
 
 @njit(cache=True)
@@ -124,7 +134,8 @@ def _number(data, at, count):
 
 @njit(cache=True)
 def _walk(data):
-    """Follow the length fields through a block: (starts, stops of payloads; all lengths seen and their stored CRCs; bytes of whole records).
+    """Follow the length fields through a block: (starts, stops of payloads; all lengths seen and their stored
+    CRCs; bytes of whole records).
 
     A last length that leads out of the block is among `lengths`, but not among `starts`.
     """
@@ -150,30 +161,44 @@ def _walk(data):
     return starts[:whole], stops[:whole], lengths[:seen], crcs[:seen], at
 
 
-def _check_lengths(path: Path, block: Block, data: np.ndarray, lengths: np.ndarray, crcs: np.ndarray, end: int, last: bool) -> None:
+def _check_lengths(
+    path: Path, block: Block, data: np.ndarray, lengths: np.ndarray, crcs: np.ndarray, end: int, last: bool
+) -> None:
     kinds, which = np.unique(lengths, return_inverse=True)  # a file has some fifty different lengths
-    expected = np.array([mask_crc(google_crc32c.value(int(kind).to_bytes(8, "little"))) for kind in kinds], dtype=np.uint32)
+    expected = np.array(
+        [mask_crc(google_crc32c.value(int(kind).to_bytes(8, "little"))) for kind in kinds], dtype=np.uint32
+    )
     wrong = np.flatnonzero(expected[which] != crcs)
     if len(wrong):
         record = int(wrong[0])
         at = block.offset + (int(block.starts[record]) - _HEADER if record < len(block.starts) else end)
         if block.first + record == 1:
-            raise ConfigError(f"{path} is no TFRecord file: its first 12 bytes are not a length and its checksum.")
-        raise ConfigError(f"{path} is damaged at record {block.first + record}, byte {at}: the checksum of the length does not fit.")
+            raise ConfigError(
+                f"{path} is no TFRecord file: its first 12 bytes are not a length and its checksum."
+            )
+        raise ConfigError(
+            f"{path} is damaged at record {block.first + record}, byte {at}: the checksum of the length does "
+            "not fit."
+        )
     if len(lengths) > len(block.starts) and lengths[-1] > LONGEST:
         raise ConfigError(
-            f"{path} holds a payload of {int(lengths[-1])} bytes at record {block.first + len(block.starts)}, byte {block.offset + end}; "
+            f"{path} holds a payload of {int(lengths[-1])} bytes at record "
+            f"{block.first + len(block.starts)}, byte {block.offset + end}; "
             f"records of NASBench-101 have about 400."
         )
 
 
 def _check_payloads(path: Path, block: Block, raw: bytes) -> None:
     value = google_crc32c.value
-    found = np.array([value(raw[a:b]) for a, b in zip(block.starts.tolist(), block.stops.tolist())], dtype=np.uint32)
+    found = np.array(
+        [value(raw[a:b]) for a, b in zip(block.starts.tolist(), block.stops.tolist())], dtype=np.uint32
+    )
     rotated = (found >> np.uint32(15)) | (found << np.uint32(17))
     expected = rotated + np.uint32(0xA282EAD8)
     places = block.stops[:, None] + np.arange(4)
     stored = np.ascontiguousarray(block.data[places]).view("<u4").reshape(-1)
     wrong = np.flatnonzero(expected != stored)
     if len(wrong):
-        raise ConfigError(f"{path} is damaged at {block.where(int(wrong[0]))}: the checksum of the payload does not fit.")
+        raise ConfigError(
+            f"{path} is damaged at {block.where(int(wrong[0]))}: the checksum of the payload does not fit."
+        )

@@ -27,7 +27,8 @@ def policy_class(name: str) -> type[Policy]:
 
 
 def make_policy(name: str, space: Any, **options: Any) -> Policy:
-    """Build the policy called `name` for a search space; `options` as the class takes them (unknown to it: left out)."""
+    """Build the policy called `name` for a search space; `options` as the class takes them (unknown to it:
+    left out)."""
     from optimizers.parts.policies.base import Layout
 
     cls = policy_class(name)

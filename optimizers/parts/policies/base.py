@@ -1,12 +1,14 @@
 """What every policy shares: the layout of a space, parameters of T trials, the step loop, the density layer.
 
-Notation: T trials, C strings a trial, N variables, d the width. Variable i has D_i choices; D is the largest. Choices belong to families
-(edges, ops), and a family's values have embeddings in common: G values in all. A *key* is a pair (variable, choice): K = sum_i D_i of them,
-variable by variable. theta float[T, P] holds the parameters of all trials, one row a trial: trials never mix.
+Notation: T trials, C strings a trial, N variables, d the width. Variable i has D_i choices; D is the largest.
+Choices belong to families (edges, ops), and a family's values have embeddings in common: G values in all. A
+*key* is a pair (variable, choice): K = sum_i D_i of them, variable by variable. theta float[T, P] holds the
+parameters of all trials, one row a trial: trials never mix.
 
-A policy is P(a; theta) = prod_t P(a_{z_t} | a_{z_1}, ..., a_{z_{t-1}}; theta) (paper, eqs 2 and 10) for an order z of the variables. It is
-written as steps: `begin`, then for t = 1 .. N `logits` of the next variable and `observe` of the value it got. `sample` and `log_prob` are
-the same steps with drawn and with given values, so they cannot disagree.
+A policy is P(a; theta) = prod_t P(a_{z_t} | a_{z_1}, ..., a_{z_{t-1}}; theta) (paper, eqs 2 and 10) for an
+order z of the variables. It is written as steps: `begin`, then for t = 1 .. N `logits` of the next variable
+and `observe` of the value it got. `sample` and `log_prob` are the same steps with drawn and with given
+values, so they cannot disagree.
 """
 
 from __future__ import annotations
@@ -74,7 +76,8 @@ class Layout:
 
 
 class Init(NamedTuple):
-    """A parameter's shape (without the trial axis) and initial distribution: N(0, scale^2) or U(-scale, scale)."""
+    """A parameter's shape (without the trial axis) and initial distribution: N(0, scale^2) or U(-scale,
+    scale)."""
 
     shape: tuple[int, ...]
     normal: bool
@@ -117,24 +120,34 @@ class Policy(ABC):
         self.inits = self.parameters()
         self._lengths = [int(np.prod(init.shape)) for init in self.inits.values()]
         index = lambda values: torch.as_tensor(values, dtype=torch.int64, device=self.device)  # noqa: E731
-        self.sizes, self.key_offset, self.value_offset = index(layout.sizes), index(layout.key_offset), index(layout.value_offset)
+        self.sizes, self.key_offset, self.value_offset = (
+            index(layout.sizes),
+            index(layout.key_offset),
+            index(layout.value_offset),
+        )
         self.key_variable, self.key_value = index(layout.key_variable), index(layout.key_value)
         choices = torch.arange(int(layout.sizes.max()), device=self.device)
-        # The keys of each variable side by side, [N, D]; a variable with fewer choices repeats its last key there.
+        # The keys of each variable side by side, [N, D]; a variable with fewer choices repeats its last key
+        # there.
         self._is_choice = choices < self.sizes[:, None]  # bool[N, D]
         self._padded_keys = self.key_offset[:, None] + torch.minimum(choices, self.sizes[:, None] - 1)
-        self._places = torch.nonzero(self._is_choice.reshape(-1)).squeeze(1)  # int64[K], where the keys lie in [N * D]
+        # int64[K], where the keys lie in [N * D]
+        self._places = torch.nonzero(self._is_choice.reshape(-1)).squeeze(1)
 
-    # -- parameters --------------------------------------------------------------------------------------------------------------------
+    # Parameters.
 
     @abstractmethod
     def parameters(self) -> dict[str, Init]:
         """Every parameter, in the order in which it is drawn and lies in theta."""
 
     def density_parameters(self) -> dict[str, Init]:
-        """Those of the density layer (eq. 9): an affine map of its own for every variable, stored key by key."""
+        """Those of the density layer (eq. 9): an affine map of its own for every variable, stored key by
+        key."""
         keys = self.layout.num_keys
-        return {"density_weight": linear(keys, self.width, fan_in=self.width), "density_bias": linear(keys, fan_in=self.width)}
+        return {
+            "density_weight": linear(keys, self.width, fan_in=self.width),
+            "density_bias": linear(keys, fan_in=self.width),
+        }
 
     @staticmethod
     @abstractmethod
@@ -163,9 +176,12 @@ class Policy(ABC):
     def unpack(self, theta: Tensor) -> dict[str, Tensor]:
         """Views of theta [T, P] as the named parameters, [T, *shape] each."""
         pieces = theta.split(self._lengths, dim=1)
-        return {name: piece.reshape(len(theta), *init.shape) for (name, init), piece in zip(self.inits.items(), pieces)}
+        return {
+            name: piece.reshape(len(theta), *init.shape)
+            for (name, init), piece in zip(self.inits.items(), pieces)
+        }
 
-    # -- the distribution --------------------------------------------------------------------------------------------------------------
+    # The distribution.
 
     @abstractmethod
     def begin(self, theta: Tensor, strings: int) -> Any:
@@ -173,7 +189,8 @@ class Policy(ABC):
 
     @abstractmethod
     def logits(self, state: Any, step: int, variable: Variable) -> Tensor:
-        """Unnormalised log-probabilities of the variable's choices: [T, C or 1, choices], -inf for what is no choice."""
+        """Unnormalised log-probabilities of the variable's choices: [T, C or 1, choices], -inf for what is no
+        choice."""
 
     @abstractmethod
     def observe(self, state: Any, step: int, variable: Variable, choice: Tensor) -> None:
@@ -188,10 +205,11 @@ class Policy(ABC):
             theta: [T, P].
             architectures: int64[T, C, N].
             orders: int64[T, C, N], z of each string; None: the natural order for all.
-            values: False says that only gradients will be used; a policy may then return anything for values that cost it extra.
+            values: False says that only gradients will be used; a policy may then return anything for values
+                that cost it extra.
 
-        Returns:
-            [T, C] log P(a; theta), and [T, C] the entropies of the conditionals along each string, summed over its variables.
+        Returns: [T, C] log P(a; theta), and [T, C] the entropies of the conditionals along each string,
+            summed over its variables.
         """
         state = self.begin(theta, architectures.shape[1])
         log_prob: Any = 0.0
@@ -200,7 +218,11 @@ class Policy(ABC):
             variable = step if orders is None else orders[..., step]
             logs = functional.log_softmax(self.logits(state, step, variable), dim=-1)
             logs = logs.expand(*architectures.shape[:2], -1)
-            choice = architectures[..., step] if orders is None else architectures.gather(2, orders[..., step : step + 1]).squeeze(2)
+            choice = (
+                architectures[..., step]
+                if orders is None
+                else architectures.gather(2, orders[..., step : step + 1]).squeeze(2)
+            )
             log_prob = log_prob + logs.gather(2, choice[..., None]).squeeze(2)
             finite = logs.masked_fill(logs == -torch.inf, 0.0)
             entropy = entropy - (logs.exp() * finite).sum(dim=-1)
@@ -236,13 +258,16 @@ class Policy(ABC):
                 self.observe(state, step, variable, choice)
         return out
 
-    # -- helpers -----------------------------------------------------------------------------------------------------------------------
+    # Helpers.
 
     def density(self, parameters: dict[str, Tensor], context: Tensor, variable: Variable) -> Tensor:
         """Eq. 9: logits [T, C, choices] of `variable` from its context h [T, C, d]."""
         weight, bias = parameters["density_weight"], parameters["density_bias"]
         if isinstance(variable, int):
-            keys = slice(int(self.layout.key_offset[variable]), int(self.layout.key_offset[variable] + self.layout.sizes[variable]))
+            keys = slice(
+                int(self.layout.key_offset[variable]),
+                int(self.layout.key_offset[variable] + self.layout.sizes[variable]),
+            )
             return torch.baddbmm(bias[:, None, keys], context, weight[:, keys].transpose(1, 2))
         weight = rows(self.by_variable(weight).flatten(2), variable)
         bias = rows(self.by_variable(bias).flatten(2), variable)
@@ -254,7 +279,9 @@ class Policy(ABC):
         if isinstance(variable, int):
             first = int(self.layout.key_offset[variable])
             return scores[..., first : first + int(self.layout.sizes[variable])]
-        return scores.gather(2, self._padded_keys[variable]).masked_fill(~self._is_choice[variable], -torch.inf)
+        return scores.gather(2, self._padded_keys[variable]).masked_fill(
+            ~self._is_choice[variable], -torch.inf
+        )
 
     def by_variable(self, of_keys: Tensor) -> Tensor:
         """[T, K, d] as [T, N, D, d]."""
@@ -276,7 +303,8 @@ class Policy(ABC):
 def rows(table: Tensor, index: Variable) -> Tensor:
     """Rows of a table [T, R, d]: [T, C, d] for index int64[T, C] (of the same trial), [T, 1, d] for an int.
 
-    Written as an embedding look-up because its gradient adds whole rows; the gradient of plain indexing adds element by element.
+    Written as an embedding look-up because its gradient adds whole rows; the gradient of plain indexing adds
+    element by element.
     """
     if isinstance(index, int):
         return table[:, index : index + 1]

@@ -2,9 +2,9 @@
 
     python -m optimizers.parts.policies.complexity --output-dir outputs
 
-writes `<output_dir>/complexity/table2.csv` with columns policy, N, d, context_parameters, commit. A policy is built for N binary variables and
-its parameters are counted, without the embeddings (named query and value) and the density layer; MADE's masked weights count, as they are
-stored.
+writes `<output_dir>/complexity/table2.csv` with columns policy, N, d, context_parameters, commit. A policy is
+built for N binary variables and its parameters are counted, without the embeddings (named query and value)
+and the density layer; MADE's masked weights count, as they are stored.
 """
 
 from __future__ import annotations
@@ -28,7 +28,14 @@ def count(policy: str, num_variables: int, width: int) -> int:
     from optimizers.parts.policies.base import Layout
 
     ids = np.arange(2 * num_variables)
-    layout = Layout(np.full(num_variables, 2), np.zeros(num_variables, dtype=np.int64), ids[::2].copy(), ids // 2, ids % 2, 2)
+    layout = Layout(
+        np.full(num_variables, 2),
+        np.zeros(num_variables, dtype=np.int64),
+        ids[::2].copy(),
+        ids // 2,
+        ids % 2,
+        2,
+    )
     built = policy_class(policy)(layout, width=width)
     left_out = {*EMBEDDINGS, *built.density_parameters()}
     return sum(int(np.prod(init.shape)) for name, init in built.inits.items() if name not in left_out)
@@ -36,12 +43,19 @@ def count(policy: str, num_variables: int, width: int) -> int:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--output-dir", type=Path, default=Path("outputs"))
     path = parser.parse_args().output_dir / "complexity" / "table2.csv"
     commit = (git_commit(Path(__file__).parents[3])["commit"] or "unknown")[:8]
     lines = ["policy,N,d,context_parameters,commit"]
-    lines += [f"{policy},{n},{d},{count(policy, n, d)},{commit}" for policy in POLICIES for d in WIDTHS for n in VARIABLES]
+    lines += [
+        f"{policy},{n},{d},{count(policy, n, d)},{commit}"
+        for policy in POLICIES
+        for d in WIDTHS
+        for n in VARIABLES
+    ]
     write_whole(path, ("\n".join(lines) + "\n").encode())
     print(path)
 

@@ -1,6 +1,7 @@
 """Independent variables: P(a) = prod_i P(a_i) (paper, equation 15), 'plain vanilla REINFORCE'.
 
-Notation (see `base`): K keys. The parameters are the biases of equation 9, one a key; they start at zero, so the first batch is uniform.
+Notation (see `base`): K keys. The parameters are the biases of equation 9, one a key; they start at zero, so
+the first batch is uniform.
 """
 
 from __future__ import annotations

@@ -1,17 +1,20 @@
 """MAADE: masked attention autoregressive density estimator (paper, section 5, equations 3 to 9).
 
-Notation (see `base`): query embeddings q_i (one a variable), value embeddings v (one a choice of a family), width d, M blocks. For an order z
-of the variables, stream 1 starts at q^(0)_i = q_i and stream 2 at k^(0)_i = v_i + q_i, and block m = 0 .. M - 1 computes
+Notation (see `base`): query embeddings q_i (one a variable), value embeddings v (one a choice of a family),
+width d, M blocks. For an order z of the variables, stream 1 starts at q^(0)_i = q_i and stream 2 at k^(0)_i =
+v_i + q_i, and block m = 0 .. M - 1 computes
 
     q^(m+1)_i = PosFF_m(q^(m)_i + Attention_m(q^(m)_i, {k^(m)_j : j before i}))              (4, 6)
     k^(m+1)_i = PosFF_m(k^(m)_i + Attention_m(k^(m)_i, {k^(m)_j : j before i, and i}))       (5, 7)
     PosFF_m(x) = W2 tanh(W1 x + b1) + b2                                                     (8)
 
-and h_i = q^(M)_i goes to the density layer (9). Attention_m(x, keys) = sum_j softmax_j(score(x, k_j)) k_j with one head; the keys are the
-values. `additive`: score(x, k) = w . tanh(A x + B k); `dot_product`: score(x, k) = (A x) . (B k) / sqrt(d).
+and h_i = q^(M)_i goes to the density layer (9). Attention_m(x, keys) = sum_j softmax_j(score(x, k_j)) k_j
+with one head; the keys are the values. `additive`: score(x, k) = w . tanh(A x + B k); `dot_product`: score(x,
+k) = (A x) . (B k) / sqrt(d).
 
-Readings of what the paper leaves open: equation 7 prints KV = q where equation 5 and XLNet say k: 5 is followed. The first variable has
-nothing to attend to: its attention output is zero. The sum with the query in equation 6 is kept. Both streams share a block's parameters.
+Readings of what the paper leaves open: equation 7 prints KV = q where equation 5 and XLNet say k: 5 is
+followed. The first variable has nothing to attend to: its attention output is zero. The sum with the query in
+equation 6 is kept. Both streams share a block's parameters.
 """
 
 from __future__ import annotations
@@ -35,12 +38,21 @@ class MAADE(Policy):
         layout, width, embedding_sd, dtype, device: as in `Policy`.
         blocks: M.
         attention: one of `ATTENTIONS`.
-        compiled: take the compiled form (M = 1 on a processor) where there is one; the same numbers up to rounding.
+        compiled: take the compiled form (M = 1 on a processor) where there is one; the same numbers up to
+            rounding.
     """
 
     options: ClassVar[frozenset[str]] = Policy.options | {"blocks", "attention", "compiled"}
 
-    def __init__(self, layout: Layout, *, blocks: int = 1, attention: str = "additive", compiled: bool = True, **common: Any) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        *,
+        blocks: int = 1,
+        attention: str = "additive",
+        compiled: bool = True,
+        **common: Any,
+    ) -> None:
         self.blocks, self.attention = blocks, attention
         super().__init__(layout, **common)
         self.compiled = compiled and blocks == 1 and self.device.type == "cpu"
@@ -64,13 +76,18 @@ class MAADE(Policy):
         """A, B, W1, W2 (d x d), w, b1, b2 (d) a block: O(d^2), whatever N is."""
         return blocks * (4 * width**2 + 3 * width)
 
-    # -- the steps, for any M and any device -------------------------------------------------------------------------------------------
+    # The steps, for any M and any device.
 
     def begin(self, theta: Tensor, strings: int) -> dict[str, Any]:
         p = self.unpack(theta)
         keys = p["query"][:, self.key_variable] + p["value"][:, self.key_value]
         # Per block: the keys seen so far and their projections B k, lists of [T, C, d], one entry a position.
-        return {"p": p, "k0": keys, "keys": [[] for _ in range(self.blocks)], "projected": [[] for _ in range(self.blocks)]}
+        return {
+            "p": p,
+            "k0": keys,
+            "keys": [[] for _ in range(self.blocks)],
+            "projected": [[] for _ in range(self.blocks)],
+        }
 
     def logits(self, state: dict[str, Any], step: int, variable: Variable) -> Tensor:
         x = rows(state["p"]["query"], variable)
@@ -90,7 +107,8 @@ class MAADE(Policy):
         """PosFF(x + Attention(x, the keys seen so far)) for x [T, C or 1, d]."""
         p = state["p"]
         if state["keys"][m]:
-            keys, projected = torch.stack(state["keys"][m], dim=2), torch.stack(state["projected"][m], dim=2)  # [T, C, seen, d]
+            # [T, C, seen, d]
+            keys, projected = torch.stack(state["keys"][m], dim=2), torch.stack(state["projected"][m], dim=2)
             query = (x @ p[f"A{m}"].transpose(1, 2))[:, :, None]
             if self.attention == "additive":
                 scores = (query + projected).tanh() @ p[f"w{m}"][:, None, :, None]
@@ -100,14 +118,20 @@ class MAADE(Policy):
         hidden = torch.baddbmm(p[f"b1_{m}"][:, None], x, p[f"W1_{m}"].transpose(1, 2)).tanh()
         return torch.baddbmm(p[f"b2_{m}"][:, None], hidden, p[f"W2_{m}"].transpose(1, 2))
 
-    # -- the compiled form: M = 1 on a processor ---------------------------------------------------------------------------------------
+    # The compiled form: M = 1 on a processor.
 
     def log_prob(
         self, theta: Tensor, architectures: Tensor, orders: Tensor | None = None, values: bool = True
     ) -> tuple[Tensor, Tensor]:
         if not self.compiled:
             return super().log_prob(theta, architectures, orders)
-        return _LogProb.apply(self.layout, architectures.numpy(), self._orders(orders), values, *self.tables(theta, orders is None))
+        return _LogProb.apply(
+            self.layout,
+            architectures.numpy(),
+            self._orders(orders),
+            values,
+            *self.tables(theta, orders is None),
+        )
 
     @torch.no_grad()
     def sample(self, theta: Tensor, uniforms: Tensor, orders: Tensor | None = None) -> Tensor:
@@ -116,9 +140,14 @@ class MAADE(Policy):
         scores, *others = self.tables(theta, orders is None)
         out = np.empty(uniforms.shape, dtype=np.int64)
         maade_kernels.sample_strings(
-            _weights(scores), *(table.numpy() for table in others), self.layout.key_offset, self.layout.sizes, self._orders(orders),
-            uniforms.numpy(), out,
-        )  # fmt: skip
+            _weights(scores),
+            *(table.numpy() for table in others),
+            self.layout.key_offset,
+            self.layout.sizes,
+            self._orders(orders),
+            uniforms.numpy(),
+            out,
+        )
         return torch.from_numpy(out)
 
     def tables(self, theta: Tensor, natural: bool) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -144,16 +173,26 @@ class MAADE(Policy):
 
 
 def _weights(scores: Tensor) -> np.ndarray:
-    """exp(scores - highest of their row); the floor keeps a sum over low scores alone from vanishing (e^-80 is no weight beside any other)."""
+    """exp(scores - highest of their row); the floor keeps a sum over low scores alone from vanishing (e^-80
+    is no weight beside any other)."""
     return (scores - scores.amax(dim=2, keepdim=True)).clamp_min(-80.0).exp().numpy()
 
 
 class _AdditiveScores(torch.autograd.Function):
-    """w . tanh(query_i + projected_k) [T, N, K] as a differentiable function of query [T, N, d], projected [T, K, d] and w [T, d]."""
+    """w . tanh(query_i + projected_k) [T, N, K] as a differentiable function of query [T, N, d], projected
+    [T, K, d] and w [T, d]."""
 
     @staticmethod
-    def forward(ctx: Any, key_variable: np.ndarray, natural: bool, query: Tensor, projected: Tensor, w: Tensor) -> Tensor:
-        ctx.arrays = (query.contiguous().numpy(), projected.contiguous().numpy(), w.contiguous().numpy(), key_variable, natural)
+    def forward(
+        ctx: Any, key_variable: np.ndarray, natural: bool, query: Tensor, projected: Tensor, w: Tensor
+    ) -> Tensor:
+        ctx.arrays = (
+            query.contiguous().numpy(),
+            projected.contiguous().numpy(),
+            w.contiguous().numpy(),
+            key_variable,
+            natural,
+        )
         scores = np.zeros((*query.shape[:2], len(key_variable)), dtype=ctx.arrays[0].dtype)
         maade_kernels.scores_forward(*ctx.arrays, scores)
         return torch.from_numpy(scores)
@@ -166,11 +205,27 @@ class _AdditiveScores(torch.autograd.Function):
 
 
 class _LogProb(torch.autograd.Function):
-    """`maade_kernels` as a differentiable function of its tables; `values` False computes the gradient only and returns zeros."""
+    """`maade_kernels` as a differentiable function of its tables; `values` False computes the gradient only
+    and returns zeros."""
 
     @staticmethod
-    def forward(ctx: Any, layout: Layout, strings: np.ndarray, orders: np.ndarray, values: bool, scores: Tensor, *tables: Tensor) -> Any:
-        arrays = (_weights(scores), *(table.contiguous().numpy() for table in tables), layout.key_offset, layout.sizes, orders, strings)
+    def forward(
+        ctx: Any,
+        layout: Layout,
+        strings: np.ndarray,
+        orders: np.ndarray,
+        values: bool,
+        scores: Tensor,
+        *tables: Tensor,
+    ) -> Any:
+        arrays = (
+            _weights(scores),
+            *(table.contiguous().numpy() for table in tables),
+            layout.key_offset,
+            layout.sizes,
+            orders,
+            strings,
+        )
         log_prob, entropy = (np.zeros(strings.shape[:2], dtype=arrays[0].dtype) for _ in range(2))
         if values:
             maade_kernels.log_prob_forward(*arrays, log_prob, entropy)
@@ -180,5 +235,7 @@ class _LogProb(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d_log_prob: Tensor, d_entropy: Tensor) -> Any:  # type: ignore[override]
         gradients = [np.zeros_like(table) for table in ctx.arrays[:5]]
-        maade_kernels.log_prob_backward(*ctx.arrays, d_log_prob.contiguous().numpy(), d_entropy.contiguous().numpy(), *gradients)
+        maade_kernels.log_prob_backward(
+            *ctx.arrays, d_log_prob.contiguous().numpy(), d_entropy.contiguous().numpy(), *gradients
+        )
         return (None, None, None, None, *(torch.from_numpy(gradient) for gradient in gradients))

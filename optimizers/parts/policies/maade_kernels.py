@@ -1,17 +1,19 @@
 """Compiled passes of MAADE with one block, over tables that are folded once for all strings of a trial.
 
-With M = 1 the score of variable i for an earlier variable depends on i and on that variable's key alone, and attention is linear in the keys. So
+With M = 1 the score of variable i for an earlier variable depends on i and on that variable's key alone, and
+attention is linear in the keys. So
 
-    weight[i, k]  = exp(score(q_i, key_k)),         key_hidden[k] = W1 key_k,      query_hidden[i] = W1 q_i + b1,
+    weight[i, k]  = exp(score(q_i, key_k)),         key_hidden[k] = W1 key_k,   query_hidden[i] = W1 q_i + b1,
     out_weight[k] = W2^T density_weight[k],         out_bias[k]   = density_bias[k] + density_weight[k] . b2
 
 are tables of a trial, and a string costs, for each position t with variable i = z_t,
 
-    hidden = tanh(query_hidden[i] + sum_s weight[i, k_s] key_hidden[k_s] / sum_s weight[i, k_s]),   s = positions before t
+    hidden = tanh(query_hidden[i] + sum_s weight[i, k_s] key_hidden[k_s] / sum_s weight[i, k_s]),  s before t,
     logits = out_weight[keys of i] hidden + out_bias[keys of i].
 
-Notation (see `base`): T trials, C strings, N variables, K keys, d width; tables [T, N, K], [T, K, d], [T, N, d], [T, K, d], [T, K]. Trials are
-gone through one by one, so a trial's numbers are the same whatever block it lies in.
+Notation (see `base`): T trials, C strings, N variables, K keys, d width; tables [T, N, K], [T, K, d], [T, N,
+d], [T, K, d], [T, K]. Trials are gone through one by one, so a trial's numbers are the same whatever block it
+lies in.
 """
 
 from __future__ import annotations
@@ -22,12 +24,17 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-_FAST: dict[str, Any] = {"cache": True, "fastmath": {"reassoc", "contract", "nsz", "arcp"}, "error_model": "numpy"}
+_FAST: dict[str, Any] = {
+    "cache": True,
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+    "error_model": "numpy",
+}
 
 
 @njit(**_FAST)
-def _tanh(x, width):  # pragma: no cover - compiled
-    """tanh of x[:width] in place, to 3e-13: Lambert's continued fraction at x / 4, then tanh 2y = 2 tanh y / (1 + tanh^2 y) twice.
+def _tanh(x, width):
+    """tanh of x[:width] in place, to 3e-13: Lambert's continued fraction at x / 4, then tanh 2y = 2 tanh y /
+    (1 + tanh^2 y) twice.
 
     Unlike the library's tanh this is plain arithmetic, which the compiler turns into vector instructions.
     """
@@ -44,8 +51,9 @@ def _tanh(x, width):  # pragma: no cover - compiled
 
 
 @njit(**_FAST)
-def _mix(weight, key_hidden, seen, count, i, out):  # pragma: no cover - compiled
-    """Add sum_s weight[i, k_s] key_hidden[k_s] over the keys seen[:count] to out[d]; return the sum of the weights.
+def _mix(weight, key_hidden, seen, count, i, out):
+    """Add sum_s weight[i, k_s] key_hidden[k_s] over the keys seen[:count] to out[d]; return the sum of the
+    weights.
 
     Four keys a pass: with d as short as this, starting a pass costs as much as the arithmetic in it.
     """
@@ -57,7 +65,9 @@ def _mix(weight, key_hidden, seen, count, i, out):  # pragma: no cover - compile
         e0, e1, e2, e3 = weight[i, k0], weight[i, k1], weight[i, k2], weight[i, k3]
         total += (e0 + e1) + (e2 + e3)
         for j in range(d):
-            out[j] += (e0 * key_hidden[k0, j] + e1 * key_hidden[k1, j]) + (e2 * key_hidden[k2, j] + e3 * key_hidden[k3, j])
+            out[j] += (e0 * key_hidden[k0, j] + e1 * key_hidden[k1, j]) + (
+                e2 * key_hidden[k2, j] + e3 * key_hidden[k3, j]
+            )
     for s in range(whole, count):
         k = seen[s]
         e = weight[i, k]
@@ -68,7 +78,7 @@ def _mix(weight, key_hidden, seen, count, i, out):  # pragma: no cover - compile
 
 
 @njit(**_FAST)
-def _hidden(weight, key_hidden, query_hidden, seen, count, i, hidden):  # pragma: no cover - compiled
+def _hidden(weight, key_hidden, query_hidden, seen, count, i, hidden):
     """Fill hidden[d] for variable i after the keys seen[:count]; return the sum of the attention weights."""
     d = len(hidden)
     total = weight.dtype.type(0.0)
@@ -87,7 +97,7 @@ def _hidden(weight, key_hidden, query_hidden, seen, count, i, hidden):  # pragma
 
 
 @njit(**_FAST)
-def _log_softmax(out_weight, out_bias, hidden, first, size, logs):  # pragma: no cover - compiled
+def _log_softmax(out_weight, out_bias, hidden, first, size, logs):
     """Fill logs[:size] with the log-probabilities of the choices whose keys begin at `first`."""
     d = len(hidden)
     highest = -np.inf
@@ -106,7 +116,9 @@ def _log_softmax(out_weight, out_bias, hidden, first, size, logs):  # pragma: no
 
 
 @njit(**_FAST)
-def sample_strings(weight, key_hidden, query_hidden, out_weight, out_bias, offsets, sizes, orders, uniforms, out):  # pragma: no cover - compiled
+def sample_strings(
+    weight, key_hidden, query_hidden, out_weight, out_bias, offsets, sizes, orders, uniforms, out
+):
     """Fill out int64[T, C, N] with strings drawn by uniforms [T, C, N]; orders int64[T or 1, C or 1, N]."""
     trials, strings, variables = out.shape
     seen = np.empty(variables, np.int64)
@@ -131,7 +143,7 @@ def sample_strings(weight, key_hidden, query_hidden, out_weight, out_bias, offse
 @njit(**_FAST)
 def log_prob_forward(
     weight, key_hidden, query_hidden, out_weight, out_bias, offsets, sizes, orders, strings, log_prob, entropy
-):  # fmt: skip  # pragma: no cover - compiled
+):  # fmt: skip
     """Fill log_prob and entropy [T, C] for strings int64[T, C, N]."""
     trials, count, variables = strings.shape
     seen = np.empty(variables, np.int64)
@@ -156,19 +168,44 @@ def log_prob_forward(
 
 @njit(**_FAST)
 def log_prob_backward(
-    weight, key_hidden, query_hidden, out_weight, out_bias, offsets, sizes, orders, strings, d_log_prob, d_entropy,
-    d_score, d_key_hidden, d_query_hidden, d_out_weight, d_out_bias,
-):  # fmt: skip  # pragma: no cover - compiled
-    """Add to the d_ tables the gradient of sum(d_log_prob * log_prob + d_entropy * entropy); d_score is by the score, not its exponential."""
+    weight,
+    key_hidden,
+    query_hidden,
+    out_weight,
+    out_bias,
+    offsets,
+    sizes,
+    orders,
+    strings,
+    d_log_prob,
+    d_entropy,
+    d_score,
+    d_key_hidden,
+    d_query_hidden,
+    d_out_weight,
+    d_out_bias,
+):
+    """Add to the d_ tables the gradient of sum(d_log_prob * log_prob + d_entropy * entropy); d_score is by
+    the score, not its exponential."""
     trials, count, variables = strings.shape
     d = key_hidden.shape[2]
     real = key_hidden.dtype.type
     seen = np.empty(variables, np.int64)
-    hidden, d_hidden, mixed = np.empty(d, key_hidden.dtype), np.empty(d, key_hidden.dtype), np.empty(d, key_hidden.dtype)
+    hidden, d_hidden, mixed = (
+        np.empty(d, key_hidden.dtype),
+        np.empty(d, key_hidden.dtype),
+        np.empty(d, key_hidden.dtype),
+    )
     logs, probabilities = np.empty(sizes.max(), np.float64), np.empty(sizes.max(), np.float64)
     for t in range(trials):
         w, kh, qh, ow, ob = weight[t], key_hidden[t], query_hidden[t], out_weight[t], out_bias[t]
-        d_s, d_kh, d_qh, d_ow, d_ob = d_score[t], d_key_hidden[t], d_query_hidden[t], d_out_weight[t], d_out_bias[t]
+        d_s, d_kh, d_qh, d_ow, d_ob = (
+            d_score[t],
+            d_key_hidden[t],
+            d_query_hidden[t],
+            d_out_weight[t],
+            d_out_bias[t],
+        )
         for c in range(count):
             up, up_entropy = d_log_prob[t, c], d_entropy[t, c]
             if up == 0.0 and up_entropy == 0.0:
@@ -194,7 +231,9 @@ def log_prob_backward(
                     spread -= probabilities[a] * logs[a]
                 for a in range(size):
                     hit = 1.0 if a == strings[t, c, i] else 0.0
-                    g = real(up * (hit - probabilities[a]) - up_entropy * probabilities[a] * (logs[a] + spread))
+                    g = real(
+                        up * (hit - probabilities[a]) - up_entropy * probabilities[a] * (logs[a] + spread)
+                    )
                     d_ob[first + a] += g
                     for j in range(d):
                         d_ow[first + a, j] += g * hidden[j]
@@ -216,10 +255,12 @@ def log_prob_backward(
 
 
 @njit(**_FAST)
-def scores_forward(query, projected, w, key_variable, natural, scores):  # pragma: no cover - compiled
-    """Fill scores [T, N, K] with w . tanh(query_i + projected_k), query [T, N, d] = A q, projected [T, K, d] = B k, w [T, d].
+def scores_forward(query, projected, w, key_variable, natural, scores):
+    """Fill scores [T, N, K] with w . tanh(query_i + projected_k), query [T, N, d] = A q, projected [T, K, d]
+    = B k, w [T, d].
 
-    Pairs that never meet stay as they are: a variable's own keys and, in the natural order, those of later variables.
+    Pairs that never meet stay as they are: a variable's own keys and, in the natural order, those of later
+    variables.
     """
     trials, variables, d = query.shape
     buffer = np.empty(d, query.dtype)
@@ -240,7 +281,7 @@ def scores_forward(query, projected, w, key_variable, natural, scores):  # pragm
 @njit(**_FAST)
 def scores_backward(
     query, projected, w, key_variable, natural, d_scores, d_query, d_projected, d_w
-):  # fmt: skip  # pragma: no cover - compiled
+):  # fmt: skip
     """Add to d_query, d_projected and d_w the gradient of sum(d_scores * scores)."""
     trials, variables, d = query.shape
     buffer = np.empty(d, query.dtype)

@@ -1,14 +1,16 @@
 """MADE: masked autoencoder for distribution estimation (Germain et al., 2015), as a context layer.
 
-Notation (see `base`): value embeddings v as in MAADE, width d. The autoencoder maps x = (v_1, ..., v_N), N d numbers, over N d hidden units to
-(h_1, ..., h_N), N d numbers. Hidden units come in N blocks of d; those of block b (b = 0 .. N - 1) see the first b variables of the
-order, and the variable at position t (from 0) sees blocks 0 .. t:
+Notation (see `base`): value embeddings v as in MAADE, width d. The autoencoder maps x = (v_1, ..., v_N), N d
+numbers, over N d hidden units to (h_1, ..., h_N), N d numbers. Hidden units come in N blocks of d; those of
+block b (b = 0 .. N - 1) see the first b variables of the order, and the variable at position t (from 0) sees
+blocks 0 .. t:
 
     u_b = relu(b1_b + sum over j at positions < b of W1[b, j] v_j)
     h_i = b2_i + sum over b <= position of i of W2[i, b] u_b
 
-which is the paper's masking with degrees b. h_i goes to the density layer (9). Embeddings and W1, and W2 and the density layer, are linear
-maps in a row and are folded into one table each, once for all strings of a trial.
+which is the paper's masking with degrees b. h_i goes to the density layer (9). Embeddings and W1, and W2 and
+the density layer, are linear maps in a row and are folded into one table each, once for all strings of a
+trial.
 """
 
 from __future__ import annotations
@@ -58,7 +60,8 @@ class MADE(Policy):
         }
 
     def logits(self, state: dict[str, Any], step: int, variable: Variable) -> Tensor:
-        # Block `step` has now seen all that it will see; what it says holds for this variable and all later ones.
+        # Block `step` has now seen all that it will see; what it says holds for this variable and all later
+        # ones.
         block = torch.baddbmm(state["b1"][:, step, None], state["seen"], state["into"][:, :, step]).relu()
         state["scores"] = state["scores"] + block @ state["out"][:, :, step].transpose(1, 2)
         return self.of_keys(state["scores"], variable)

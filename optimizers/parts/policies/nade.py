@@ -1,11 +1,12 @@
-"""NADE: neural autoregressive distribution estimator (Larochelle & Murray, 2011; Uria et al., 2016), as a context layer.
+"""NADE: neural autoregressive distribution estimator (Larochelle & Murray, 2011; Uria et al., 2016), as a
+context layer.
 
 Notation (see `base`): value embeddings v as in MAADE, width d = hidden units. For an order z,
 
     h_i = sigmoid(c + sum over j before i of W_j v_j),      W_j d x d, one a variable, shared by all h,
 
-goes to the density layer (9). The sum grows by one term a step, so a pass over a string costs N d. As in the order-agnostic NADE, the same
-parameters serve every order.
+goes to the density layer (9). The sum grows by one term a step, so a pass over a string costs N d. As in the
+order-agnostic NADE, the same parameters serve every order.
 """
 
 from __future__ import annotations
@@ -36,7 +37,11 @@ class NADE(Policy):
     def begin(self, theta: Tensor, strings: int) -> dict[str, Any]:
         p = self.unpack(theta)
         values = self.by_variable(p["value"][:, self.key_value])  # [T, N, D, d]
-        return {"p": p, "terms": self.by_key(values @ p["weight"]), "sum": p["bias"][:, None].expand(-1, strings, -1)}
+        return {
+            "p": p,
+            "terms": self.by_key(values @ p["weight"]),
+            "sum": p["bias"][:, None].expand(-1, strings, -1),
+        }
 
     def logits(self, state: dict[str, Any], step: int, variable: Variable) -> Tensor:
         return self.density(state["p"], state["sum"].sigmoid(), variable)

@@ -1,7 +1,9 @@
-"""Fit the surrogate and write its artefact: ``make surrogate``, or ``python -m nas_bench_suite.benchmarks.nasbench101.fit``.
+"""Fit the surrogate and write its artefact: ``make surrogate``, or ``python -m
+nas_bench_suite.benchmarks.nasbench101.fit``.
 
-First every model is fitted to 90 % of the observed cells, and the other 10 % give the ensemble's weights, the spread of the
-residuals and the numbers of the model card; then every model is fitted again to all of them, and these make the artefact.
+First every model is fitted to 90 % of the observed cells, and the other 10 % give the ensemble's weights, the
+spread of the residuals and the numbers of the model card; then every model is fitted again to all of them,
+and these make the artefact.
 """
 
 from __future__ import annotations
@@ -58,14 +60,22 @@ def _follow(log: Path, stop: threading.Event) -> None:
 
 def combine(predictions: list[np.ndarray], chosen: list[Member], tree_weight: float) -> np.ndarray:
     """Weighted mean in the transformed targets, float64[n, 5]: trees against the mean of the networks."""
-    networks = [p for p, member in zip(predictions, chosen, strict=True) if isinstance(member.settings, NetworkSettings)]
-    trees = [p for p, member in zip(predictions, chosen, strict=True) if isinstance(member.settings, TreeSettings)]
+    networks = [
+        p
+        for p, member in zip(predictions, chosen, strict=True)
+        if isinstance(member.settings, NetworkSettings)
+    ]
+    trees = [
+        p for p, member in zip(predictions, chosen, strict=True) if isinstance(member.settings, TreeSettings)
+    ]
     mean = np.mean(networks, axis=0).astype(np.float64)
     voiced = np.mean(trees, axis=0)
     return np.where(np.isnan(voiced), mean, (1 - tree_weight) * mean + tree_weight * voiced)
 
 
-def best_tree_weight(predictions: list[np.ndarray], chosen: list[Member], observed: Observed, held: np.ndarray) -> float:
+def best_tree_weight(
+    predictions: list[np.ndarray], chosen: list[Member], observed: Observed, held: np.ndarray
+) -> float:
     """The weight of the trees, in steps of .02, with the least squared error on held cells that trained."""
     truth = observed.accuracies[held, 3]
     trained = truth >= COLLAPSED_108
@@ -78,7 +88,8 @@ def best_tree_weight(predictions: list[np.ndarray], chosen: list[Member], observ
 
 
 def early_noise(predicted: np.ndarray, observed: Observed, held: np.ndarray) -> list[calibrate.EarlyNoise]:
-    """How single runs at 4, 12 and 36 epochs lie about predictions float64[m, 5] of held cells; collapses at 36 are drawn apart."""
+    """How single runs at 4, 12 and 36 epochs lie about predictions float64[m, 5] of held cells; collapses at
+    36 are drawn apart."""
     measured = []
     for level in range(3):
         truth = observed.accuracies[held, level]
@@ -90,8 +101,9 @@ def early_noise(predicted: np.ndarray, observed: Observed, held: np.ndarray) -> 
 def collapse_risk(observed: Observed, space: NASBench101Space, seed: int) -> np.ndarray:
     """Relative risk of a run of each cell to collapse, float64[n].
 
-    Two models, of a collapse at 36 epochs and of never training at 108, on the features of the cell. The events share a cause (sums of
-    pooled branches without a convolution between), so the geometric mean is taken: the commoner event steadies the rarer.
+    Two models, of a collapse at 36 epochs and of never training at 108, on the features of the cell. The
+    events share a cause (sums of pooled branches without a convolution between), so the geometric mean is
+    taken: the commoner event steadies the rarer.
     """
     flat = flat_features(observed.adjacency, observed.ops)
     shaky = fit_propensity(flat, observed.accuracies[:, 2] < COLLAPSED_36, seed)
@@ -136,7 +148,9 @@ def build(
     early_collapsed[:, 2] = rng.random((space.num_cells, 3)) < probability
 
     residual = calibrate.cell_residuals(space.num_cells, seed)
-    runs = calibrate.frozen_runs(mean, residual, collapsed, noise, seed, pinned, small.validation[:, 3], small.test[:, 3])
+    runs = calibrate.frozen_runs(
+        mean, residual, collapsed, noise, seed, pinned, small.validation[:, 3], small.test[:, 3]
+    )
     early_runs = calibrate.frozen_early_runs(
         smooth[:, :3], residual, measured, early_collapsed, noise, seed, pinned, small.validation[:, :3]
     )
@@ -150,20 +164,37 @@ def build(
         seconds=smooth[:, 4],
         runs=runs,
         early_runs=early_runs,
-        meta={**meta, "enumeration": enumeration_checksum(), "observed_cells": len(observed.ops), "noise_seed": seed},
+        meta={
+            **meta,
+            "enumeration": enumeration_checksum(),
+            "observed_cells": len(observed.ops),
+            "noise_seed": seed,
+        },
     )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m nas_bench_suite.benchmarks.nasbench101.fit", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m nas_bench_suite.benchmarks.nasbench101.fit", description=__doc__
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--networks", type=int, default=4, help="networks in the ensemble (default 4)")
-    parser.add_argument("--workers", type=int, default=2, help="models fitted at once, one thread each (default 2)")
-    parser.add_argument("--folder", type=Path, default=artefact.FOLDER, help="where the artefact goes (default: the package)")
-    parser.add_argument("--work", type=Path, default=Path("outputs/surrogate"), help="predictions and log go here")
-    parser.add_argument("--reuse", action="store_true", help="take predictions found in --work: only calibrate again")
-    parser.add_argument("--quick", action="store_true", help="a toy fit that shows that everything runs (two minutes)")
+    parser.add_argument(
+        "--workers", type=int, default=2, help="models fitted at once, one thread each (default 2)"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=artefact.FOLDER, help="where the artefact goes (default: the package)"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path("outputs/surrogate"), help="predictions and log go here"
+    )
+    parser.add_argument(
+        "--reuse", action="store_true", help="take predictions found in --work: only calibrate again"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="a toy fit that shows that everything runs (two minutes)"
+    )
     options = parser.parse_args(arguments)
     try:
         fit(options)
@@ -177,7 +208,10 @@ def fit(options: argparse.Namespace) -> None:
     """Both rounds of fits, calibration, artefact."""
     started = time.perf_counter()
     if importlib.util.find_spec("lightgbm") is None:
-        raise ConfigError("fitting the surrogate needs lightgbm; install the extra: pip install 'nas-bench-suite[surrogate]'.")
+        raise ConfigError(
+            "fitting the surrogate needs lightgbm; install the extra: pip install "
+            "'nas-bench-suite[surrogate]'."
+        )
     observed = load_observed(shared_data() / "nasbench101" / "observed_25000_cells.csv.gz")
     space = NASBench101Space()
     values = targets(observed)
@@ -194,7 +228,14 @@ def fit(options: argparse.Namespace) -> None:
     for member in chosen:
         for stage in ("hold-out", "all"):
             if stage == "hold-out":
-                job = (member, observed.adjacency[kept], observed.ops[kept], values[kept], observed.adjacency[held], observed.ops[held])
+                job = (
+                    member,
+                    observed.adjacency[kept],
+                    observed.ops[kept],
+                    values[kept],
+                    observed.adjacency[held],
+                    observed.ops[held],
+                )
             else:
                 job = (member, observed.adjacency, observed.ops, values, *everything)
             jobs.append(job)
@@ -210,7 +251,9 @@ def fit(options: argparse.Namespace) -> None:
     follower = threading.Thread(target=_follow, args=(log, stop), daemon=True)
     follower.start()
     try:
-        for position, prediction, seconds in fit_all([jobs[index] for index in missing], options.workers, str(log)):
+        for position, prediction, seconds in fit_all(
+            [jobs[index] for index in missing], options.workers, str(log)
+        ):
             index = missing[position]
             found[index] = prediction
             temporary = options.work / f".{names[index]}.npy"
@@ -224,14 +267,23 @@ def fit(options: argparse.Namespace) -> None:
     first, second = [found[i] for i in range(0, len(jobs), 2)], [found[i] for i in range(1, len(jobs), 2)]
     weight = best_tree_weight(first, chosen, observed, held)
     predicted = natural(combine(first, chosen, weight))
-    report: dict[str, Any] = {"tree_weight": weight, "ensemble": agreement(observed.accuracies[held, 3], predicted[:, 3])}
+    report: dict[str, Any] = {
+        "tree_weight": weight,
+        "ensemble": agreement(observed.accuracies[held, 3], predicted[:, 3]),
+    }
     for member, prediction in zip(chosen, first, strict=True):
         report[member.name] = agreement(observed.accuracies[held, 3], natural(prediction)[:, 3])
     report["seconds"] = agreement(observed.seconds[held], predicted[:, 4])
     for level, epochs in enumerate((4, 12, 36)):
-        report[f"epoch {epochs}"] = agreement(observed.accuracies[held, level], predicted[:, level], floor=0.0)
+        report[f"epoch {epochs}"] = agreement(
+            observed.accuracies[held, level], predicted[:, level], floor=0.0
+        )
     np.savez_compressed(
-        options.work / "hold_out.npz", cells=held, predicted=predicted, observed=observed.accuracies[held], seconds=observed.seconds[held]
+        options.work / "hold_out.npz",
+        cells=held,
+        predicted=predicted,
+        observed=observed.accuracies[held],
+        seconds=observed.seconds[held],
     )
     print(json.dumps(report, indent=1), flush=True)
     meta = {
@@ -239,7 +291,15 @@ def fit(options: argparse.Namespace) -> None:
         "hold_out_cells": len(held),
         "members": {member.name: {**vars(member.settings), "seed": member.seed} for member in chosen},
     }
-    build(combine(second, chosen, weight), early_noise(predicted, observed, held), observed, space, options.folder, calibrate.NOISE_SEED, meta)
+    build(
+        combine(second, chosen, weight),
+        early_noise(predicted, observed, held),
+        observed,
+        space,
+        options.folder,
+        calibrate.NOISE_SEED,
+        meta,
+    )
     print(f"artefact in {options.folder}, {(time.perf_counter() - started) / 60:.1f} min in all", flush=True)
 
 

@@ -7,9 +7,9 @@ Notation and shapes
     z            run noise, mean 0 and SD 1, left-skewed: z = (k - Gamma(k)) / sqrt(k)
     runs         int32[n, 3, 2], (validation, test) in 1/9984
 
-A run of a cell is   mean(best) + c(a) e + s(a) L z   with e standard normal per cell and L lognormal(0.3) per cell, scaled to
-mean one. A run collapses to about 10 % with a probability of its cell. Test is validation less a gap, with a part of the
-cell and a part of the run.
+A run of a cell is   mean(best) + c(a) e + s(a) L z   with e standard normal per cell and L lognormal(0.3) per
+cell, scaled to mean one. A run collapses to about 10 % with a probability of its cell. Test is validation
+less a gap, with a part of the cell and a part of the run.
 """
 
 from __future__ import annotations
@@ -49,24 +49,44 @@ class NoiseModel:
     )
     skew_shape: float = 5.0  # k of the gamma distribution; the skewness is -2 / sqrt(k)
     log_spread: float = 0.3  # of the run SD between cells
-    # Greatest run SD of the cells of at most 4 vertices: the observed best of three lies .0020 above the published mean over the 12 such
-    # cells where both are known, as much at .83 as at .94; other cells' noise would put it .0042 above.
+    # Greatest run SD of the cells of at most 4 vertices: the observed best of three lies .0020 above the
+    # published mean over the 12 such cells where both are known, as much at .83 as at .94; other cells' noise
+    # would put it .0042 above.
     small_cell_sd: float = 0.0030
-    gap: tuple[tuple[float, float], ...] = ((0.80, 0.0055), (0.88, 0.0060), (0.935, 0.0060), (0.943, 0.0066), (0.949, 0.0068))
-    gap_cell_sd: tuple[tuple[float, float], ...] = ((0.80, 0.0020), (0.90, 0.0011), (0.9425, 0.0011), (0.947, 0.0005))
-    gap_run_sd: tuple[tuple[float, float], ...] = ((0.80, 0.0035), (0.90, 0.0028), (0.93, 0.0022), (0.9425, 0.0015), (0.947, 0.0010))
+    gap: tuple[tuple[float, float], ...] = (
+        (0.80, 0.0055),
+        (0.88, 0.0060),
+        (0.935, 0.0060),
+        (0.943, 0.0066),
+        (0.949, 0.0068),
+    )
+    gap_cell_sd: tuple[tuple[float, float], ...] = (
+        (0.80, 0.0020),
+        (0.90, 0.0011),
+        (0.9425, 0.0011),
+        (0.947, 0.0005),
+    )
+    gap_run_sd: tuple[tuple[float, float], ...] = (
+        (0.80, 0.0035),
+        (0.90, 0.0028),
+        (0.93, 0.0022),
+        (0.9425, 0.0015),
+        (0.947, 0.0010),
+    )
     risk_power: float = 0.8  # to which the fitted risk of a collapse is raised: it was learnt from few cases
     collapsed_runs: float = 0.0063  # share of all runs, cells that never train included
     never_train: int = 645
     chance: float = 0.0951  # most common validation accuracy of a collapsed run
-    # Between the cell's residuals at 36 and 108 epochs, so that single values correlate by the .13 measured on hold-out cells (4 and 12
-    # epochs: .00 and .03, taken as none).
+    # Between the cell's residuals at 36 and 108 epochs, so that single values correlate by the .13 measured
+    # on hold-out cells (4 and 12 epochs: .00 and .03, taken as none).
     late_correlation: float = 0.5
-    early_cell_share: float = 0.35  # the cell's part of the variance about the smooth prediction at 4, 12, 36 epochs
+    # the cell's part of the variance about the smooth prediction at 4, 12, 36 epochs
+    early_cell_share: float = 0.35
 
 
-# Of the frozen draws. The table's extremes (its best cells and runs) are single draws in any table; this seed is the one of 0 to 23 whose
-# extremes lie closest to the published ones (which lie within 1.2 SD of the mean over these seeds; docs/surrogate.md).
+# Of the frozen draws. The table's extremes (its best cells and runs) are single draws in any table; this seed
+# is the one of 0 to 23 whose extremes lie closest to the published ones (which lie within 1.2 SD of the mean
+# over these seeds; docs/surrogate.md).
 NOISE_SEED = 9
 SCORES = (-2.6, -2.0, -1.65, -1.28, -0.67, 0.0, 0.67, 1.28, 1.65, 2.0, 2.6)
 
@@ -75,9 +95,9 @@ SCORES = (-2.6, -2.0, -1.65, -1.28, -0.67, 0.0, 0.67, 1.28, 1.65, 2.0, 2.6)
 class EarlyNoise:
     """How a single run at one early budget lies about the smooth prediction, by groups of hold-out cells.
 
-    centres: float64[g], mean prediction of each group, ascending; bias: float64[g], its mean residual; quantiles: float64[g, q], of its
-    residuals at the normal scores ``SCORES`` (spread and skewness change along the scale: right-skewed near chance, left-skewed near
-    the best).
+    centres: float64[g], mean prediction of each group, ascending; bias: float64[g], its mean residual;
+    quantiles: float64[g, q], of its residuals at the normal scores ``SCORES`` (spread and skewness change
+    along the scale: right-skewed near chance, left-skewed near the best).
     """
 
     centres: np.ndarray
@@ -98,7 +118,8 @@ class EarlyNoise:
         )
 
     def residual(self, smooth: np.ndarray, score: np.ndarray) -> np.ndarray:
-        """Residuals float64[n, r] at predictions float64[n] and normal scores float64[n, r]; linear between groups and scores."""
+        """Residuals float64[n, r] at predictions float64[n] and normal scores float64[n, r]; linear between
+        groups and scores."""
         place = np.interp(smooth, self.centres, np.arange(len(self.centres)))
         lower = np.minimum(place.astype(int), len(self.centres) - 2)
         weight = (place - lower)[:, None]
@@ -124,7 +145,8 @@ def expected_best(k: float, samples: int = 2_000_000) -> float:
 
 
 def mean_from_best(best: np.ndarray, noise: NoiseModel) -> np.ndarray:
-    """Smooth prediction of the mean of three from that of the best of three: the expected gap of a maximum is taken off."""
+    """Smooth prediction of the mean of three from that of the best of three: the expected gap of a maximum is
+    taken off."""
     factor = expected_best(noise.skew_shape)
     mean = best.copy()
     for _ in range(3):  # s depends on the mean that is asked for
@@ -133,7 +155,8 @@ def mean_from_best(best: np.ndarray, noise: NoiseModel) -> np.ndarray:
 
 
 def _pin(runs: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Shift each row of runs int[m, 3] so that its mean is `means` to the 1/3 of a grid step; float means in grid units."""
+    """Shift each row of runs int[m, 3] so that its mean is `means` to the 1/3 of a grid step; float means in
+    grid units."""
     wanted = np.rint(3 * means).astype(np.int64)
     short = wanted - runs.sum(axis=1)
     shifted = runs + (short // 3)[:, None]
@@ -141,12 +164,16 @@ def _pin(runs: np.ndarray, means: np.ndarray) -> np.ndarray:
     return shifted
 
 
-def collapse_probability(rng: np.random.Generator, risk: np.ndarray, exempt: np.ndarray, noise: NoiseModel) -> np.ndarray:
-    """Probability that a run of each cell collapses, float64[n], the same for every run and budget of the cell.
+def collapse_probability(
+    rng: np.random.Generator, risk: np.ndarray, exempt: np.ndarray, noise: NoiseModel
+) -> np.ndarray:
+    """Probability that a run of each cell collapses, float64[n], the same for every run and budget of the
+    cell.
 
-    Drawn from a beta distribution whose mean follows the cell's features and whose concentration, one number for all, solves for the
-    published count of cells that never train: most cells never collapse, a few do so nearly always. With it, 26 of the 31
-    observed cells that never trained at 108 epochs also collapsed at 36, as they would if the probability is the cell's.
+    Drawn from a beta distribution whose mean follows the cell's features and whose concentration, one number
+    for all, solves for the published count of cells that never train: most cells never collapse, a few do so
+    nearly always. With it, 26 of the 31 observed cells that never trained at 108 epochs also collapsed at 36,
+    as they would if the probability is the cell's.
 
     Args:
         risk: float[n], relative. exempt: ids of cells that don't collapse.
@@ -187,9 +214,11 @@ def frozen_runs(
     """Draw the frozen runs at 108 epochs.
 
     Args:
-        mean: float64[n], smooth prediction of the mean of three; residual: float64[n], standard normal, the cell's e.
+        mean: float64[n], smooth prediction of the mean of three; residual: float64[n], standard normal, the
+            cell's e.
         collapsed: bool[n, 3].
-        pinned: int[m], ids of cells whose means are known; pinned_validation, pinned_test: float64[m], those means.
+        pinned: int[m], ids of cells whose means are known; pinned_validation, pinned_test: float64[m], those
+            means.
     Returns:
         int32[n, 3, 2], (validation, test) in 1/9984.
     """
@@ -232,8 +261,9 @@ def frozen_early_runs(
     """Draw the frozen validation runs at 4, 12 and 36 epochs.
 
     Args:
-        early: float64[n, 3], raw smooth predictions; residual: float64[n], the cell's e at 108 epochs, which the cell's part at 36 epochs
-            follows in part; measured: one for each budget; collapsed: bool[n, 3, 3], (fidelity, run).
+        early: float64[n, 3], raw smooth predictions; residual: float64[n], the cell's e at 108 epochs, which
+            the cell's part at 36 epochs follows in part; measured: one for each budget; collapsed: bool[n, 3,
+            3], (fidelity, run).
         pinned, pinned_validation: as in ``frozen_runs``, float64[m, 3].
     Returns:
         int32[n, 3, 3], (fidelity, run) in 1/9984.

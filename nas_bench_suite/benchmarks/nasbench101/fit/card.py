@@ -1,7 +1,8 @@
 """Numbers and plots of the model card: ``python -m nas_bench_suite.benchmarks.nasbench101.fit.card``.
 
-Reads what ``make surrogate`` leaves in ``outputs/surrogate`` (hold-out predictions), the observed data, and the shipped artefact; writes
-``docs/images/surrogate_*.png`` and prints the tables. All scores are on the hold-out cells, which those fits did not see.
+Reads what ``make surrogate`` leaves in ``outputs/surrogate`` (hold-out predictions), the observed data, and
+the shipped artefact; writes ``docs/images/surrogate_*.png`` and prints the tables. All scores are on the
+hold-out cells, which those fits did not see.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ from ..surrogate.graphs import to_strings
 from ..surrogate.observed import load_observed, shared_data
 from ..surrogate.scores import agreement
 from .calibrate import NoiseModel, curve
-from .facts import CELL_LEVELS, STRING_LEVELS, STRING_QUANTILES, published_facts, string_weights, weighted_quantiles
+from .facts import (
+    CELL_LEVELS,
+    STRING_LEVELS,
+    STRING_QUANTILES,
+    published_facts,
+    string_weights,
+    weighted_quantiles,
+)
 
 INK, MODEL, DATA = "#333333", "#1f6fb2", "#d1662b"
 
@@ -30,7 +38,9 @@ def _axes(width: float = 5.0, height: float = 4.0, columns: int = 1) -> tuple[An
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    plt.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 140})
+    plt.rcParams.update(
+        {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 140}
+    )
     return plt.subplots(1, columns, figsize=(width * columns, height), layout="constrained")
 
 
@@ -45,13 +55,26 @@ def plot_fidelity(predicted: np.ndarray, observed: np.ndarray, folder: Path) -> 
     figure, (left, right) = _axes(4.6, 4.2, 2)
     shown = observed > 0.5
     left.plot([0.8, 0.95], [0.8, 0.95], color=INK, lw=0.8)
-    left.hexbin(predicted[shown], observed[shown], gridsize=70, extent=(0.8, 0.95, 0.8, 0.95), bins="log", cmap="Blues", mincnt=1)
+    left.hexbin(
+        predicted[shown],
+        observed[shown],
+        gridsize=70,
+        extent=(0.8, 0.95, 0.8, 0.95),
+        bins="log",
+        cmap="Blues",
+        mincnt=1,
+    )
     scores = agreement(observed, predicted)
-    left.set(title=f"{scores['cells']:.0f} hold-out cells: R2 {scores['r2']:.4f}, Kendall {scores['kendall']:.4f}", aspect="equal")
+    left.set(
+        title=f"{scores['cells']:.0f} hold-out cells: R2 {scores['r2']:.4f}, Kendall {scores['kendall']:.4f}",
+        aspect="equal",
+    )
     top = observed >= np.percentile(observed, 90)
     right.plot([0.93, 0.95], [0.93, 0.95], color=INK, lw=0.8)
     right.scatter(predicted[top], observed[top], s=9, color=MODEL, alpha=0.6, lw=0)
-    right.set(xticks=[0.93, 0.935, 0.94, 0.945, 0.95], yticks=[0.93, 0.935, 0.94, 0.945, 0.95], aspect="equal")
+    right.set(
+        xticks=[0.93, 0.935, 0.94, 0.945, 0.95], yticks=[0.93, 0.935, 0.94, 0.945, 0.95], aspect="equal"
+    )
     right.set(title=f"best 10 %: Kendall {agreement(observed[top], predicted[top])['kendall']:.2f}")
     for axis in (left, right):
         axis.set(xlabel="predicted best of three (validation)", ylabel="observed best of three")
@@ -61,10 +84,15 @@ def plot_fidelity(predicted: np.ndarray, observed: np.ndarray, folder: Path) -> 
 def plot_top(predicted: np.ndarray, observed: np.ndarray, folder: Path) -> None:
     """Kendall tau and error among the best cells by observed value."""
     shares = np.array([1, 2, 5, 10, 20, 40, 60, 80, 100])
-    rows = [agreement(observed[top], predicted[top]) for top in (observed >= np.percentile(observed, 100 - s) for s in shares)]
+    rows = [
+        agreement(observed[top], predicted[top])
+        for top in (observed >= np.percentile(observed, 100 - s) for s in shares)
+    ]
     figure, (left, right) = _axes(4.2, 3.4, 2)
     left.plot(shares, [row["kendall"] for row in rows], "o-", color=MODEL)
-    left.set(xscale="log", xlabel="best cells by observed value (%)", ylabel="Kendall tau among them", ylim=(0, 1))
+    left.set(
+        xscale="log", xlabel="best cells by observed value (%)", ylabel="Kendall tau among them", ylim=(0, 1)
+    )
     right.plot(shares, [1e3 * row["rmse"] for row in rows], "o-", color=MODEL, label="RMSE")
     right.plot(shares, [1e3 * row["bias"] for row in rows], "s--", color=DATA, label="mean bias")
     right.axhline(0, color=INK, lw=0.6)
@@ -74,24 +102,46 @@ def plot_top(predicted: np.ndarray, observed: np.ndarray, folder: Path) -> None:
 
 
 def plot_quantiles(observed: np.ndarray, runs: np.ndarray, weights: np.ndarray, folder: Path) -> None:
-    """Quantiles of frozen runs against observed best of three, and single runs of uniform strings against the published."""
+    """Quantiles of frozen runs against observed best of three, and single runs of uniform strings against the
+    published."""
     figure, (left, right) = _axes(4.4, 3.8, 2)
     levels = np.linspace(0.5, 99.9, 400)
     frozen = runs[:, :, 0].max(axis=1)
     left.plot(levels, 1e3 * (np.percentile(frozen, levels) - np.percentile(observed, levels)), color=MODEL)
     left.fill_between(levels, -2, 2, color=INK, alpha=0.08, lw=0)
-    left.plot(CELL_LEVELS, 1e3 * (np.percentile(frozen, CELL_LEVELS) - np.percentile(observed, CELL_LEVELS)), "o", color=MODEL)
-    left.set(title="best of three, uniform cells", xlabel="percentile", ylabel="frozen less observed (1e-3)", ylim=(-6, 6))
+    left.plot(
+        CELL_LEVELS,
+        1e3 * (np.percentile(frozen, CELL_LEVELS) - np.percentile(observed, CELL_LEVELS)),
+        "o",
+        color=MODEL,
+    )
+    left.set(
+        title="best of three, uniform cells",
+        xlabel="percentile",
+        ylabel="frozen less observed (1e-3)",
+        ylim=(-6, 6),
+    )
     grid = np.linspace(0.5, 99.5, 300)
-    right.plot(grid, weighted_quantiles(runs[:, :, 0].ravel(), np.repeat(weights, 3), tuple(grid)), color=MODEL, label="frozen runs")
+    right.plot(
+        grid,
+        weighted_quantiles(runs[:, :, 0].ravel(), np.repeat(weights, 3), tuple(grid)),
+        color=MODEL,
+        label="frozen runs",
+    )
     right.plot(STRING_LEVELS, STRING_QUANTILES, "o", color=DATA, label="published")
-    right.set(title="single runs, uniform valid strings", xlabel="percentile", ylabel="validation accuracy", ylim=(0.76, 0.95))
+    right.set(
+        title="single runs, uniform valid strings",
+        xlabel="percentile",
+        ylabel="validation accuracy",
+        ylim=(0.76, 0.95),
+    )
     right.legend(frameon=False)
     _save(figure, folder, "quantiles")
 
 
 def plot_noise(runs: np.ndarray, real: np.ndarray, folder: Path) -> None:
-    """Run-to-run SD against accuracy: frozen runs, the noise curve, and the 30 cells with three known runs."""
+    """Run-to-run SD against accuracy: frozen runs, the noise curve, and the 30 cells with three known
+    runs."""
     mean, spread = runs[:, :, 0].mean(axis=1), runs[:, :, 0].std(axis=1, ddof=1)
     trained = (runs[:, :, 0] > 0.5).all(axis=1)
     figure, axis = _axes(5.2, 3.8)
@@ -104,8 +154,16 @@ def plot_noise(runs: np.ndarray, real: np.ndarray, folder: Path) -> None:
         color=MODEL,
         label="frozen runs, root mean square",
     )
-    axis.plot(edges, 1e3 * curve(NoiseModel().run_sd, edges), "--", color=INK, lw=0.9, label="noise curve s(a)")
-    axis.scatter(real.mean(axis=1), 1e3 * real.std(axis=1, ddof=1), s=14, color=DATA, label="30 cells, three real runs each")
+    axis.plot(
+        edges, 1e3 * curve(NoiseModel().run_sd, edges), "--", color=INK, lw=0.9, label="noise curve s(a)"
+    )
+    axis.scatter(
+        real.mean(axis=1),
+        1e3 * real.std(axis=1, ddof=1),
+        s=14,
+        color=DATA,
+        label="30 cells, three real runs each",
+    )
     axis.set(xlabel="mean validation accuracy", ylabel="SD between runs (1e-3)", ylim=(0, 14))
     axis.legend(frameon=False)
     _save(figure, folder, "run_noise")
@@ -116,28 +174,70 @@ def plot_test(runs: np.ndarray, published: np.ndarray, folder: Path) -> None:
     means = runs[(runs[:, :, 0] > 0.5).all(axis=1)].mean(axis=1)
     figure, axis = _axes(5.4, 3.8)
     sample = np.random.default_rng(0).choice(len(means), 6000, replace=False)
-    axis.scatter(means[sample, 0], 1e3 * (means - means[:, 1:])[sample, 0], s=3, color=MODEL, alpha=0.25, lw=0, label="frozen runs, 6,000 cells")
-    axis.scatter(published[:, 0], 1e3 * (published[:, 0] - published[:, 1]), s=9, color=DATA, alpha=0.7, lw=0, label="published, no identity")
-    axis.set(xlim=(0.82, 0.952), ylim=(-4, 16), xlabel="mean validation accuracy", ylabel="validation less test (1e-3)")
+    axis.scatter(
+        means[sample, 0],
+        1e3 * (means - means[:, 1:])[sample, 0],
+        s=3,
+        color=MODEL,
+        alpha=0.25,
+        lw=0,
+        label="frozen runs, 6,000 cells",
+    )
+    axis.scatter(
+        published[:, 0],
+        1e3 * (published[:, 0] - published[:, 1]),
+        s=9,
+        color=DATA,
+        alpha=0.7,
+        lw=0,
+        label="published, no identity",
+    )
+    axis.set(
+        xlim=(0.82, 0.952),
+        ylim=(-4, 16),
+        xlabel="mean validation accuracy",
+        ylabel="validation less test (1e-3)",
+    )
     axis.legend(frameon=False)
     _save(figure, folder, "validation_test")
 
 
 def plot_redrawn(work: Path, folder: Path) -> None:
-    """How far levels move when the noise is drawn anew, where ``bench.surrogate_search`` has left its numbers."""
+    """How far levels move when the noise is drawn anew, where ``bench.surrogate_search`` has left its
+    numbers."""
     found = {budget: work / f"search_{budget}.json" for budget in (150, 3200)}
     if not all(path.exists() for path in found.values()):
-        print("no search_150.json and search_3200.json in the work folder: the plot of redrawn noise is left as it is")
+        print(
+            "no search_150.json and search_3200.json in the work folder: the plot of redrawn noise is left "
+            "as it is"
+        )
         return
     figure, axes = _axes(4.4, 3.4, 2)
     for axis, (budget, path) in zip(axes, found.items(), strict=True):
         table = json.loads(path.read_text())
         for row, method in enumerate(("random", "regularized_evolution")):
-            for offset, kind, colour in ((0.12, "runs anew,", MODEL), (-0.12, "runs and residuals anew,", DATA)):
+            for offset, kind, colour in (
+                (0.12, "runs anew,", MODEL),
+                (-0.12, "runs and residuals anew,", DATA),
+            ):
                 values = [table[name][method]["same_run"] for name in table if name.startswith(kind)]
-                axis.plot(values, np.full(len(values), row + offset), "o", ms=4, color=colour, alpha=0.7, label=kind[:-1] if row == 0 else None)
+                axis.plot(
+                    values,
+                    np.full(len(values), row + offset),
+                    "o",
+                    ms=4,
+                    color=colour,
+                    alpha=0.7,
+                    label=kind[:-1] if row == 0 else None,
+                )
             shipped = table["as shipped"][method]["same_run"]
-            axis.plot([shipped, shipped], [row - 0.22, row + 0.22], color=INK, lw=1.6, label="as shipped" if row == 0 else None)
+            axis.plot(
+                [shipped, shipped],
+                [row - 0.22, row + 0.22],
+                color=INK,
+                lw=1.6,
+                label="as shipped" if row == 0 else None,
+            )
         axis.set(yticks=(0, 1), yticklabels=("random", "evolution"), ylim=(-0.6, 1.9))
         axis.set(xlabel="mean test error, same run (%)", title=f"{budget} queries")
     axes[0].legend(frameon=False, loc="upper left", ncols=1, fontsize=7)
@@ -157,7 +257,9 @@ def main() -> None:
         held, predicted, truth = stored["cells"], stored["predicted"], stored["observed"]
     runs = benchmark._runs / GRID
 
-    table = np.genfromtxt(data / "three_runs_of_30_cells.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
+    table = np.genfromtxt(
+        data / "three_runs_of_30_cells.csv", delimiter=",", names=True, dtype=None, encoding="utf-8"
+    )
     real = table["final_validation_accuracy"].reshape(30, 3)
     curves = np.genfromtxt(data / "mean_of_3_learning_curves.csv.gz", delimiter=",", names=True)
     plot_fidelity(predicted[:, 3], truth[:, 3], options.images)
@@ -172,16 +274,25 @@ def main() -> None:
     for share in (10, 1):
         top = truth[:, 3] >= np.percentile(truth[:, 3], 100 - share)
         lines.append((f"the best {share} % ({top.sum()} cells)", truth[top, 3], predicted[top, 3], 0.5))
-    lines += [(f"one run, {epochs} epochs", truth[:, level], predicted[:, level], 0.0) for level, epochs in enumerate((4, 12, 36))]
+    lines += [
+        (f"one run, {epochs} epochs", truth[:, level], predicted[:, level], 0.0)
+        for level, epochs in enumerate((4, 12, 36))
+    ]
     lines.append(("training seconds", observed.seconds[held], predicted[:, 4], 0.0))
     for name, x, y, floor in lines:
         s = agreement(x, y, floor)
         print(f"| {name} | {s['r2']:.4f} | {s['kendall']:.4f} | {s['spearman']:.4f} | {s['bias']:+.5f} |")
     cells = benchmark.space.cell_id(to_strings(observed.adjacency, observed.ops))
-    print(f"\ntrainable parameters differ in {(benchmark.trainable_parameters(cells) != observed.parameters).sum()} of {len(cells)} cells")
+    print(
+        "\ntrainable parameters differ in "
+        f"{(benchmark.trainable_parameters(cells) != observed.parameters).sum()} of {len(cells)} cells"
+    )
     print("\n| fact | published | surrogate | |\n|---|---|---|---|")
     for fact in published_facts(benchmark):
-        print(f"| {fact.name} | {fact.published:.6g} | {fact.surrogate:.6g} | {'' if fact.agrees else 'see below'} |")
+        print(
+            f"| {fact.name} | {fact.published:.6g} | {fact.surrogate:.6g} | "
+            f"{'' if fact.agrees else 'see below'} |"
+        )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """The models of the ensemble, fitted side by side, and their weighted mean.
 
 Notation and shapes
-    N            observed cells; n all cells; targets K = 5: -log(1 - accuracy) after 4, 12, 36 and 108 epochs, log seconds
+    N            observed cells; n all cells; targets K = 5: -log(1 - accuracy) after 4, 12, 36 and 108
+                 epochs, log seconds
     values       float64[N, K], NaN where a run collapsed: collapses are modelled apart
 
-A member is a network (all targets) or a set of trees (accuracy at 108 epochs alone). Each is fitted in a process of its own on one thread,
-so results do not depend on how many run at once.
+A member is a network (all targets) or a set of trees (accuracy at 108 epochs alone). Each is fitted in a
+process of its own on one thread, so results do not depend on how many run at once.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from .trees import TreeSettings
 
 # The weight of each target in a network's loss.
 LOSS_WEIGHTS = (0.3, 0.3, 0.5, 1.0, 0.3)
-# Below these a run counts as collapsed and is not fitted: at 36 epochs and at 108 (at 4 and 12, low values are common).
+# Below these a run counts as collapsed and is not fitted: at 36 epochs and at 108 (at 4 and 12, low values
+# are common).
 COLLAPSED_36, COLLAPSED_108 = 0.2, 0.5
 CHUNK = 16384
 
@@ -119,7 +121,9 @@ def _single_thread() -> None:
 
 
 def fit_all(
-    jobs: list[tuple[Member, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]], workers: int, log: str | None
+    jobs: list[tuple[Member, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]],
+    workers: int,
+    log: str | None,
 ) -> Iterator[tuple[int, np.ndarray, float]]:
     """Fit jobs (the arguments of ``fit_member``) in ``workers`` processes.
 
@@ -127,7 +131,9 @@ def fit_all(
         (index of the job, its predictions, seconds since the start) as they finish.
     """
     started = time.perf_counter()
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_single_thread, max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_single_thread, max_tasks_per_child=1
+    ) as pool:
         futures = {pool.submit(fit_member, *job, log): index for index, job in enumerate(jobs)}
         for future in as_completed(futures):
             yield futures[future], future.result(), time.perf_counter() - started

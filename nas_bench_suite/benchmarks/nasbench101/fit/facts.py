@@ -3,8 +3,9 @@
 Notation and shapes
     n            cells; runs float64[n, 3, 2], (validation, test); early float64[n, 3, 3], (fidelity, run)
 
-Each fact is (name, published value, surrogate's value, what would be close). A published value that is itself an estimate is
-compared within its stated error; the two sets of quantiles within the margins that are asked of this surrogate.
+Each fact is (name, published value, surrogate's value, what would be close). A published value that is itself
+an estimate is compared within its stated error; the two sets of quantiles within the margins that are asked
+of this surrogate.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: tuple[in
 
 
 def best_by_one_run(runs: np.ndarray, repeats: int = 100, seed: int = 0) -> np.ndarray:
-    """Choose the best of all cells by one random run each: float64[repeats, 2], its validation and the same run's test."""
+    """Choose the best of all cells by one random run each: float64[repeats, 2], its validation and the same
+    run's test."""
     rng = np.random.default_rng(seed)
     chosen = np.empty((repeats, 2))
     cells = np.arange(len(runs))
@@ -83,7 +85,12 @@ def published_facts(benchmark: NASBench101Surrogate) -> list[Fact]:
         Fact("best mean test", 0.9431757530, means[:, 1].max(), 0.0005),
         Fact("best single-run validation", 0.95182294, runs[:, :, 0].max(), 0.0005),
         Fact("best single-run test", 0.94661456, runs[:, :, 1].max(), 0.0008),
-        Fact("cells with a better mean validation than the best-test cell", 174, (means[:, 0] > means[top_test, 0]).sum(), 174),
+        Fact(
+            "cells with a better mean validation than the best-test cell",
+            174,
+            (means[:, 0] > means[top_test, 0]).sum(),
+            174,
+        ),
         Fact("best of all by one run: validation", 0.95139, one_run[:, 0].mean(), 0.00038),
         Fact("best of all by one run: its SD", 0.00038, one_run[:, 0].std(ddof=1), 0.0002),
         Fact("best of all by one run: test of that run", 0.94552, one_run[:, 1].mean(), 0.00080),
@@ -93,7 +100,12 @@ def published_facts(benchmark: NASBench101Surrogate) -> list[Fact]:
         Fact("share of cells below 80 % (mean)", 0.012, (means[:, 0] < 0.8).mean(), 0.0015),
         Fact("mean validation minus test", 0.0060, gap.mean(), 0.0003),
         Fact("SD of validation minus test, means of three", 0.0018, gap.std(), 0.0002),
-        Fact("correlation of validation and test, means of three", 0.9955, np.corrcoef(means[trained].T)[0, 1], 0.002),
+        Fact(
+            "correlation of validation and test, means of three",
+            0.9955,
+            np.corrcoef(means[trained].T)[0, 1],
+            0.002,
+        ),
         Fact("run-to-run SD, validation (30 cells)", 0.0047, spread[0], 0.0008),
         Fact("run-to-run SD, test (30 cells)", 0.0053, spread[1], 0.0008),
     ]
@@ -102,14 +114,28 @@ def published_facts(benchmark: NASBench101Surrogate) -> list[Fact]:
         tau = kendalltau(early[pick, level, 0], best_of_3[pick]).statistic
         facts.append(Fact(f"Kendall tau of {epochs} epochs with 108", published, float(tau), 0.02))
     for level, published in ((1, 707), (25, 1243), (50, 1554), (75, 2511), (99, 4385)):
-        facts.append(Fact(f"training seconds, {level} %", published, float(np.percentile(seconds, level)), 0.02 * published))
-    for level, published, value in zip(CELL_LEVELS, CELL_QUANTILES, np.percentile(best_of_3, CELL_LEVELS), strict=True):
+        facts.append(
+            Fact(
+                f"training seconds, {level} %",
+                published,
+                float(np.percentile(seconds, level)),
+                0.02 * published,
+            )
+        )
+    for level, published, value in zip(
+        CELL_LEVELS, CELL_QUANTILES, np.percentile(best_of_3, CELL_LEVELS), strict=True
+    ):
         facts.append(Fact(f"best of three over uniform cells, {level} %", published, float(value), 0.002))
     weights = np.repeat(string_weights(benchmark.space), 3)
     for level, published, value in zip(
-        STRING_LEVELS, STRING_QUANTILES, weighted_quantiles(runs[:, :, 0].ravel(), weights, STRING_LEVELS), strict=True
+        STRING_LEVELS,
+        STRING_QUANTILES,
+        weighted_quantiles(runs[:, :, 0].ravel(), weights, STRING_LEVELS),
+        strict=True,
     ):
-        facts.append(Fact(f"single run over uniform valid strings, {level} %", published, float(value), 0.004))
+        facts.append(
+            Fact(f"single run over uniform valid strings, {level} %", published, float(value), 0.004)
+        )
     return facts
 
 
@@ -117,7 +143,10 @@ def main() -> int:
     """Print the facts; exit code 1 if one lies outside its margin."""
     facts = published_facts(NASBench101Surrogate())
     for fact in facts:
-        print(f"{'' if fact.agrees else '!':1s} {fact.name:62s} {fact.published:10.5f} {fact.surrogate:10.5f}  within {fact.margin:g}")
+        print(
+            f"{'' if fact.agrees else '!':1s} {fact.name:62s} {fact.published:10.5f} {fact.surrogate:10.5f}  "
+            f"within {fact.margin:g}"
+        )
     return 0 if all(fact.agrees for fact in facts) else 1
 
 

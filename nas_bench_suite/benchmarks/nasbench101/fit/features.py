@@ -1,4 +1,5 @@
-"""What the models see of a cell: vertex features and global features for the network, one flat row for the trees.
+"""What the models see of a cell: vertex features and global features for the network, one flat row for the
+trees.
 
 Notation and shapes
     N            number of cells; adjacency bool[N, 7, 7], ops int8[N, 7] and channels as in ``graphs``
@@ -6,8 +7,9 @@ Notation and shapes
     globals      float32[N, G]
     flat         float32[N, F]: global features, counts by operation and by pair of operations, paths
 
-Every feature but the channels is invariant under the order of the inner vertices; the channels of cells whose output is fed
-by 3, 5 or 6 vertices carry a remainder of one channel that follows the order, about one part in forty.
+Every feature but the channels is invariant under the order of the inner vertices; the channels of cells whose
+output is fed by 3, 5 or 6 vertices carry a remainder of one channel that follows the order, about one part in
+forty.
 """
 
 from __future__ import annotations
@@ -16,7 +18,16 @@ import itertools
 
 import numpy as np
 
-from ..surrogate.graphs import CONV1X1, CONV3X3, INPUT, MAXPOOL, OUTPUT, SLOTS, trainable_parameters, vertex_channels
+from ..surrogate.graphs import (
+    CONV1X1,
+    CONV3X3,
+    INPUT,
+    MAXPOOL,
+    OUTPUT,
+    SLOTS,
+    trainable_parameters,
+    vertex_channels,
+)
 
 KINDS = (CONV1X1, CONV3X3, MAXPOOL)
 KIND_NAMES = {CONV1X1: "conv1x1", CONV3X3: "conv3x3", MAXPOOL: "maxpool"}
@@ -24,7 +35,8 @@ FAR = 99.0
 
 
 def _longest(adjacency: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Greatest sum of vertex weights over paths from the input to each vertex, its own included; float[N, 7]."""
+    """Greatest sum of vertex weights over paths from the input to each vertex, its own included; float[N,
+    7]."""
     best = np.full(weight.shape, -FAR)
     best[:, 0] = 0.0
     for v in range(1, SLOTS):
@@ -66,7 +78,8 @@ def multiplications(adjacency: np.ndarray, ops: np.ndarray) -> np.ndarray:
 
 
 def vertex_features(adjacency: np.ndarray, ops: np.ndarray) -> np.ndarray:
-    """Features of each vertex, float32[N, 7, V]: operation, channels, degrees, depths, paths; zero in empty slots."""
+    """Features of each vertex, float32[N, 7, V]: operation, channels, degrees, depths, paths; zero in empty
+    slots."""
     present = ops >= 0
     channels = vertex_channels(adjacency)
     ones = np.ones(ops.shape)
@@ -118,7 +131,8 @@ def global_features(adjacency: np.ndarray, ops: np.ndarray) -> np.ndarray:
 
 
 def _labelled_paths(adjacency: np.ndarray, ops: np.ndarray) -> list[np.ndarray]:
-    """Paths from input to output by their sequence of operations, for 0 to 3 inner vertices: 1 + 3 + 9 + 27 counts."""
+    """Paths from input to output by their sequence of operations, for 0 to 3 inner vertices: 1 + 3 + 9 + 27
+    counts."""
     reach: dict[tuple[int, ...], np.ndarray] = {(): np.zeros(ops.shape)}
     reach[()][:, 0] = 1.0
     edges = adjacency.astype(float)

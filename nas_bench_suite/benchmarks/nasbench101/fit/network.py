@@ -3,8 +3,8 @@
 Notation and shapes
     N, B         cells, cells in a batch; V, G  vertex and global features; d  width; K  targets
     vertex       float32[N, 7, V]; empty slots are zero
-    edges        float32[N, 14, 7]: rows 2v and 2v+1 hold the predecessors and the successors of vertex v, so that one
-                 batched product gives both messages side by side
+    edges        float32[N, 14, 7]: rows 2v and 2v+1 hold the predecessors and the successors of vertex v, so
+                 that one batched product gives both messages side by side
     targets      float32[N, K], standardised; NaN where there is none
 
 A layer is h <- h + relu(norm(W [h_v, sum of predecessors, sum of successors])).
@@ -41,7 +41,9 @@ class NetworkSettings:
 class CellNetwork(nn.Module):
     """Predicts the standardised targets of cells; see the module's notation."""
 
-    def __init__(self, vertex_features: int, global_features: int, targets: int, settings: NetworkSettings) -> None:
+    def __init__(
+        self, vertex_features: int, global_features: int, targets: int, settings: NetworkSettings
+    ) -> None:
         super().__init__()
         d = settings.width
         self.embed = nn.Linear(vertex_features, d)
@@ -98,7 +100,9 @@ def fit_network(
     """
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    tensors = [torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32)) for a in (vertex, edges, overall, targets)]
+    tensors = [
+        torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32)) for a in (vertex, edges, overall, targets)
+    ]
     weight = torch.from_numpy(np.asarray(weights, dtype=np.float32))
     count = len(targets)
     network = CellNetwork(vertex.shape[2], overall.shape[1], targets.shape[1], settings)
@@ -117,7 +121,11 @@ def fit_network(
         for index in range(steps_per_epoch):
             rows = order[index * settings.batch : (index + 1) * settings.batch]
             v, e, g, t = (tensor[rows] for tensor in tensors)
-            share = min(1.0, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * max(0.0, step - warm) / (steps - warm)))
+            share = (
+                min(1.0, (step + 1) / warm)
+                * 0.5
+                * (1 + math.cos(math.pi * max(0.0, step - warm) / (steps - warm)))
+            )
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * share
             optimizer.zero_grad(set_to_none=True)
@@ -133,7 +141,9 @@ def fit_network(
             running += float(loss.detach())
         if progress is not None and (epoch % 4 == 3 or epoch + 1 == settings.epochs):
             seconds = time.perf_counter() - started
-            progress(f"epoch {epoch + 1}/{settings.epochs}  loss {running / steps_per_epoch:.4f}  {seconds:.0f} s")
+            progress(
+                f"epoch {epoch + 1}/{settings.epochs}  loss {running / steps_per_epoch:.4f}  {seconds:.0f} s"
+            )
     network.load_state_dict(averaged)
     return network.eval()
 
@@ -147,6 +157,8 @@ def predict_network(
         for start in range(0, len(vertex), batch):
             piece = slice(start, start + batch)
             parts.append(
-                network(*(torch.from_numpy(np.ascontiguousarray(a[piece])) for a in (vertex, edges, overall))).numpy()
+                network(
+                    *(torch.from_numpy(np.ascontiguousarray(a[piece])) for a in (vertex, edges, overall))
+                ).numpy()
             )
     return np.concatenate(parts)

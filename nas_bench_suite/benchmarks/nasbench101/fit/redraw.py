@@ -12,10 +12,12 @@ SMALL_CELLS = 91  # of at most 4 vertices; ids ascend by vertices, so these come
 
 
 def redrawn(seed: int, residuals: bool = False) -> NASBench101Surrogate:
-    """The shipped surrogate with new runs at 108 epochs about the same smooth prediction; which runs collapse stays.
+    """The shipped surrogate with new runs at 108 epochs about the same smooth prediction; which runs collapse
+    stays.
 
     Args:
-        seed: of the new draws. residuals: whether the cells' residuals are drawn anew too, and not just the runs about the cells' means.
+        seed: of the new draws. residuals: whether the cells' residuals are drawn anew too, and not just the
+            runs about the cells' means.
     """
     benchmark = NASBench101Surrogate()
     cells = np.arange(benchmark.space.num_cells)

@@ -1,7 +1,8 @@
 """Gradient-boosted trees on the flat features: the ensemble's second voice, and the propensity to collapse.
 
 Notation and shapes
-    flat         float32[N, F] as in ``features``; targets float32[N, K], not standardised, NaN where there is none
+    flat         float32[N, F] as in ``features``
+    targets      float32[N, K], not standardised, NaN where there is none
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ class TreeSettings:
     l2: float = 1.0
 
 
-def fit_trees(flat: np.ndarray, target: np.ndarray, settings: TreeSettings, seed: int, loss: str = "regression"):  # type: ignore[no-untyped-def]
+def fit_trees(
+    flat: np.ndarray, target: np.ndarray, settings: TreeSettings, seed: int, loss: str = "regression"
+):  # type: ignore[no-untyped-def]
     """Fit trees to the cells whose target is known; deterministic given the seed.
 
     Args:
@@ -55,7 +58,8 @@ def fit_trees(flat: np.ndarray, target: np.ndarray, settings: TreeSettings, seed
 
 
 def fit_propensity(flat: np.ndarray, event: np.ndarray, seed: int):  # type: ignore[no-untyped-def]
-    """Fit the log-odds of a rare event with few shallow trees, so that a handful of cases is not learnt by heart.
+    """Fit the log-odds of a rare event with few shallow trees, so that a handful of cases is not learnt by
+    heart.
 
     Args:
         flat: float32[N, F]; event: bool[N].

@@ -1,16 +1,17 @@
 """The surrogate's files: what they hold, how they are packed, read and checked.
 
 Notation and shapes
-    n            number of cells (423,624), in the order of the enumeration; each file names the enumeration's checksum
+    n            number of cells (423,624), in the order of the enumeration, whose checksum each file names
     grid         accuracies of single runs are whole numbers of 1/9984 (39 batches of 256 images)
-    predictions  uint16[n, 2]: best of three runs, mean of three runs, in 1/65536; the smooth prediction, no residual, no noise
+    predictions  uint16[n, 2]: best of three runs, mean of three runs, in 1/65536; the smooth prediction, no
+                 residual, no noise
     early        uint16[n, 3]: the smooth prediction at 4, 12 and 36 epochs, in 1/65536
     seconds      uint16[n]: training seconds at 108 epochs, in eighths
     runs         uint16[n, 3, 2]: frozen runs, (validation, test), on the grid
     early_runs   uint16[n, 3 fidelities, 3 runs]: frozen validation at 4, 12 and 36 epochs, on the grid
 
-Runs are packed as differences (from the smooth prediction; test from validation), zigzag coded and split into low and high
-bytes, which deflate reduces to about their entropy.
+Runs are packed as differences (from the smooth prediction; test from validation), zigzag coded and split into
+low and high bytes, which deflate reduces to about their entropy.
 """
 
 from __future__ import annotations
@@ -55,11 +56,18 @@ def _on_grid(fine: np.ndarray) -> np.ndarray:
 
 
 def _write_temporary(path: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> str:
-    """Write an archive with fixed time stamps (equal content, equal bytes) beside ``path``; return the temporary file's name."""
+    """Write an archive with fixed time stamps (equal content, equal bytes) beside ``path``; return the
+    temporary file's name."""
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".npz", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-            entries = {**arrays, "meta": np.frombuffer(json.dumps(meta, sort_keys=True).encode(), dtype=np.uint8)}
+        with (
+            os.fdopen(descriptor, "wb") as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+        ):
+            entries = {
+                **arrays,
+                "meta": np.frombuffer(json.dumps(meta, sort_keys=True).encode(), dtype=np.uint8),
+            }
             for name, array in entries.items():
                 info = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
                 info.compress_type = zipfile.ZIP_DEFLATED
@@ -82,10 +90,12 @@ def write(
     early_runs: np.ndarray,
     meta: dict[str, Any],
 ) -> None:
-    """Write the three files, whole or not at all. Arrays as in the module's notation, but predictions as float accuracies and seconds as floats.
+    """Write the three files, whole or not at all. Arrays as in the module's notation, but predictions as
+    float accuracies and seconds as floats.
 
     Args:
-        meta: JSON-able facts about the fit; must hold ``enumeration``, the checksum of the order of the cells.
+        meta: JSON-able facts about the fit; must hold ``enumeration``, the checksum of the order of the
+            cells.
     """
     meta = {**meta, "format": FORMAT, "cells": len(predictions)}
     fine = np.clip(np.rint(predictions * FINE), 0, FINE - 1).astype(np.uint16)
@@ -95,13 +105,17 @@ def write(
     differences = np.stack([counts[:, :, 0] - centre[:, None], counts[:, :, 1] - counts[:, :, 0]], axis=1)
     early_differences = early_runs.astype(np.int32) - _on_grid(fine_early)[:, :, None]
     whole_seconds = np.clip(np.rint(seconds * SECOND), 0, FINE - 1).astype(np.uint16)
-    # The runs refer to the predictions: every file carries a mark of this writing, so that files of two fits never mix.
+    # The runs refer to the predictions: every file carries a mark of this writing, so that files of two fits
+    # never mix.
     mark = hashlib.sha256(fine.tobytes() + fine_early.tobytes() + counts.tobytes()).hexdigest()[:16]
     meta["fit"] = mark
     columns = {f"early_{index}": fine_early[:, index] for index in range(fine_early.shape[1])}
     short = {key: meta[key] for key in ("enumeration", "format", "cells", "fit")}
     files = {
-        PREDICTIONS: ({"best_of_3": fine[:, 0], "mean": fine[:, 1], **columns, "seconds": whole_seconds}, meta),
+        PREDICTIONS: (
+            {"best_of_3": fine[:, 0], "mean": fine[:, 1], **columns, "seconds": whole_seconds},
+            meta,
+        ),
         RUNS: (_pack(differences), short),
         EARLY_RUNS: (_pack(early_differences), short),
     }
@@ -125,11 +139,18 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             arrays = {name: archive[name] for name in archive.files}
         meta = json.loads(arrays.pop("meta").tobytes())
     except FileNotFoundError:
-        raise ConfigError(f"the surrogate's file {path} is missing; reinstall the package, or fit it with `make surrogate`.") from None
+        raise ConfigError(
+            f"the surrogate's file {path} is missing; reinstall the package, or fit it with `make surrogate`."
+        ) from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ConfigError(f"the surrogate's file {path} is damaged ({error}); reinstall the package.") from None
+        raise ConfigError(
+            f"the surrogate's file {path} is damaged ({error}); reinstall the package."
+        ) from None
     if meta.get("format") != FORMAT:
-        raise ConfigError(f"the surrogate's file {path} has format {meta.get('format')}; this version reads format {FORMAT}.")
+        raise ConfigError(
+            f"the surrogate's file {path} has format {meta.get('format')}; this version reads format "
+            f"{FORMAT}."
+        )
     return arrays, meta
 
 
@@ -140,7 +161,8 @@ class Artefact:
         folder: where they lie.
         enumeration: checksum of the order of the cells that the caller will use ids of.
     Raises:
-        ConfigError: if a file is missing or damaged, or was made for another order of the cells or another fit.
+        ConfigError: if a file is missing or damaged, or was made for another order of the cells or another
+            fit.
     """
 
     def __init__(self, folder: Path, enumeration: str) -> None:
@@ -148,7 +170,8 @@ class Artefact:
         arrays, self.meta = _read(folder / PREDICTIONS)
         if self.meta["enumeration"] != enumeration:
             raise ConfigError(
-                f"the surrogate in {folder} belongs to another enumeration of the cells ({self.meta['enumeration']}, not "
+                f"the surrogate in {folder} belongs to another enumeration of the cells "
+                f"({self.meta['enumeration']}, not "
                 f"{enumeration}); fit it again with `make surrogate`."
             )
         self.predictions = np.stack([arrays["best_of_3"], arrays["mean"]], axis=1)
@@ -160,7 +183,9 @@ class Artefact:
     def _same_fit(self, name: str) -> dict[str, np.ndarray]:
         arrays, meta = _read(self.folder / name)
         if meta["fit"] != self.meta["fit"]:
-            raise ConfigError(f"the surrogate's files in {self.folder} come from different fits; reinstall the package.")
+            raise ConfigError(
+                f"the surrogate's files in {self.folder} come from different fits; reinstall the package."
+            )
         return arrays
 
     @property

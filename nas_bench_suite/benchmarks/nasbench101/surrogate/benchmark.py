@@ -5,9 +5,10 @@ Notation and shapes
     runs         uint16[n, 3, 2], (validation, test) at 108 epochs in 1/9984
     early_runs   uint16[n, 3, 3], validation at (4, 12, 36) epochs, three runs each, in 1/9984
 
-A query at 4, 12 or 36 epochs reads one of three frozen runs too; run r there is a training of its own, not the first epochs of
-run r at 108 (in NASBench-101 each budget is trained afresh, with a schedule of its own). Test accuracy at those budgets is
-validation less the published mean gap at that accuracy: no noise of its own is known.
+A query at 4, 12 or 36 epochs reads one of three frozen runs too; run r there is a training of its own, not
+the first epochs of run r at 108 (in NASBench-101 each budget is trained afresh, with a schedule of its own).
+Test accuracy at those budgets is validation less the published mean gap at that accuracy: no noise of its own
+is known.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ STATISTICS = ("mean", "best_of_3")
 
 
 class NASBench101Surrogate(Benchmark):
-    """NASBench-101 as a model fitted to 25,000 of its cells sees it. Not the table itself; see ``docs/surrogate.md``.
+    """NASBench-101 as a model fitted to 25,000 of its cells sees it. Not the table itself; see
+    ``docs/surrogate.md``.
 
     Args:
         edge_limit: "pruned" (the official rule: at most 9 edges after pruning) or "raw" (before pruning).
@@ -58,7 +60,8 @@ class NASBench101Surrogate(Benchmark):
         self.replace_runs(self._artefact.runs)
 
     def replace_runs(self, runs: np.ndarray) -> None:
-        """Let queries at 108 epochs read other runs, uint16[n, 3, 2] on the grid: for studies of the noise alone."""
+        """Let queries at 108 epochs read other runs, uint16[n, 3, 2] on the grid: for studies of the noise
+        alone."""
         self._runs = runs
         # Validation in the low and test in the high half of a word: one gather a query.
         self._packed = (runs[:, :, 0] | (runs[:, :, 1].astype(np.uint32) << 16)).ravel()
@@ -112,12 +115,14 @@ class NASBench101Surrogate(Benchmark):
         return runs[cell_ids, level, run] / GRID
 
     def prediction(self, cell_ids: np.ndarray, statistic: str = "mean", fidelity: int = 108) -> np.ndarray:
-        """The smooth prediction of validation accuracy: what the fitted models say, without residual and run noise.
+        """The smooth prediction of validation accuracy: what the fitted models say, without residual and run
+        noise.
 
         It is the prediction for runs that train: collapses are not in it.
 
         Args:
-            cell_ids: int[...]. statistic: "mean" or "best_of_3", of the three runs; at 4, 12 and 36 epochs "mean" alone.
+            cell_ids: int[...]. statistic: "mean" or "best_of_3", of the three runs; at 4, 12 and 36 epochs
+                "mean" alone.
         Returns:
             float64[...], fractions.
         Raises:
@@ -131,7 +136,8 @@ class NASBench101Surrogate(Benchmark):
         return self._artefact.predictions[cell_ids, 1 - STATISTICS.index(statistic)] / FINE
 
     def trainable_parameters(self, cell_ids: np.ndarray) -> np.ndarray:
-        """Trainable parameters of the network built from each cell, int64[...]; exact (see ``graphs.official_parameters``)."""
+        """Trainable parameters of the network built from each cell, int64[...]; exact (see
+        ``graphs.official_parameters``)."""
         ids = np.asarray(cell_ids)
         adjacency, ops = from_strings(self.space.architecture(ids.ravel()))
         return official_parameters(adjacency, ops).reshape(ids.shape)
@@ -145,9 +151,11 @@ class NASBench101Surrogate(Benchmark):
         test = self._runs[:, :, 1]
         return {
             "name": self.name,
-            "description": "surrogate of NASBench-101: a model fitted to 25,000 of its 423,624 cells, not the table itself",
+            "description": "surrogate of NASBench-101: a model fitted to 25,000 of its 423,624 cells, not "
+            "the table itself",
             "label": "surrogate of NASBench-101",
-            "source": "fitted to validation accuracies of 25,000 cells (NASBench-101, Ying et al. 2019, Apache-2.0); the 91 cells "
+            "source": "fitted to validation accuracies of 25,000 cells (NASBench-101, Ying et al. 2019, "
+            "Apache-2.0); the 91 cells "
             "of at most 4 vertices carry their published means of three (EC-NAS-Bench)",
             "checksum": self._checksum,
             "surrogate": True,

@@ -2,8 +2,8 @@
 
 Notation and shapes
     N            number of cells
-    adjacency    bool[N, 7, 7], strictly upper triangular. Slot 0 is the input, slot 6 the output, slots 1..n-2 the inner
-                 vertices in their own order; the slots between are empty
+    adjacency    bool[N, 7, 7], strictly upper triangular. Slot 0 is the input, slot 6 the output, slots
+                 1..n-2 the inner vertices in their own order; the slots between are empty
     ops          int8[N, 7]: 0 input, 1 conv1x1, 2 conv3x3, 3 maxpool3x3, 4 output, -1 empty slot
     channels     int[N, 7] at a width of 128 (first stack)
 
@@ -49,9 +49,10 @@ def padded(matrix_rows: list[np.ndarray], labels: list[list[str]]) -> tuple[np.n
 def vertex_channels(adjacency: np.ndarray, width: int = STEM_CHANNELS) -> np.ndarray:
     """Channels of each vertex, as the official ``compute_vertex_channels`` divides them.
 
-    The output's channels are divided among the inner vertices that feed it (the first few take one more where the
-    division leaves a remainder); any other inner vertex takes the largest of its successors'. Slot 0 holds the
-    module's *output* width here: what a projection costs depends on the module's input, which the caller knows.
+    The output's channels are divided among the inner vertices that feed it (the first few take one more where
+    the division leaves a remainder); any other inner vertex takes the largest of its successors'. Slot 0
+    holds the module's *output* width here: what a projection costs depends on the module's input, which the
+    caller knows.
 
     Args:
         adjacency: bool[N, 7, 7]; width: channels of the module's output.
@@ -67,7 +68,9 @@ def vertex_channels(adjacency: np.ndarray, width: int = STEM_CHANNELS) -> np.nda
     channels[:, 0] = channels[:, SLOTS - 1] = width
     channels[:, 1 : SLOTS - 1] = np.where(feeds, share[:, None] + (rank <= remainder[:, None]), 0)
     for v in range(SLOTS - 3, 0, -1):
-        successors = np.where(adjacency[:, v, v + 1 : SLOTS - 1], channels[:, v + 1 : SLOTS - 1], 0).max(axis=1)
+        successors = np.where(adjacency[:, v, v + 1 : SLOTS - 1], channels[:, v + 1 : SLOTS - 1], 0).max(
+            axis=1
+        )
         channels[:, v] = np.where(feeds[:, v - 1], channels[:, v], successors)
     return channels
 
@@ -89,9 +92,9 @@ def _module_parameters(adjacency: np.ndarray, ops: np.ndarray, inputs: int, widt
 def trainable_parameters(adjacency: np.ndarray, ops: np.ndarray) -> np.ndarray:
     """Trainable parameters of the whole CIFAR-10 network built from each cell, int64[N].
 
-    Stem (3x3 convolution to 128 channels, batch normalisation), three stacks of three modules with the channels doubled
-    between stacks, global average pooling and a dense layer (Ying et al. 2019, section 2; batch normalisation has
-    two trainable vectors, convolutions no bias).
+    Stem (3x3 convolution to 128 channels, batch normalisation), three stacks of three modules with the
+    channels doubled between stacks, global average pooling and a dense layer (Ying et al. 2019, section 2;
+    batch normalisation has two trainable vectors, convolutions no bias).
     """
     total = np.full(len(ops), 27 * STEM_CHANNELS + 2 * STEM_CHANNELS, dtype=np.int64)
     inputs, width = STEM_CHANNELS, STEM_CHANNELS
@@ -108,10 +111,10 @@ def from_strings(architectures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Prune strings of the search space and return their graphs.
 
     Args:
-        architectures: int[N, 26], the 21 edges of the upper triangle row by row, then 5 operations (conv1x1, conv3x3,
-            maxpool3x3).
-    Returns:
-        adjacency bool[N, 7, 7] and ops int8[N, 7]; vertices that lie on no path from input to output are empty slots.
+        architectures: int[N, 26], the 21 edges of the upper triangle row by row, then 5 operations (conv1x1,
+            conv3x3, maxpool3x3).
+    Returns: adjacency bool[N, 7, 7] and ops int8[N, 7]; vertices that lie on no path from input to output are
+        empty slots.
     """
     architectures = np.asarray(architectures)
     count = len(architectures)
@@ -136,7 +139,8 @@ def from_strings(architectures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def to_strings(adjacency: np.ndarray, ops: np.ndarray) -> np.ndarray:
-    """Strings of the search space that describe padded graphs, int8[N, 26]; empty slots carry the first operation, on no edge."""
+    """Strings of the search space that describe padded graphs, int8[N, 26]; empty slots carry the first
+    operation, on no edge."""
     rows, columns = np.triu_indices(SLOTS, 1)
     inner = np.maximum(ops[:, 1 : SLOTS - 1] - CONV1X1, 0)
     return np.concatenate([adjacency[:, rows, columns].astype(np.int8), inner.astype(np.int8)], axis=1)
@@ -151,11 +155,12 @@ def _relabellings() -> np.ndarray:
 def official_parameters(adjacency: np.ndarray, ops: np.ndarray, chunk: int = 4096) -> np.ndarray:
     """Trainable parameters of each cell as the dataset's authors trained it, int64[N].
 
-    Where 3 or 5 vertices feed the output, 128 channels don't divide evenly and the first vertices take one channel more, so
-    isomorphic matrices give networks that differ by a few thousand parameters. The authors kept the first matrix of each class that
-    their enumeration met (``generate_graph.py``): edges (x, y) as bits x + y (y - 1) / 2 of an ascending number, then the labels
-    in the order conv3x3, conv1x1, maxpool3x3, last vertex most significant. That one is sought here among the relabellings
-    (the matrices and labels of all 5,318 such observed cells are found again this way).
+    Where 3 or 5 vertices feed the output, 128 channels don't divide evenly and the first vertices take one
+    channel more, so isomorphic matrices give networks that differ by a few thousand parameters. The authors
+    kept the first matrix of each class that their enumeration met (``generate_graph.py``): edges (x, y) as
+    bits x + y (y - 1) / 2 of an ascending number, then the labels in the order conv3x3, conv1x1, maxpool3x3,
+    last vertex most significant. That one is sought here among the relabellings (the matrices and labels of
+    all 5,318 such observed cells are found again this way).
 
     Args:
         adjacency: bool[N, 7, 7], ops: int8[N, 7], pruned and padded in any order.
@@ -169,7 +174,8 @@ def official_parameters(adjacency: np.ndarray, ops: np.ndarray, chunk: int = 409
 
 
 def official_order(adjacency: np.ndarray, ops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The relabelling of each cell that the official enumeration meets first; shapes as given, inner vertices first."""
+    """The relabelling of each cell that the official enumeration meets first; shapes as given, inner vertices
+    first."""
     orders = _relabellings()
     moved = adjacency[:, orders[:, :, None], orders[:, None, :]]
     labels = ops[:, orders]
@@ -186,7 +192,8 @@ def official_order(adjacency: np.ndarray, ops: np.ndarray) -> tuple[np.ndarray, 
     for x in range(SLOTS - 1):  # the output is vertex n - 1 there
         y = inner + 1
         key |= moved[:, :, x, SLOTS - 1].astype(np.int64) << (x + y * (y - 1) // 2)
-    digit = np.array([0, 1, 0, 2, 0, 0])  # conv1x1 is the second label, conv3x3 the first; index -1 (empty) counts nothing
+    # conv1x1 is the second label, conv3x3 the first; index -1 (empty) counts nothing
+    digit = np.array([0, 1, 0, 2, 0, 0])
     for v in range(SLOTS - 2, 0, -1):
         key = key * 3 + digit[labels[:, :, v]]
     best = np.where(fits, key, np.iinfo(np.int64).max).argmin(axis=1)

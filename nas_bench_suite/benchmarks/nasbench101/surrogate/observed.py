@@ -2,9 +2,10 @@
 
 Notation and shapes
     N            observed cells
-    accuracies   float64[N, 4], validation after 4, 12, 36 and 108 epochs. The last is the best of three runs, the others a
-                 single run (values lie on the 1/9984 grid, and against the 91 cells whose mean of three is known the last column
-                 lies above the mean by about the expected gap of a maximum, the others on both sides)
+    accuracies   float64[N, 4], validation after 4, 12, 36 and 108 epochs. The last is the best of three runs,
+                 the others a single run (values lie on the 1/9984 grid, and against the 91 cells
+                 whose mean of three is known the last column lies above the mean by about the expected gap of
+                 a maximum, the others on both sides)
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class SmallCells(NamedTuple):
 
 
 def shared_data() -> Path:
-    """The folder with the observed data: ``NBS_SHARED_DATA``, else ``../shared/data`` from the project's root.
+    """The folder with the observed data: ``NBS_SHARED_DATA``, else ``../shared/data`` from the project's
+    root.
 
     Raises:
         ConfigError: if there is no such folder.
@@ -63,7 +65,8 @@ def shared_data() -> Path:
     folder = Path(os.environ.get("NBS_SHARED_DATA", root.parent / "shared" / "data"))
     if not (folder / "nasbench101").is_dir():
         raise ConfigError(
-            f"no folder 'nasbench101' in {folder}; set NBS_SHARED_DATA to the folder that holds the observed data."
+            f"no folder 'nasbench101' in {folder}; set NBS_SHARED_DATA to the folder that holds the observed "
+            "data."
         )
     return folder
 
@@ -89,7 +92,8 @@ def load_observed(path: Path) -> Observed:
     """Read a file with the columns of ``observed_25000_cells.csv.gz``.
 
     Raises:
-        ConfigError: if the file can't be read, a column is missing, or a row is malformed (with its line number).
+        ConfigError: if the file can't be read, a column is missing, or a row is malformed (with its line
+            number).
     """
     rows = _rows(path, COLUMNS)
     if not rows:
@@ -101,7 +105,10 @@ def load_observed(path: Path) -> Observed:
             n = int(row["n_vertices"])
             matrix = _matrix(row["adjacency"], n)
             if len(names) != n or not 2 <= n <= 7 or matrix.max() > 1 or np.tril(matrix).any():
-                raise ValueError("adjacency must be the n x n upper triangle in 0 and 1, with n names in ops, n from 2 to 7")
+                raise ValueError(
+                    "adjacency must be the n x n upper triangle in 0 and 1, with n names in ops, n from 2 to "
+                    "7"
+                )
             values.append([float(row[name]) for name in COLUMNS[4:]])
             padded([matrix], [names])
         except (ValueError, KeyError) as error:
@@ -110,7 +117,9 @@ def load_observed(path: Path) -> Observed:
         labels.append(names)
     adjacency, ops = padded(matrices, labels)
     table = np.array(values)
-    return Observed([row["hash"] for row in rows], adjacency, ops, table[:, :4], table[:, 4], table[:, 5].astype(np.int64))
+    return Observed(
+        [row["hash"] for row in rows], adjacency, ops, table[:, :4], table[:, 4], table[:, 5].astype(np.int64)
+    )
 
 
 def load_small_cells(folder: Path) -> SmallCells:
@@ -120,7 +129,9 @@ def load_small_cells(folder: Path) -> SmallCells:
     cells = {row["hash"]: row for row in rows}
     index = {name: position for position, name in enumerate(cells)}
     labels = [row["ops"].split(",") for row in cells.values()]
-    matrices = [_matrix(row["adjacency"], len(names)) for row, names in zip(cells.values(), labels, strict=True)]
+    matrices = [
+        _matrix(row["adjacency"], len(names)) for row, names in zip(cells.values(), labels, strict=True)
+    ]
     validation = np.full((len(cells), len(FIDELITIES)), np.nan)
     test = validation.copy()
     for row in rows:
