@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.selection import FULL_TRIALS, Study
-from nas_bench_suite.config import ConfigError, check_int
+from nas_bench_suite.checks import ConfigError, check_int
 from nas_bench_suite.messages import GOES_ON, exit_code
 
 

@@ -18,7 +18,7 @@ from analysis.runs import RunInfo
 from analysis.selection import PROTOCOL, Found, Study, agrees, defaults, own_rules
 from analysis.style import style
 from analysis.table import Table
-from nas_bench_suite.config import ConfigError, nearest
+from nas_bench_suite.checks import ConfigError, nearest
 
 SHOWN = (
     "Algorithm",

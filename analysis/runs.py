@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.results import Block, Run, find_runs
 
 

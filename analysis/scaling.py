@@ -31,7 +31,7 @@ from analysis.runs import RunInfo, scan
 from analysis.selection import CONF, Found, Study
 from analysis.style import order, style
 from nas_bench_suite.benchmark import load_benchmark
-from nas_bench_suite.config import ConfigError, check_int
+from nas_bench_suite.checks import ConfigError, check_int
 from nas_bench_suite.messages import GOES_ON, exit_code
 from nas_bench_suite.results import write_whole
 

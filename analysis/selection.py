@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.runs import RunInfo
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ from analysis.runs import RunInfo
 from analysis.selection import Found, Study
 from analysis.style import style
 from analysis.table import Column, Table, number
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.results import write_whole
 
 # What the protocol table changes, one rule at a time: name -> (protocol rules, benchmark options).

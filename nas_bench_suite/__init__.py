@@ -2,7 +2,7 @@
 
 from nas_bench_suite._version import __version__
 from nas_bench_suite.benchmark import Benchmark, Evaluation, load_benchmark
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.objective import Objective
 from nas_bench_suite.optimizer import FAILED, INVALID, NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
 from nas_bench_suite.protocol import Protocol

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nas_bench_suite.config import ConfigError, nearest
+from nas_bench_suite.checks import ConfigError, nearest
 from nas_bench_suite.space import SearchSpace
 
 

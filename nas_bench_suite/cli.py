@@ -34,7 +34,7 @@ def main(config_dir: Path) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and the sentence is ours
     import hydra
 
-    from nas_bench_suite.config import ConfigError
+    from nas_bench_suite.checks import ConfigError
     from nas_bench_suite.sweeper import register
 
     register(_failures)
@@ -69,9 +69,9 @@ def task(config: DictConfig) -> JobResult:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    from nas_bench_suite.config import ConfigError
+    from nas_bench_suite.checks import ConfigError
+    from nas_bench_suite.console import JobProgress, print_results
     from nas_bench_suite.job import JobResult, run_job
-    from nas_bench_suite.report import JobProgress, print_results
 
     hydra_config = HydraConfig.get()
     choices = hydra_config.runtime.choices

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark, load_benchmark
-from nas_bench_suite.config import ConfigError, check_choice, check_int, nearest
+from nas_bench_suite.checks import ConfigError, check_choice, check_int, nearest
 from nas_bench_suite.optimizer import Optimizer
 from nas_bench_suite.protocol import Protocol
 from nas_bench_suite.results import (

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 
 Key = tuple[int, int]  # (trial, query), query counting from 1
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nas_bench_suite.config import ConfigError, nearest
+from nas_bench_suite.checks import ConfigError, nearest
 
 _FLAGS = (
     "--help",

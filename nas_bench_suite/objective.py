@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark, Evaluation
-from nas_bench_suite.config import ConfigError, check_int
+from nas_bench_suite.checks import ConfigError, check_int
 from nas_bench_suite.space import SearchSpace
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas_bench_suite.config import check_choice
+from nas_bench_suite.checks import check_choice
 
 RUNS = ("single_same", "single_independent", "mean")
 REPEATS = ("charge", "free")

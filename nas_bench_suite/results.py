@@ -32,7 +32,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.search import SearchRecord
 
 FORMAT = 1

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from nas_bench_suite.benchmark import Benchmark
-from nas_bench_suite.config import check_int
+from nas_bench_suite.checks import check_int
 from nas_bench_suite.journal import Journal
 from nas_bench_suite.ledger import ENDINGS, RUNNING, Ledger
 from nas_bench_suite.optimizer import INVALID, Optimizer, Outcome, Proposal, Task

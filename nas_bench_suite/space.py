@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nas_bench_suite.config import ConfigError, check_choice
+from nas_bench_suite.checks import ConfigError, check_choice
 from nas_bench_suite.streams import Streams
 
 

@@ -26,9 +26,9 @@ from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from nas_bench_suite.console import print_results
 from nas_bench_suite.job import JobResult
 from nas_bench_suite.messages import sentence_for
-from nas_bench_suite.report import print_results
 
 # Hydra loads its plugin modules anew when it first looks for them: the class to extend is the one that is
 # there after

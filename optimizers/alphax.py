@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.config import check_bool, check_float, check_int
+from nas_bench_suite.checks import check_bool, check_float, check_int
 from nas_bench_suite.optimizer import OK, Optimizer, Outcome, Proposal, Task
 from optimizers.parts.build_game import cell_play_outs, game_of, play_out, write_string
 from optimizers.parts.ensemble import Ensemble, Sparse

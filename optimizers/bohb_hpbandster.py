@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.optimizer import Proposal, Task
 from optimizers.parts.bohb_base import BOHBBase
 from optimizers.parts.isolation import GlobalStream

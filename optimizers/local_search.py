@@ -22,7 +22,7 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.config import ConfigError, check_int
+from nas_bench_suite.checks import ConfigError, check_int
 from nas_bench_suite.optimizer import FAILED, OK, Optimizer, Outcome, Proposal, Task
 from nas_bench_suite.space import SearchSpace
 from optimizers.parts.uniform import UniformStrings

@@ -20,7 +20,7 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.config import ConfigError, check_float, check_int
+from nas_bench_suite.checks import ConfigError, check_float, check_int
 from nas_bench_suite.optimizer import Task
 from optimizers.parts.descriptions import Descriptions, row_distances
 from optimizers.parts.gaussian_process import (

@@ -20,7 +20,7 @@ import math
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.config import check_float, check_int
+from nas_bench_suite.checks import check_float, check_int
 from nas_bench_suite.optimizer import Task
 from optimizers.parts.descriptions import Descriptions, row_distances
 from optimizers.parts.gaussian_process import forward, standardise

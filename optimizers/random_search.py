@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nas_bench_suite.config import check_bool, check_int
+from nas_bench_suite.checks import check_bool, check_int
 from nas_bench_suite.optimizer import Optimizer, Outcome, Proposal, Task
 from optimizers.parts.uniform import UniformStrings
 

@@ -18,7 +18,7 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.config import ConfigError, check_choice, check_float, check_int, nearest
+from nas_bench_suite.checks import ConfigError, check_choice, check_float, check_int, nearest
 from nas_bench_suite.optimizer import INVALID, NOT_RUN, Optimizer, Outcome, Proposal, Task
 from nas_bench_suite.space import SearchSpace
 from optimizers.parts.uniform import INVALID_IN_A_ROW, UniformStrings

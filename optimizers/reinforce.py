@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from nas_bench_suite.config import check_choice, check_float, check_int
+from nas_bench_suite.checks import check_choice, check_float, check_int
 from nas_bench_suite.optimizer import NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
 from optimizers.parts import policy_gradient as pg
 from optimizers.parts.policies import POLICIES, make_policy, policy_class

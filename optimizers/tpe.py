@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nas_bench_suite.config import check_choice, check_float, check_int
+from nas_bench_suite.checks import check_choice, check_float, check_int
 from nas_bench_suite.optimizer import NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
 from optimizers.parts.parzen import Histories
 from optimizers.parts.uniform import INVALID_IN_A_ROW, UniformStrings

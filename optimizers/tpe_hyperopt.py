@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nas_bench_suite.config import check_choice, check_float, check_int
+from nas_bench_suite.checks import check_choice, check_float, check_int
 from nas_bench_suite.optimizer import NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
 from optimizers.parts.uniform import INVALID_IN_A_ROW
 

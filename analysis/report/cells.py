@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from analysis.material import BY_BUDGET, Material
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.space import GraphSpace, SearchSpace
 
 COLORS = {

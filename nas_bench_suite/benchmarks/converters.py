@@ -16,7 +16,7 @@ import numpy as np
 
 from nas_bench_suite.benchmarks.nasbench101.cache import load_arrays, store_arrays
 from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, from_frame
-from nas_bench_suite.config import ConfigError, check_choice
+from nas_bench_suite.checks import ConfigError, check_choice
 
 GRAPH_DATASETS = ("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv", "proteins")
 FCNET_DATASETS = ("naval_propulsion", "parkinsons_telemonitoring", "protein_structure", "slice_localization")

@@ -36,7 +36,7 @@ from numba import njit
 from scipy.special import ndtri
 
 from nas_bench_suite.benchmark import Benchmark, Evaluation
-from nas_bench_suite.config import ConfigError, check_float, check_int
+from nas_bench_suite.checks import ConfigError, check_float, check_int
 from nas_bench_suite.space import SearchSpace, Variable
 
 LEAST_VARIABLES, MOST_VARIABLES = 8, 10_000

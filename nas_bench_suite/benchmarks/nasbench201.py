@@ -22,7 +22,7 @@ import numpy as np
 
 from nas_bench_suite.benchmarks.table import read_frame
 from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, file_checksum, string_codes
-from nas_bench_suite.config import ConfigError, check_bool, check_choice, nearest
+from nas_bench_suite.checks import ConfigError, check_bool, check_choice, nearest
 from nas_bench_suite.space import GraphSpace, Variable
 
 if TYPE_CHECKING:

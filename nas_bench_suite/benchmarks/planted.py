@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark, Evaluation
-from nas_bench_suite.config import check_float, check_int
+from nas_bench_suite.checks import check_float, check_int
 from nas_bench_suite.space import SearchSpace, Variable
 
 _EDGES, _OPS = 5, 5

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas_bench_suite.config import ConfigError, nearest
+from nas_bench_suite.checks import ConfigError, nearest
 from nas_bench_suite.space import Variable
 
 if TYPE_CHECKING:

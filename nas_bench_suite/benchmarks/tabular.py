@@ -17,7 +17,7 @@ from numba import njit
 
 from nas_bench_suite.benchmark import Benchmark, Evaluation
 from nas_bench_suite.benchmarks.table import Table, parse_frame, read_frame
-from nas_bench_suite.config import ConfigError, check_bool, check_choice
+from nas_bench_suite.checks import ConfigError, check_bool, check_choice
 from nas_bench_suite.space import SearchSpace, Variable
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from nas_bench_suite.config import check_bool, check_choice, check_float, check_int
+from nas_bench_suite.checks import check_bool, check_choice, check_float, check_int
 from nas_bench_suite.optimizer import NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
 from optimizers.parts.hyperband import Brackets
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.space import GraphSpace, SearchSpace
 
 HEAD = 3  # entries of a state before its edges or values

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.config import check_choice, check_float, check_int
+from nas_bench_suite.checks import check_choice, check_float, check_int
 from optimizers.parts import mlp
 
 BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-7  # BANANAS's second beta; Keras's epsilon

@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.config import check_int
+from nas_bench_suite.checks import check_int
 from nas_bench_suite.optimizer import FAILED, NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
 from optimizers.parts.descriptions import Descriptions
 from optimizers.parts.uniform import UniformStrings

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.config import ConfigError, check_float, nearest
+from nas_bench_suite.checks import ConfigError, check_float, nearest
 from nas_bench_suite.space import SearchSpace
 
 

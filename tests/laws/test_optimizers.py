@@ -21,7 +21,7 @@ from nas_bench_suite import (
     search,
 )
 from nas_bench_suite.benchmarks.planted import Planted
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.job import make_optimizer, make_protocol
 from tests.laws.collect import composed, names
 from tests.optional import package

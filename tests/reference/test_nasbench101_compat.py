@@ -13,7 +13,7 @@ from nas_bench_suite.benchmarks.nasbench101 import compat as api
 from nas_bench_suite.benchmarks.nasbench101 import records
 from nas_bench_suite.benchmarks.nasbench101.importer import import_file
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from tests.reference import nasbench101_plain, nasbench_api_plain, tfrecord_plain
 
 NAMES = ("conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nas_bench_suite.benchmarks.nasbench101 import cells as cell_tables
 from nas_bench_suite.benchmarks.nasbench101 import hashing
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space, enumeration_checksum
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.streams import Streams
 from tests.reference import nasbench101_plain as plain
 

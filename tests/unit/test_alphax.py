@@ -7,7 +7,7 @@ import pytest
 
 from nas_bench_suite import Protocol, Streams, load_benchmark, search
 from nas_bench_suite.benchmarks.nasbench101.space import OPERATIONS, NASBench101Space
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from optimizers.alphax import AlphaX, _correct
 from optimizers.parts.build_game import (
     HEAD,

@@ -11,7 +11,7 @@ from analysis.__main__ import main
 from analysis.overview import overview
 from analysis.runs import scan
 from analysis.selection import Study
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from tests.unit.analysis_samples import write_run
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from nas_bench_suite import OK, Evaluation, Outcome, Proposal, Protocol, Streams, Task, load_benchmark, search
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from optimizers.bananas import Bananas
 from optimizers.parts.ensemble import Sparse, epochs_within
 from optimizers.parts.mutation import change_probabilities, mutate

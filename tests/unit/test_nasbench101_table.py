@@ -17,7 +17,7 @@ from nas_bench_suite.benchmarks.nasbench101 import records, tablefile
 from nas_bench_suite.benchmarks.nasbench101.__main__ import main
 from nas_bench_suite.benchmarks.nasbench101.importer import import_file
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from tests.made_up import CELLS, write
 from tests.made_up import payloads as made_up
 from tests.reference import tfrecord_plain as plain

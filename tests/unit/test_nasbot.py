@@ -10,7 +10,7 @@ import pytest
 from nas_bench_suite import FAILED, OK, Evaluation, Outcome, Protocol, Streams, Task, load_benchmark, search
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.benchmarks.planted import Planted
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 from optimizers.nasbot import NASBOT
 from optimizers.nasbot_as_run import NASBOTAsRun
 from optimizers.parts import otmann

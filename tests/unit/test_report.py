@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nas_bench_suite.console import print_results, row_labels
 from nas_bench_suite.job import JobResult
-from nas_bench_suite.report import print_results, row_labels
 
 
 def job(label: str, *overrides: str, benchmark: str = "planted", test: float = 0.9) -> JobResult:

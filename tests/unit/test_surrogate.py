@@ -24,7 +24,7 @@ from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import (
 )
 from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import load_observed, load_small_cells
 from nas_bench_suite.benchmarks.nasbench101.surrogate.scores import agreement
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 
 CELLS = 423_624
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 
 QUANTILES = (5, 25, 50, 75, 95, 99)
 # best-of-three accuracies below it are runs that collapsed, which the smooth prediction does not cover

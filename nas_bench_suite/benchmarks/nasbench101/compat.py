@@ -22,7 +22,7 @@ from nas_bench_suite.benchmarks.nasbench101.cells import INNER, MAX_EDGES, VERTI
 from nas_bench_suite.benchmarks.nasbench101.hashing import graph_hash
 from nas_bench_suite.benchmarks.nasbench101.records import OFFICIAL_NAMES
 from nas_bench_suite.benchmarks.nasbench101.table import RUNS, NASBench101
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 
 AVAILABLE_OPS = ["conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"]
 _METRICS = ("train_accuracy", "validation_accuracy", "test_accuracy")

@@ -20,7 +20,7 @@ from nas_bench_suite.benchmarks.nasbench101 import hashing, records, tablefile, 
 from nas_bench_suite.benchmarks.nasbench101.cells import NUM_CELLS, cells
 from nas_bench_suite.benchmarks.nasbench101.facts import found_and_checked
 from nas_bench_suite.benchmarks.nasbench101.space import enumeration_checksum
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 
 BUDGETS = (4, 12, 36, 108)
 RUNS = 3

@@ -19,7 +19,7 @@ from numba import njit
 from nas_bench_suite.benchmarks.nasbench101 import cells as _cells
 from nas_bench_suite.benchmarks.nasbench101 import hashing
 from nas_bench_suite.benchmarks.nasbench101.cells import CODES, EDGES, INNER, MAX_EDGES, STRINGS, VERTICES
-from nas_bench_suite.config import ConfigError, check_choice, nearest
+from nas_bench_suite.checks import ConfigError, check_choice, nearest
 from nas_bench_suite.space import GraphSpace, Variable
 from nas_bench_suite.streams import Streams
 

@@ -15,7 +15,7 @@ from nas_bench_suite.benchmark import Benchmark, Evaluation
 from nas_bench_suite.benchmarks.nasbench101 import tablefile
 from nas_bench_suite.benchmarks.nasbench101.records import DOUBLE, SINGLE
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space, enumeration_checksum
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 
 RUNS = 3
 _END, _VALIDATION, _TEST = 1, 1, 2

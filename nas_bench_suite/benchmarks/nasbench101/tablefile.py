@@ -30,7 +30,7 @@ import google_crc32c
 import numpy as np
 
 from nas_bench_suite.benchmarks.nasbench101.cache import cache_folder
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 
 MAGIC = b"NASBENCH101TABLE"
 VERSION = 1

@@ -18,7 +18,7 @@ import google_crc32c
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 
 BLOCK_BYTES = 8 << 20
 LONGEST = 1 << 20  # bytes of a payload; official records have about 400

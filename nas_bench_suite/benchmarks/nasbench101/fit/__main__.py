@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 
 from ..space import NASBench101Space, enumeration_checksum
 from ..surrogate import artefact

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 
 GRID = 9984
 FINE = 65536

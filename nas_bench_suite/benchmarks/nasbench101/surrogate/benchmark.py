@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark, Evaluation
-from nas_bench_suite.config import check_choice
+from nas_bench_suite.checks import check_choice
 
 from ..space import NASBench101Space, enumeration_checksum
 from .artefact import FINE, FOLDER, GRID, SECOND, Artefact

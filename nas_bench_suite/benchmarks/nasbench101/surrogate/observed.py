@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nas_bench_suite.config import ConfigError
+from nas_bench_suite.checks import ConfigError
 
 from .graphs import padded
 
