@@ -1,6 +1,5 @@
 """`python -m analysis tables | figures | report`: run what is missing, then build from the result files
-alone. `python -m analysis compare`: one table of everything that was run on a benchmark. `python -m analysis
-scaling`: the figure of docs/scaling.md (its options: `python -m analysis scaling --help`)."""
+alone. `python -m analysis compare`: one table of everything that was run on a benchmark."""
 
 from __future__ import annotations
 
@@ -18,11 +17,6 @@ from nas_bench_suite.messages import GOES_ON, exit_code
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0, 2 for wrong input or damaged files, 130 when
     interrupted."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["scaling"]:  # a study with trials and variables of its own
-        from analysis import scaling
-
-        return scaling.main(words[1:])
     parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__)
     parser.add_argument("what", choices=("tables", "figures", "report", "compare"))
     parser.add_argument(
@@ -52,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="KEY=VALUE",
         help="compare: a benchmark's option (dataset=cifar100)",
     )
-    options = parser.parse_args(words)
+    options = parser.parse_args(arguments)
     return exit_code(lambda: _build(options), GOES_ON)
 
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from bench.plain.alphax import PlainTree, State, matrix_of
 from nas_bench_suite import Streams, load_benchmark
 from nas_bench_suite.benchmarks.nasbench101.space import OPERATIONS
 from nas_bench_suite.search import search
 from optimizers.alphax import AlphaX
 from optimizers.bananas import Bananas
-from tests.reference.alphax_plain import PlainTree, State, matrix_of
 
 BUDGET, SEED, FEATURES, NETWORKS, EPOCHS, BATCH = 150, 0, 40, 5, 150, 32
 SIZES = range(10, BUDGET, 10)

@@ -13,12 +13,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bench.plain import baselines as plain
+from bench.plain.nasbench101 import hash_string
 from nas_bench_suite import Benchmark, Optimizer, SearchRecord, Streams, load_benchmark, search
 from optimizers.local_search import LocalSearch
 from optimizers.random_search import RandomSearch
 from optimizers.regularized_evolution import RegularizedEvolution
-from tests.reference import baselines_plain as plain
-from tests.reference.nasbench101_plain import hash_string
 
 BUDGET, TRIALS, TWIN_TRIALS, SEED = 3200, 500, 2, 0
 

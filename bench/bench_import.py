@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.plain import tfrecord as tfrecord_plain
+from bench.synthetic import write_synthetic
 from nas_bench_suite.benchmarks.nasbench101.hashing import all_digests
 from nas_bench_suite.benchmarks.nasbench101.table import NASBench101
-from tests.reference import tfrecord_plain
-from tests.synthetic_nasbench101 import write_synthetic
 
 _PLAIN_RECORDS = 20_000
 # A process of its own, so that the peak is the import's: VmHWM, since ru_maxrss starts from the parent's.

@@ -7,11 +7,11 @@ import time
 
 import numpy as np
 
+from bench.plain import nasbot as plain
 from nas_bench_suite import load_benchmark, search
 from nas_bench_suite.job import make_optimizer
 from optimizers.parts.descriptions import Descriptions, row_distances
 from tests.laws.collect import composed
-from tests.reference import nasbot_plain as plain
 
 SEED, CELLS, PAIRS = 0, 1000, 100
 # label, queries, trials

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.plain.maade import MAADEPlain
+from bench.plain.reinforce import ReinforcePlain
 from nas_bench_suite import Protocol, load_benchmark, search
 from nas_bench_suite.streams import Streams
 from optimizers.parts.policies import make_policy
 from optimizers.parts.policy_gradient import Orders
 from optimizers.reinforce import Reinforce
-from tests.reference.maade_plain import MAADEPlain
-from tests.reference.reinforce_plain import ReinforcePlain
 
 SHORT: dict[str, Any] = {"width": 36, "batch_size": 30, "learning_rate": 1e-2}
 MEDIUM: dict[str, Any] = {"width": 45, "batch_size": 64, "learning_rate": 1e-3, "orderings": 4}

@@ -6,9 +6,9 @@ import time
 
 import numpy as np
 
+from bench.plain import nasbench101 as plain
 from nas_bench_suite.benchmarks.nasbench101 import cells
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
-from tests.reference import nasbench101_plain as plain
 
 
 def _least(function, repeats: int) -> float:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.plain import tfrecord as plain
 from nas_bench_suite.benchmarks.nasbench101 import records
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.benchmarks.nasbench201 import DATASETS, NASBench201Space
-from tests.reference import tfrecord_plain as plain
 
 
 def tabular() -> pd.DataFrame:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.synthetic import write_synthetic
 from nas_bench_suite import Benchmark, ConfigError, Streams
 from nas_bench_suite.benchmarks.nasbench101.importer import import_file
 from nas_bench_suite.job import make_benchmark
 from tests import made_up
 from tests.laws.collect import composed, names
-from tests.synthetic_nasbench101 import write_synthetic
 
 
 def _official_table(path: Path) -> None:

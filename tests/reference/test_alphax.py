@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.plain.alphax import PlainTree, State, matrix_of
 from nas_bench_suite import Evaluation, Streams, search
 from nas_bench_suite.benchmark import Benchmark
 from nas_bench_suite.benchmarks.nasbench101.space import OPERATIONS, NASBench101Space
 from optimizers.alphax import AlphaX
 from optimizers.parts.build_game import HEAD
-from tests.reference.alphax_plain import PlainTree, State, matrix_of
 
 TRIALS, QUERIES, SEED = 2, 60, 5
 

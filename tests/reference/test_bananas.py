@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.plain import bananas as plain
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.streams import Streams
 from optimizers.bananas import _thompson
 from optimizers.parts import mlp
 from optimizers.parts.ensemble import BETA1, BETA2, EPSILON, Ensemble, Sparse, draw_orders
-from tests.reference import bananas_plain as plain
 
 
 def _features(rng: np.random.Generator, shape: tuple[int, ...], features: int) -> np.ndarray:

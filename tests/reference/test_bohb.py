@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
+from bench.plain import bohb as bohb_plain
 from nas_bench_suite import FAILED, INVALID, OK, Outcome, SearchSpace, Streams, Task, load_benchmark
 from optimizers.bohb import BOHB
 from optimizers.parts.hyperband import Brackets
 from optimizers.parts.kde import BLOCK_CODES, Models, make_blocks
 from tests.optional import package
-from tests.reference import bohb_plain
 
 SIZES = np.array([2] * 7 + [3] * 4 + [6])
 N = len(SIZES)

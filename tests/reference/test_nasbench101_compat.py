@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.plain import nasbench101 as nasbench101_plain
+from bench.plain import nasbench_api as nasbench_api_plain
+from bench.plain import tfrecord as tfrecord_plain
 from nas_bench_suite.benchmarks.nasbench101 import compat as api
 from nas_bench_suite.benchmarks.nasbench101 import records
 from nas_bench_suite.benchmarks.nasbench101.importer import import_file
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.checks import ConfigError
-from tests.reference import nasbench101_plain, nasbench_api_plain, tfrecord_plain
 
 NAMES = ("conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3")
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.plain import nasbench101 as plain
 from nas_bench_suite.benchmarks.nasbench101 import cells as cell_tables
 from nas_bench_suite.benchmarks.nasbench101 import hashing
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space, enumeration_checksum
 from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.streams import Streams
-from tests.reference import nasbench101_plain as plain
 
 strings = st.builds(
     lambda edges, ops: np.array(edges + ops),

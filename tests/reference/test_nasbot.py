@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from bench.plain import nasbot as plain
 from nas_bench_suite import OK, Outcome, Streams, Task
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.optimizer import Optimizer
@@ -20,7 +21,6 @@ from optimizers.parts.gaussian_process import (
     log_marginal_likelihood,
     sum_kernel,
 )
-from tests.reference import nasbot_plain as plain
 
 SPACE = NASBench101Space()
 NUS = np.array(plain.NUS)

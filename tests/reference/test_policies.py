@@ -10,10 +10,10 @@ import pytest
 import torch
 from scipy import stats
 
+from bench.plain.maade import MAADEPlain
+from bench.plain.policies import IndependentPlain, LSTMPlain, MADEPlain, NADEPlain
 from nas_bench_suite.space import SearchSpace, Variable
 from optimizers.parts.policies import make_policy
-from tests.reference.maade_plain import MAADEPlain
-from tests.reference.policies_plain import IndependentPlain, LSTMPlain, MADEPlain, NADEPlain
 
 TRIALS, STRINGS, WIDTH = 2, 3, 4
 

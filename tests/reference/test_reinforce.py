@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from bench.plain.maade import MAADEPlain
+from bench.plain.policies import IndependentPlain, LSTMPlain, MADEPlain, NADEPlain
+from bench.plain.reinforce import ReinforcePlain
 from nas_bench_suite import Outcome, Streams, Task
 from nas_bench_suite.benchmarks.planted import Planted
 from optimizers.parts.policies import make_policy
 from optimizers.reinforce import Reinforce
-from tests.reference.maade_plain import MAADEPlain
-from tests.reference.policies_plain import IndependentPlain, LSTMPlain, MADEPlain, NADEPlain
-from tests.reference.reinforce_plain import ReinforcePlain
 
 BENCHMARK = Planted(noise=0.0)
 SPACE = BENCHMARK.space

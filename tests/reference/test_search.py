@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.plain.search import Slot, plain_search
 from nas_bench_suite import Evaluation, Optimizer, Outcome, Proposal, Protocol, Streams, Task, search
 from nas_bench_suite.benchmarks.planted import Planted
-from tests.reference.search_plain import Slot, plain_search
 
 TRIALS, BUDGET, SLOTS = 5, 30, 7
 STALL = 500

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
+from bench.plain import tpe as tpe_plain
 from nas_bench_suite import FAILED, OK, Outcome, Proposal, Streams, Task, load_benchmark
 from optimizers.parts.parzen import Histories
 from optimizers.tpe import TPE
-from tests.reference import tpe_plain
 
 SIZES = np.array([2, 3, 5, 2, 3, 4])
 

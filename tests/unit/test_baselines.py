@@ -4,6 +4,7 @@ each promises."""
 import numpy as np
 import pytest
 
+from bench.plain import baselines as plain
 from nas_bench_suite import ConfigError, Protocol, SearchSpace, Streams, Task, Variable
 from nas_bench_suite.benchmarks.planted import Planted
 from nas_bench_suite.optimizer import FAILED, INVALID, NOT_RUN, OK, Outcome
@@ -12,7 +13,6 @@ from optimizers.local_search import LocalSearch, neighbour_changes
 from optimizers.parts.uniform import UniformStrings
 from optimizers.random_search import RandomSearch
 from optimizers.regularized_evolution import RegularizedEvolution, mutation_rates
-from tests.reference import baselines_plain as plain
 
 SEED, TRIALS, BUDGET = 11, 4, 130
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.plain import tfrecord as plain
 from nas_bench_suite import load_benchmark
 from nas_bench_suite.benchmarks.nasbench101 import records, tablefile, tfrecord
 from nas_bench_suite.benchmarks.nasbench101.importer import import_file
@@ -17,7 +18,6 @@ from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.checks import ConfigError
 from tests.made_up import CELLS, write
 from tests.made_up import payloads as made_up
-from tests.reference import tfrecord_plain as plain
 
 
 def refused(path: Path, match: str, partial: bool = True) -> str:

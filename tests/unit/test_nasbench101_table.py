@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import pytest
 
+from bench.plain import tfrecord as plain
 from nas_bench_suite import load_benchmark
 from nas_bench_suite.benchmarks.nasbench101 import records, tablefile
 from nas_bench_suite.benchmarks.nasbench101.__main__ import main
@@ -20,7 +21,6 @@ from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.checks import ConfigError
 from tests.made_up import CELLS, write
 from tests.made_up import payloads as made_up
-from tests.reference import tfrecord_plain as plain
 
 
 def test_table_damage(tmp_path):

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis import __main__ as command_line
-from analysis import scaling
 from analysis.runs import scan
-from bench import scaling as costs
 from nas_bench_suite.job import run_job
+from studies.scaling import __main__ as scaling
+from studies.scaling import costs
 from tests.laws.collect import composed
 
 TRIALS = 10

@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 
 from nas_bench_suite.benchmarks.nasbench101.__main__ import main
-from nas_bench_suite.benchmarks.nasbench101.fit import calibrate
-from nas_bench_suite.benchmarks.nasbench101.fit.facts import CELL_QUANTILES, published_facts
 from nas_bench_suite.benchmarks.nasbench101.surrogate import NASBench101Surrogate
 from nas_bench_suite.benchmarks.nasbench101.surrogate import artefact as files
 from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import (
@@ -25,6 +23,8 @@ from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import (
 from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import load_observed, load_small_cells
 from nas_bench_suite.benchmarks.nasbench101.surrogate.scores import agreement
 from nas_bench_suite.checks import ConfigError
+from studies.surrogate_fit import calibrate
+from studies.surrogate_fit.published import CELL_QUANTILES, published_facts
 
 CELLS = 423_624
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nas_bench_suite.benchmarks.nasbench101.fit import features
-from nas_bench_suite.benchmarks.nasbench101.fit.ensemble import Member, fit_member
-from nas_bench_suite.benchmarks.nasbench101.fit.network import NetworkSettings
-from nas_bench_suite.benchmarks.nasbench101.fit.trees import TreeSettings
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import from_strings, to_strings
+from studies.surrogate_fit import features
+from studies.surrogate_fit.ensemble import Member, fit_member
+from studies.surrogate_fit.network import NetworkSettings
+from studies.surrogate_fit.trees import TreeSettings
 
 
 @pytest.fixture(scope="module")

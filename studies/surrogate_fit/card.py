@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from ..surrogate import NASBench101Surrogate
-from ..surrogate.artefact import GRID
-from ..surrogate.graphs import to_strings
-from ..surrogate.observed import load_observed, shared_data
-from ..surrogate.scores import agreement
+from nas_bench_suite.benchmarks.nasbench101.surrogate import NASBench101Surrogate
+from nas_bench_suite.benchmarks.nasbench101.surrogate.artefact import GRID
+from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import to_strings
+from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import load_observed, shared_data
+from nas_bench_suite.benchmarks.nasbench101.surrogate.scores import agreement
+
 from .calibrate import NoiseModel, curve
-from .facts import (
+from .published import (
     CELL_LEVELS,
     STRING_LEVELS,
     STRING_QUANTILES,

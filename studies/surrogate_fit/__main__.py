@@ -20,13 +20,18 @@ from typing import Any
 
 import numpy as np
 
+from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space, enumeration_checksum
+from nas_bench_suite.benchmarks.nasbench101.surrogate import artefact
+from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import from_strings, to_strings
+from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import (
+    Observed,
+    load_observed,
+    load_small_cells,
+    shared_data,
+)
+from nas_bench_suite.benchmarks.nasbench101.surrogate.scores import agreement
 from nas_bench_suite.checks import ConfigError
 
-from ..space import NASBench101Space, enumeration_checksum
-from ..surrogate import artefact
-from ..surrogate.graphs import from_strings, to_strings
-from ..surrogate.observed import Observed, load_observed, load_small_cells, shared_data
-from ..surrogate.scores import agreement
 from . import calibrate
 from .ensemble import COLLAPSED_36, COLLAPSED_108, Member, fit_all, natural, targets
 from .features import flat_features

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nas_bench_suite.benchmarks.nasbench101.fit.redraw import redrawn
 from nas_bench_suite.benchmarks.nasbench101.surrogate import NASBench101Surrogate
 from nas_bench_suite.search import search
 from optimizers.random_search import RandomSearch
 from optimizers.regularized_evolution import RegularizedEvolution
+from studies.surrogate_fit.redraw import redrawn
 
 METHODS = {"random": RandomSearch, "regularized_evolution": RegularizedEvolution}
 

@@ -18,7 +18,7 @@ import itertools
 
 import numpy as np
 
-from ..surrogate.graphs import (
+from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import (
     CONV1X1,
     CONV3X3,
     INPUT,

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..space import NASBench101Space
-from ..surrogate import NASBench101Surrogate
-from ..surrogate.artefact import GRID
+from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
+from nas_bench_suite.benchmarks.nasbench101.surrogate import NASBench101Surrogate
+from nas_bench_suite.benchmarks.nasbench101.surrogate.artefact import GRID
 
 CELL_LEVELS = (5, 25, 50, 75, 95, 99)
 CELL_QUANTILES = (0.8703, 0.9003, 0.9162, 0.9280, 0.9392, 0.9434)  # best of three, 25,000 uniform cells

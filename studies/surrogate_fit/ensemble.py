@@ -20,7 +20,8 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from ..surrogate.observed import Observed
+from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import Observed
+
 from .features import flat_features, global_features, vertex_features
 from .network import NetworkSettings
 from .trees import TreeSettings

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from tests.reference.policies_plain import PlainPolicy
+from bench.plain.policies import PlainPolicy
 
 
 class ReinforcePlain:

@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 
-from tests.reference import nasbench101_plain, tfrecord_plain
+from bench.plain import nasbench101, tfrecord
 
 OPS = ["conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"]
 
@@ -15,12 +15,12 @@ OPS = ["conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"]
 class Api:
     def __init__(self, path, seed=None):
         random.seed(seed)
-        self.fixed, self.computed = tfrecord_plain.read(path)
+        self.fixed, self.computed = tfrecord.read(path)
         self.spent = [0.0, 0]
 
     def why_invalid(self, matrix, ops):
         """The pruned graph, or a word for what is wrong with it."""
-        pruned = nasbench101_plain.prune([[int(bit) for bit in row] for row in matrix], list(ops))
+        pruned = nasbench101.prune([[int(bit) for bit in row] for row in matrix], list(ops))
         if pruned is None:
             return "disconnected", None
         if len(pruned[1]) > 7:
@@ -36,7 +36,7 @@ class Api:
         return None, pruned
 
     def metrics(self, matrix, ops):
-        name = nasbench101_plain.hash_graph(*self.why_invalid(matrix, ops)[1])
+        name = nasbench101.hash_graph(*self.why_invalid(matrix, ops)[1])
         return self.fixed[name], self.computed[name]
 
     def query(self, matrix, ops, epochs=108, halfway=False):

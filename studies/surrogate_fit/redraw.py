@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..surrogate import NASBench101Surrogate
-from ..surrogate.artefact import GRID
+from nas_bench_suite.benchmarks.nasbench101.surrogate import NASBench101Surrogate
+from nas_bench_suite.benchmarks.nasbench101.surrogate.artefact import GRID
+
 from . import calibrate
 
 SMALL_CELLS = 91  # of at most 4 vertices; ids ascend by vertices, so these come first

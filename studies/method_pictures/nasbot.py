@@ -11,11 +11,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from analysis.style import style
-from docs.figures.common import course, one_trial
 from nas_bench_suite import Task
 from optimizers.nasbot import NASBOT
 from optimizers.parts.descriptions import row_distances
 from optimizers.parts.gaussian_process import forward, sum_kernel
+from studies.method_pictures.one_trial import course, one_trial
 
 
 class Watched(NASBOT):

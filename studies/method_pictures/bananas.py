@@ -12,9 +12,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from analysis.style import style
-from docs.figures.common import course, one_trial
 from nas_bench_suite import Task, load_benchmark
 from optimizers.bananas import Bananas
+from studies.method_pictures.one_trial import course, one_trial
 
 
 class Watched(Bananas):

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..surrogate.artefact import GRID
+from nas_bench_suite.benchmarks.nasbench101.surrogate.artefact import GRID
 
 
 @dataclass(frozen=True)
