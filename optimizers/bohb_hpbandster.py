@@ -17,8 +17,8 @@ import numpy as np
 
 from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.optimizer import Proposal, Task
-from optimizers.parts.bohb_base import BOHBBase
-from optimizers.parts.isolation import GlobalStream
+from optimizers.bohb.base import BOHBBase
+from optimizers.bohb.isolation import GlobalStream
 from optimizers.parts.uniform import INVALID_IN_A_ROW
 
 HOW_TO_INSTALL = (

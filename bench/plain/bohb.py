@@ -1,5 +1,5 @@
-"""BOHB's parts as they are written down: the twin of `optimizers.parts.kde` and
-`optimizers.parts.hyperband`."""
+"""BOHB's parts as they are written down: the twin of `optimizers.bohb.kde` and
+`optimizers.bohb.hyperband`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TPE as it is written down, without counts kept, kernels or lockstep: the twin of `optimizers.parts.parzen`
+"""TPE as it is written down, without counts kept, kernels or lockstep: the twin of `optimizers.tpe.parzen`
 and `optimizers.tpe`."""
 
 from __future__ import annotations

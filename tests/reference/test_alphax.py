@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from bench.plain.alphax import PlainTree, State, matrix_of
 from nas_bench_suite import Evaluation, Streams, search
-from nas_bench_suite.benchmark import Benchmark
+from nas_bench_suite.benchmark import Benchmark, Facts, Lookups
 from nas_bench_suite.benchmarks.nasbench101.space import OPERATIONS, NASBench101Space
 from optimizers.alphax import AlphaX
-from optimizers.parts.build_game import HEAD
+from optimizers.alphax.build_game import HEAD
 
 TRIALS, QUERIES, SEED = 2, 60, 5
 
@@ -28,14 +26,12 @@ class Noiseless(Benchmark):
     def accuracy(self, cells: np.ndarray | int) -> np.ndarray:
         return 0.85 + 0.1 * ((np.asarray(cells) * 7919) % 1000) / 1000
 
-    def query(
-        self, cell_ids: np.ndarray, run: Any, fidelity: Any = None, architectures: Any = None
-    ) -> Evaluation:
-        values = self.accuracy(cell_ids)
+    def query(self, lookups: Lookups) -> Evaluation:
+        values = self.accuracy(lookups.cells)
         return Evaluation(values, values, np.ones_like(values))
 
-    def facts(self) -> dict[str, Any]:
-        return {"name": self.name}
+    def facts(self) -> Facts:
+        return Facts(name=self.name, description="", source="", checksum="", surrogate=False)
 
 
 def _state(optimizer: AlphaX, trial: int, node: int) -> State:

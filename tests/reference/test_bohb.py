@@ -13,8 +13,8 @@ from scipy.stats import chi2_contingency
 from bench.plain import bohb as bohb_plain
 from nas_bench_suite import FAILED, INVALID, OK, Outcome, SearchSpace, Streams, Task, load_benchmark
 from optimizers.bohb import BOHB
-from optimizers.parts.hyperband import Brackets
-from optimizers.parts.kde import BLOCK_CODES, Models, make_blocks
+from optimizers.bohb.hyperband import Brackets
+from optimizers.bohb.kde import BLOCK_CODES, Models, make_blocks
 from tests.optional import package
 
 SIZES = np.array([2] * 7 + [3] * 4 + [6])

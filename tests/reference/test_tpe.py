@@ -11,8 +11,8 @@ from scipy.stats import chi2_contingency
 
 from bench.plain import tpe as tpe_plain
 from nas_bench_suite import FAILED, OK, Outcome, Proposal, Streams, Task, load_benchmark
-from optimizers.parts.parzen import Histories
 from optimizers.tpe import TPE
+from optimizers.tpe.parzen import Histories
 
 SIZES = np.array([2, 3, 5, 2, 3, 4])
 

@@ -8,8 +8,8 @@ import pytest
 from nas_bench_suite import Protocol, Streams, load_benchmark, search
 from nas_bench_suite.benchmarks.nasbench101.space import OPERATIONS, NASBench101Space
 from nas_bench_suite.checks import ConfigError
-from optimizers.alphax import AlphaX, _correct
-from optimizers.parts.build_game import (
+from optimizers.alphax import AlphaX
+from optimizers.alphax.build_game import (
     HEAD,
     act,
     cell_play_outs,
@@ -20,9 +20,10 @@ from optimizers.parts.build_game import (
     state_key,
     write_string,
 )
+from optimizers.alphax.method import _correct
+from optimizers.alphax.tree import Trees
 from optimizers.parts.ensemble import Sparse
 from optimizers.parts.hash_index import index
-from optimizers.parts.tree import Trees
 
 
 def _matrix(game, state):

@@ -21,9 +21,9 @@ from nas_bench_suite import (
     search,
 )
 from optimizers.bohb import BOHB
+from optimizers.bohb.hyperband import Brackets, bracket_sizes, ladder
+from optimizers.bohb.isolation import GlobalStream
 from optimizers.bohb_hpbandster import BOHBHpbandster
-from optimizers.parts.hyperband import Brackets, bracket_sizes, ladder
-from optimizers.parts.isolation import GlobalStream
 from optimizers.tpe import TPE
 from optimizers.tpe_hyperopt import TPEHyperopt
 from tests.optional import package

@@ -9,7 +9,7 @@ import numpy as np
 
 from nas_bench_suite.checks import check_bool, check_choice, check_float, check_int
 from nas_bench_suite.optimizer import NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
-from optimizers.parts.hyperband import Brackets
+from optimizers.bohb.hyperband import Brackets
 
 INVALID_DRAWS = ("redraw", "tell")
 

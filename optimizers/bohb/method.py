@@ -3,8 +3,8 @@ of good and bad ones.
 
 Notation: T trials, N variables, R rungs (training budgets), R' rows (trials that draw now).
 
-Hyperband (`optimizers.parts.hyperband`) decides at which training budget the next architecture is evaluated
-and which ones are promoted; the model (`optimizers.parts.kde`) of the highest budget with enough observations
+Hyperband (`optimizers.bohb.hyperband`) decides at which training budget the next architecture is evaluated
+and which ones are promoted; the model (`optimizers.bohb.kde`) of the highest budget with enough observations
 suggests the fresh ones, a fraction of them being uniform. Settings are those of NASBench-101's published BOHB
 baseline; the suggestion's distribution given a history is that of hpbandster's generator.
 """
@@ -17,8 +17,8 @@ from typing import ClassVar
 import numpy as np
 
 from nas_bench_suite.optimizer import Proposal, Task
-from optimizers.parts.bohb_base import BOHBBase
-from optimizers.parts.kde import Models
+from optimizers.bohb.base import BOHBBase
+from optimizers.bohb.kde import Models
 from optimizers.parts.uniform import INVALID_IN_A_ROW, UniformStrings
 
 

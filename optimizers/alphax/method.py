@@ -18,10 +18,10 @@ from numba import njit
 
 from nas_bench_suite.checks import check_bool, check_float, check_int
 from nas_bench_suite.optimizer import OK, Optimizer, Outcome, Proposal, Task
-from optimizers.parts.build_game import cell_play_outs, game_of, play_out, write_string
+from optimizers.alphax.build_game import cell_play_outs, game_of, play_out, write_string
+from optimizers.alphax.tree import Trees
 from optimizers.parts.ensemble import Ensemble, Sparse
 from optimizers.parts.hash_index import index, slot
-from optimizers.parts.tree import Trees
 from optimizers.parts.uniform import INVALID_IN_A_ROW
 
 PLAY_OUTS = 32  # drawn at a time; a constant, so that what a trial draws depends on itself alone

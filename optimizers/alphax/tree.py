@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from optimizers.parts.build_game import Game, act, initial_state, list_actions, num_actions, state_key
+from optimizers.alphax.build_game import Game, act, initial_state, list_actions, num_actions, state_key
 from optimizers.parts.hash_index import index, slot
 
 ABSENT, NOWHERE, END = -1, -2, -3  # what an entry of `_children` can be besides a node

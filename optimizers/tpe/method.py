@@ -5,7 +5,7 @@ Notation: T trials, N variables, R rows (trials that draw now), n observations o
 
 After `startup` observations every suggestion takes, for each variable apart (the space is flat, so hyperopt's
 tree is a bundle of independent variables), the best of `candidates` draws from the estimator of the good
-observations by the ratio of the good to the bad estimator (`optimizers.parts.parzen`). The suggestion's
+observations by the ratio of the good to the bad estimator (`optimizers.tpe.parzen`). The suggestion's
 distribution given a history is that of `hyperopt.tpe.suggest`.
 """
 
@@ -18,8 +18,8 @@ import numpy as np
 
 from nas_bench_suite.checks import check_choice, check_float, check_int
 from nas_bench_suite.optimizer import NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
-from optimizers.parts.parzen import Histories
 from optimizers.parts.uniform import INVALID_IN_A_ROW, UniformStrings
+from optimizers.tpe.parzen import Histories
 
 INVALID_DRAWS = ("tell", "redraw")
 
