@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nas_bench_suite import experiments
 from nas_bench_suite.checks import ConfigError, nearest
 
 _FLAGS = (
@@ -133,8 +134,7 @@ def _composition(error: Exception, overrides: list[str], config_dir: Path) -> st
 
 def options(config_dir: Path, group: str) -> list[str]:
     """The names of a config group."""
-    folder = config_dir / group
-    return sorted(path.stem for path in folder.glob("*.yaml")) if folder.is_dir() else []
+    return experiments.names(group, config_dir)
 
 
 def keys(overrides: list[str], config_dir: Path) -> list[str]:
@@ -155,10 +155,9 @@ def keys(overrides: list[str], config_dir: Path) -> list[str]:
             chosen[group] = value.split(",")[0]
     found: list[str] = [str(key) for key in main if key not in ("defaults", "hydra")]
     for group, name in chosen.items():
-        path = config_dir / str(group) / f"{name}.yaml"
-        if path.exists():
-            found += [f"{group}.{key}" for key in _flat(OmegaConf.to_container(OmegaConf.load(path)))]
-    return found + list(map(str, chosen))
+        if name in options(config_dir, group):
+            found += [key for key in _flat(experiments.packaged(group, name, config_dir)) if "." in key]
+    return list(dict.fromkeys(found + list(map(str, chosen))))
 
 
 def _flat(config: Any, prefix: str = "") -> list[str]:

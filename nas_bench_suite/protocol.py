@@ -2,21 +2,25 @@
 (paper, section 8).
 
 The paper leaves these open; each is a key, since they move the reported numbers as much as the algorithm
-does.
+does. A key is one field of `Protocol`: its default, what it accepts, and the words in which a caption says
+so. Configurations, result keys and captions all take the keys from there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import Field, asdict, dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
 from nas_bench_suite.checks import check_choice
 
-RUNS = ("single_same", "single_independent", "mean")
-REPEATS = ("charge", "free")
-INVALIDS = ("free", "charge")
-COSTS = ("query", "epochs")
+
+def _rule(default: str, **words: str) -> str:
+    """A key of the protocol: its default, and each accepted value with its words in a caption."""
+    made: str = field(default=default, metadata={"choices": tuple(words), "words": words})
+    return made
 
 
 @dataclass(frozen=True)
@@ -36,19 +40,45 @@ class Protocol:
             that many full trainings.
     """
 
-    run: str = "single_same"
-    repeats: str = "charge"
-    invalid: str = "free"
-    cost: str = "query"
+    run: str = _rule(
+        "single_same",
+        single_same="a query reads one of the stored training runs at random, the incumbent is the best "
+        "single-run validation, and its test error is that same run's",
+        single_independent="the incumbent is the best single-run validation, and its test error comes from "
+        "a run drawn independently",
+        mean="validation and test are means over the stored runs",
+    )
+    repeats: str = _rule("charge", charge="repeated cells are charged", free="repeated cells are free")
+    invalid: str = _rule("free", free="invalid strings are not charged", charge="invalid strings are charged")
+    cost: str = _rule(
+        "query",
+        query="any query costs one",
+        epochs="a query costs its epochs, the budget is that many full trainings",
+    )
 
     def __post_init__(self) -> None:
-        check_choice("protocol.run", self.run, RUNS)
-        check_choice("protocol.repeats", self.repeats, REPEATS)
-        check_choice("protocol.invalid", self.invalid, INVALIDS)
-        check_choice("protocol.cost", self.cost, COSTS)
+        for rule in fields(self):
+            check_choice(f"protocol.{rule.name}", getattr(self, rule.name), rule.metadata["choices"])
+
+    def words(self) -> dict[str, str]:
+        """What each rule means, by key, as captions say it."""
+        return {rule.name: words_of(rule.name, getattr(self, rule.name)) for rule in fields(self)}
 
     def costs(self, fidelities: tuple[int, ...]) -> np.ndarray:
         """int64[len(fidelities)]: what a query at each fidelity costs; the last is what a full one costs."""
         if self.cost == "query":
             return np.ones(len(fidelities), dtype=np.int64)
         return np.array(fidelities, dtype=np.int64)
+
+
+def words_of(key: str, value: str) -> str:
+    """What `key=value` means, as captions say it."""
+    rule: Field[Any] = next(rule for rule in fields(Protocol) if rule.name == key)
+    words: Mapping[str, str] = rule.metadata["words"]
+    return words[value]
+
+
+def rules_of(section: Mapping[str, Any]) -> dict[str, str]:
+    """The rules of a configuration's section, every key of the protocol in its order; a configuration from
+    before a key was introduced has that key's default."""
+    return {key: str(section.get(key, default)) for key, default in asdict(Protocol()).items()}

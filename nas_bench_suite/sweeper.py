@@ -5,9 +5,8 @@ A job whose configuration cannot be composed is set aside with its sentence; aft
 all jobs, and the failed ones are listed last.
 
 Tables need several products (rows at one setting, the orderings of one method), which one cartesian product
-can't express. A config in conf/experiment/ lists them in `hydra.sweeper.products`, each a mapping from key to
-comma-separated values, and may name other experiments whose products it takes over
-(`hydra.sweeper.experiments`). The jobs are those of all products, in order, without duplicates. What the
+can't express. A config in conf/experiment/ lists them, or names other experiments
+(`nas_bench_suite.experiments`). The jobs are those of all products, in order, without duplicates. What the
 command line gives holds for every job and wins: `-m +experiment=table3 trials=50 optimizer=random` is one row
 of that table.
 """
@@ -23,9 +22,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
-from hydra.types import RunMode
-from omegaconf import OmegaConf
 
+from nas_bench_suite import experiments
 from nas_bench_suite.console import print_results
 from nas_bench_suite.job import JobResult
 from nas_bench_suite.messages import sentence_for
@@ -48,24 +46,21 @@ class SuiteSweeper(BasicSweeper):
         self,
         max_batch_size: int | None = None,
         params: dict[str, str] | None = None,
-        products: Sequence[dict[str, Any]] = (),
+        products: Sequence[experiments.Product] = (),
         experiments: Sequence[str] = (),
     ) -> None:
         super().__init__(max_batch_size, params)
         self.products, self.experiments = list(products), list(experiments)
 
-    def all_products(self) -> list[dict[str, Any]]:
+    def all_products(self) -> list[experiments.Product]:
         """The products of the experiments that this one names, then its own."""
-        assert self.hydra_context is not None and self.config is not None
-        products: list[dict[str, Any]] = []
-        for name in self.experiments:
-            found = self.hydra_context.config_loader.load_configuration(
-                config_name=self.config.hydra.job.config_name,
-                overrides=[f"+experiment={name}"],
-                run_mode=RunMode.MULTIRUN,
-            )
-            products += OmegaConf.to_container(found.hydra.sweeper.products, resolve=True)  # type: ignore[arg-type, operator]
-        return products + self.products
+        return experiments.union(self.products, self.experiments, self._folder())
+
+    def _folder(self) -> Path:
+        """The folder of the configs."""
+        assert self.config is not None
+        sources = self.config.hydra.runtime.config_sources
+        return Path(next(source.path for source in sources if source.provider == "main"))
 
     def split_arguments(self, overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:  # type: ignore[override]
         """The override lists of all jobs, in batches: the union over products of each product with the
@@ -89,9 +84,7 @@ class SuiteSweeper(BasicSweeper):
                     master_config=self.config, sweep_overrides=list(overrides)
                 )
             except Exception as error:
-                sources = self.config.hydra.runtime.config_sources
-                folder = Path(next(source.path for source in sources if source.provider == "main"))
-                sentence = sentence_for(error, list(overrides), folder)
+                sentence = sentence_for(error, list(overrides), self._folder())
                 if sentence is None:
                     raise
                 _failures.append(JobResult("", failure=f"{sentence} (job: {' '.join(overrides)})"))

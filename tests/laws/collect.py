@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-ROOT = Path(__file__).parents[2]
-CONF = ROOT / "conf"
+from nas_bench_suite.experiments import CONF, names
 
-
-def names(group: str) -> list[str]:
-    """The configs of a group."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+__all__ = ["CONF", "composed", "names"]
 
 
 def composed(*overrides: str) -> dict[str, Any]:
