@@ -32,7 +32,7 @@ from optimizers.parts.gaussian_process import (
     sum_kernel,
 )
 from optimizers.parts.gp_search import GaussianSearch
-from optimizers.parts.mutants import Mutation
+from optimizers.parts.mutation import Mutation
 from optimizers.parts.otmann import CHANNELS, LANES
 
 REUSED = 7

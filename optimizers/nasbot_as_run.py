@@ -25,7 +25,7 @@ from nas_bench_suite.optimizer import Task
 from optimizers.parts.descriptions import Descriptions, row_distances
 from optimizers.parts.gaussian_process import forward, standardise
 from optimizers.parts.gp_search import GaussianSearch
-from optimizers.parts.mutants import Mutation
+from optimizers.parts.mutation import Mutation
 
 
 class NASBOTAsRun(GaussianSearch):

@@ -5,7 +5,7 @@ Notation: T trials, N variables, P places in the population. A population is a q
 place of the oldest one, good or bad. `population` int64[T, P, N] and `fitness` float64[T, P] are rings;
 `members` int64[T] counts all members ever, so trial t's next member goes to place members[t] mod P.
 
-All trials share a few calls an ask, and a kernel goes through the trials one by one, each with its own
+All trials share a few calls per ask, and a kernel goes through the trials one by one, each with its own
 generator. A mutant that is invalid is drawn again; to keep the rounds few, a trial then draws `AGAIN` mutants
 at a time, takes the first valid one and forgets the others.
 """
@@ -13,18 +13,28 @@ at a time, takes the first valid one and forgets the others.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.checks import ConfigError, check_choice, check_float, check_int, nearest
+from nas_bench_suite.checks import ConfigError, check_choice, check_float, check_int
+from nas_bench_suite.drawing import draw_valid
 from nas_bench_suite.optimizer import INVALID, NOT_RUN, Optimizer, Outcome, Proposal, Task
-from nas_bench_suite.space import SearchSpace
-from optimizers.parts.uniform import INVALID_IN_A_ROW, UniformStrings
+from optimizers.parts.mutation import change_each, change_one, mutation_rates
+from optimizers.parts.uniform import UniformStrings
 
 MUTATIONS = ("one", "each")
 AGAIN = 8
+
+
+class _Populations(NamedTuple):
+    """The populations of T trials."""
+
+    strings: np.ndarray  # int[T, P, N]
+    fitness: np.ndarray  # float64[T, P]
+    members: np.ndarray  # int64[T], all members ever
+    parents: np.ndarray  # int64[T], the place of the last tournament's winner
 
 
 class RegularizedEvolution(Optimizer):
@@ -92,15 +102,16 @@ class RegularizedEvolution(Optimizer):
         self._uniform = UniformStrings(task, "regularized_evolution_initial")
         # The narrowest integers that hold the choices: populations of many trials then stay in the
         # processor's cache.
-        self._population = np.zeros(
-            (trials, self.population, n), dtype=np.min_scalar_type(-int(self._sizes.max()))
+        narrow = np.min_scalar_type(-int(self._sizes.max()))
+        self._populations = _Populations(
+            strings=np.zeros((trials, self.population, n), dtype=narrow),
+            fitness=np.full((trials, self.population), -np.inf),
+            members=np.zeros(trials, dtype=np.int64),
+            parents=np.zeros(trials, dtype=np.int64),
         )
-        self._fitness = np.full((trials, self.population), -np.inf)
-        self._members = np.zeros(trials, dtype=np.int64)
-        self._parents = np.zeros(trials, dtype=np.int64)
 
     def ask(self, room: np.ndarray) -> Proposal:
-        to_fill = np.maximum(self.initial - self._members, 0)
+        to_fill = np.maximum(self.initial - self._populations.members, 0)
         if not to_fill.any():
             return self._mutants(room)
         initial = self._uniform.take(np.minimum(room, to_fill))
@@ -119,7 +130,7 @@ class RegularizedEvolution(Optimizer):
 
     def _mutants(self, room: np.ndarray) -> Proposal:
         """One mutant of a tournament's winner for each trial with room."""
-        trials, _, n = self._population.shape
+        space, trials, n = self._task.space, self._task.trials, self._task.space.num_variables
         rows = np.flatnonzero(room)
         out = np.zeros((trials, n), dtype=np.int64)
         wanted = np.zeros((trials, 1), dtype=np.bool_)
@@ -127,79 +138,49 @@ class RegularizedEvolution(Optimizer):
         rejected = np.zeros(trials, dtype=np.int64)
         first = self._draw(rows, 1, self.sample)[:, 0]
         out[rows] = first
-        if self._task.reject_invalid:
-            rows = rows[~self._task.space.is_valid(first)]
-            rejected[rows] = 1
-            while len(rows):
-                mutants = self._draw(rows, AGAIN, 0)
-                valid = self._task.space.is_valid(mutants)
-                chosen, found = valid.argmax(axis=1), valid.any(axis=1)
-                out[rows] = mutants[np.arange(len(rows)), chosen]
-                rejected[rows] += np.where(found, chosen, AGAIN)
-                rows = rows[~found]
-                if len(rows) and rejected[rows[0]] >= INVALID_IN_A_ROW:
-                    wanted[rows] = False
-                    break
+        again = rows[~space.is_valid(first)] if self._task.reject_invalid else rows[:0]
+        if len(again):
+            drawn = draw_valid(
+                lambda lacking: self._draw(again[lacking], AGAIN, 0), space.is_valid, np.ones_like(again), n
+            )
+            out[again] = drawn.strings[:, 0]
+            wanted[again, 0] = drawn.count > 0
+            rejected[again] = 1 + drawn.rejected
         return Proposal(out[:, None], wanted, rejected=rejected)
 
     def _draw(self, rows: np.ndarray, count: int, sample: int) -> np.ndarray:
         """int64[R, count, N]: mutants for the trials `rows`, of the winner of a tournament of `sample`, or of
         the last winner if that is 0."""
-        out = np.empty((len(rows), count, self._population.shape[2]), dtype=np.int64)
-        _mutate(
-            self._generators,
-            rows,
-            self._population,
-            self._fitness,
-            self._members,
-            sample,
-            self._parents,
-            self._sizes,
-            self._rates,
-            out,
-        )
+        out = np.empty((len(rows), count, len(self._sizes)), dtype=np.int64)
+        _mutate(self._generators, rows, self._populations, sample, self._sizes, self._rates, out)
         return out
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
-        charged = not self._task.reject_invalid
-        _enter(
-            proposal.architectures,
-            outcome.accuracy,
-            outcome.status,
-            charged,
-            self._population,
-            self._fitness,
-            self._members,
+        entering = (outcome.status != NOT_RUN) & (
+            (outcome.status != INVALID) | (not self._task.reject_invalid)
         )
-
-
-def mutation_rates(space: SearchSpace, rates: Mapping[str, float]) -> np.ndarray:
-    """float64[N]: each variable's probability of changing; a family without a rate gets 1 / (number of its
-    variables).
-
-    Raises:
-        ConfigError: for a family that the space does not have.
-    """
-    names, family = space.families
-    for name in rates:
-        if name not in names:
-            raise ConfigError(
-                f"optimizer.rates.{name} is no family of variables of space "
-                f"'{space.name}'{nearest(name, names)}; accepted: {', '.join(names)}."
-            )
-    counts = np.bincount(family, minlength=len(names))
-    return np.array([rates.get(name, 1 / count) for name, count in zip(names, counts)])[family]
+        _enter(proposal.architectures, outcome.accuracy, entering, self._populations)
 
 
 @njit(cache=True)
-def _mutate(generators, rows, population, fitness, members, sample, parents, sizes, rates, out):
+def _mutate(
+    generators: Any,
+    rows: np.ndarray,
+    populations: _Populations,
+    sample: int,
+    sizes: np.ndarray,
+    rates: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """Write mutants to out[r, count, N] for each trial rows[r]. A tournament of `sample` members chooses the
     parent; 0 keeps the last one.
 
     A member is drawn by its age (0 = oldest); of equals the first drawn wins. `rates` is empty for one
     variable changed, else float64[N].
     """
-    places, n = population.shape[1], population.shape[2]
+    members, fitness = populations.members, populations.fitness
+    places, n = populations.strings.shape[1], populations.strings.shape[2]
+    every = np.arange(n)
     for r in range(len(rows)):
         t = rows[r]
         generator = generators[t]
@@ -213,32 +194,30 @@ def _mutate(generators, rows, population, fitness, members, sample, parents, siz
                 rival -= places * (rival >= places)
                 if fitness[t, rival] > fitness[t, best]:
                     best = rival
-            parents[t] = best
+            populations.parents[t] = best
         for c in range(out.shape[1]):
             for i in range(n):
-                out[r, c, i] = population[t, parents[t], i]
+                out[r, c, i] = populations.strings[t, populations.parents[t], i]
             if len(rates):
-                for i in range(n):
-                    if generator.random() < rates[i] and sizes[i] > 1:
-                        value = int(generator.random() * (sizes[i] - 1))
-                        out[r, c, i] = value + (value >= out[r, c, i])
+                change_each(generator, out[r, c], every, rates, sizes)
             else:
-                i = int(generator.random() * n)
-                while sizes[i] < 2:
-                    i = int(generator.random() * n)
-                value = int(generator.random() * (sizes[i] - 1))
-                out[r, c, i] = value + (value >= out[r, c, i])
+                change_one(generator, out[r, c], sizes)
 
 
 @njit(cache=True)
-def _enter(strings, accuracy, status, invalid_enters, population, fitness, members):
-    """Let evaluated strings into the populations, in slot order; each takes the oldest member's place."""
-    for t in range(status.shape[0]):
-        for q in range(status.shape[1]):
-            if status[t, q] == NOT_RUN or (status[t, q] == INVALID and not invalid_enters):
+def _enter(
+    strings: np.ndarray, accuracy: np.ndarray, entering: np.ndarray, populations: _Populations
+) -> None:
+    """Let evaluated strings into the populations where entering bool[T, Q], in slot order; each takes the
+    oldest member's place."""
+    members = populations.members
+    for t in range(entering.shape[0]):
+        for q in range(entering.shape[1]):
+            if not entering[t, q]:
                 continue
-            place = members[t] % population.shape[1]
+            place = members[t] % populations.strings.shape[1]
             for i in range(strings.shape[2]):
-                population[t, place, i] = strings[t, q, i]
-            fitness[t, place] = accuracy[t, q] if accuracy[t, q] == accuracy[t, q] else -np.inf
+                populations.strings[t, place, i] = strings[t, q, i]
+            value = accuracy[t, q]
+            populations.fitness[t, place] = -np.inf if np.isnan(value) else value
             members[t] += 1

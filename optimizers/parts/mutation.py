@@ -1,17 +1,26 @@
-"""Mutants of given strings: every variable changes independently, with the probability of its family.
+"""How a string changes: the ways to mutate that several methods use, and probabilities by family.
 
-Notation: T trials, N variables, C mutants a trial.
+Notation: T trials, N variables, F families, G slots per trial. A variable that changes takes one of its other
+values, each equally likely. Kernels draw from the trial's own generator, slot by slot.
+
+    one     one variable, chosen uniformly among those with two values or more
+    some    1, 2, .. S variables with given probabilities, one after another; one may be hit twice
+    each    every variable independently, with its own probability
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numba import njit
 
 from nas_bench_suite.checks import ConfigError, check_float, nearest
+from nas_bench_suite.drawing import draw_valid
 from nas_bench_suite.space import SearchSpace
+
+ATTEMPTS = 1_000  # a slot that is invalid this many times in a row keeps its parent
 
 
 def check_changes(changes: float | Mapping[str, float]) -> float | dict[str, float]:
@@ -39,33 +48,173 @@ def change_probabilities(space: SearchSpace, changes: float | Mapping[str, float
     """
     names, family = space.families
     if isinstance(changes, Mapping):
-        for name in changes:
-            if name not in names:
-                raise ConfigError(
-                    f"optimizer.changes.{name} is no family of variables of space "
-                    f"'{space.name}'{nearest(name, names)}; "
-                    f"accepted: {', '.join(names)}."
-                )
-        expected = [float(changes.get(name, 1.0)) for name in names]
+        expected = _by_family(space, "optimizer.changes", changes, np.ones(len(names)))
     else:
-        expected = [float(changes)] * len(names)
-    sizes = np.bincount(family, minlength=len(names))
-    probabilities = np.minimum(np.array(expected) / sizes, 1.0)[family]
+        expected = np.full(len(names), float(changes))
+    return _where_free(space, np.minimum(expected / _members(space), 1.0)[family])
+
+
+def mutation_rates(space: SearchSpace, rates: Mapping[str, float]) -> np.ndarray:
+    """float64[N]: each variable's probability of changing; a family without a rate gets 1 / (number of its
+    variables). A variable with a single choice never changes.
+
+    Raises:
+        ConfigError: for a family that the space does not have.
+    """
+    by_family = _by_family(space, "optimizer.rates", rates, 1 / _members(space))
+    return _where_free(space, by_family[space.families[1]])
+
+
+def _where_free(space: SearchSpace, probabilities: np.ndarray) -> np.ndarray:
+    """The probabilities float64[N], 0 for variables with a single choice."""
     return np.where(space.sizes > 1, probabilities, 0.0)
 
 
-@njit(cache=True)
-def mutate(generators, trials, parents, probabilities, sizes, out):
-    """Fill out[r, c] with mutants of parents[r], drawn from the generator of trial trials[r].
+def _members(space: SearchSpace) -> np.ndarray:
+    """int64[F]: how many variables each family has."""
+    names, family = space.families
+    return np.bincount(family, minlength=len(names))
 
-    A variable that changes takes one of its other values, each equally likely.
+
+def _by_family(space: SearchSpace, where: str, given: Mapping[str, float], default: np.ndarray) -> np.ndarray:
+    """float64[F]: what is given for each family, else its default float64[F]."""
+    names, _ = space.families
+    for name in given:
+        if name not in names:
+            raise ConfigError(
+                f"{where}.{name} is no family of variables of space '{space.name}'{nearest(name, names)}; "
+                f"accepted: {', '.join(names)}."
+            )
+    return np.array([given.get(name, default[i]) for i, name in enumerate(names)], dtype=np.float64)
+
+
+class Mutation:
+    """Mutants of the strings of a space, for T trials at once; those that are invalid are drawn again.
+
+    Args:
+        space: whose strings.
+        steps: float64[S], with which `some` variables change: probabilities of 1, 2, .. S of them; left out
+            with `rates`.
+        rates: float64[N], with which `each` variable changes.
     """
+
+    def __init__(
+        self, space: SearchSpace, *, steps: np.ndarray | None = None, rates: np.ndarray | None = None
+    ) -> None:
+        self.space = space
+        self._free = np.flatnonzero(space.sizes > 1)
+        self._steps = np.zeros(0) if steps is None else np.cumsum(steps) / np.sum(steps)
+        self._rates = np.zeros(0) if rates is None else np.asarray(rates, dtype=np.float64)
+
+    def __call__(
+        self, generators: Any, parents: np.ndarray, wanted: np.ndarray, reject_invalid: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Mutate parents int64[T, G, N] where wanted bool[T, G].
+
+        Slots are filled one after another from the trial's own generator, and a slot is drawn again only if
+        it came out invalid.
+
+        Returns: Strings int64[T, G, N] and their cell ids int64[T, G] (-1: invalid, or not wanted), and how
+            many each trial rejected, int64[T].
+        """
+        out = parents.copy()
+        ids = np.full(wanted.shape, -1, dtype=np.int64)
+        trial, slot = np.nonzero(wanted)
+        rejected = np.zeros(len(wanted), dtype=np.int64)
+        if len(trial) and len(self._free):
+            drawn = draw_valid(
+                lambda rows: self._mutants(generators, trial[rows], parents[trial[rows], slot[rows]]),
+                self.space.is_valid if reject_invalid else None,
+                np.ones(len(trial), dtype=np.int64),
+                parents.shape[2],
+                ATTEMPTS,
+            )
+            found = drawn.count > 0
+            out[trial[found], slot[found]] = drawn.strings[found, 0]
+            np.add.at(rejected, trial, drawn.rejected)
+        ids[trial, slot] = self.space.cell_id(out[trial, slot])
+        return out, ids, rejected
+
+    def _mutants(self, generators: Any, trials: np.ndarray, parents: np.ndarray) -> np.ndarray:
+        """Turn each of parents int64[R, N] into a mutant, from the generators of `trials`: int64[R, 1, N]."""
+        out = parents[:, None]
+        _mutate_slots(generators, trials, self.space.sizes, self._free, self._steps, self._rates, out)
+        return out
+
+
+@njit(cache=True)
+def mutate(
+    generators: Any,
+    trials: np.ndarray,
+    parents: np.ndarray,
+    probabilities: np.ndarray,
+    sizes: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Fill out[r, c] with mutants of parents[r] of which `each` variable changes, drawn from the generator of
+    trial trials[r]."""
+    every = np.arange(len(sizes))
     for r in range(len(trials)):
         generator = generators[trials[r]]
         for c in range(out.shape[1]):
             for i in range(out.shape[2]):
-                value = parents[r, i]
-                if generator.random() < probabilities[i]:
-                    other = int(generator.random() * (sizes[i] - 1))
-                    value = other + (other >= value)
-                out[r, c, i] = value
+                out[r, c, i] = parents[r, i]
+            change_each(generator, out[r, c], every, probabilities, sizes)
+
+
+@njit(cache=True)
+def _mutate_slots(
+    generators: Any,
+    trials: np.ndarray,
+    sizes: np.ndarray,
+    free: np.ndarray,
+    steps: np.ndarray,
+    rates: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Change the string out[r, 0] of each r in place."""
+    for r in range(len(trials)):
+        if len(rates):
+            change_each(generators[trials[r]], out[r, 0], free, rates, sizes)
+        else:
+            change_some(generators[trials[r]], out[r, 0], free, steps, sizes)
+
+
+@njit(cache=True)
+def change_each(
+    generator: Any, string: np.ndarray, variables: np.ndarray, rates: np.ndarray, sizes: np.ndarray
+) -> None:
+    """Change each of `variables` with its probability of rates float64[N]."""
+    for i in variables:
+        if generator.random() < rates[i]:
+            _change(generator, string, i, sizes[i])
+
+
+@njit(cache=True)
+def change_one(generator: Any, string: np.ndarray, sizes: np.ndarray) -> None:
+    """Change one variable; some variable must have two values."""
+    i = np.int64(generator.random() * len(sizes))
+    while sizes[i] < 2:
+        i = np.int64(generator.random() * len(sizes))
+    _change(generator, string, i, sizes[i])
+
+
+@njit(cache=True)
+def change_some(
+    generator: Any, string: np.ndarray, free: np.ndarray, steps: np.ndarray, sizes: np.ndarray
+) -> None:
+    """Change one of the variables `free` after another; steps float64[S] are the chances of at most 1, 2, ..
+    of them."""
+    u = generator.random()
+    count = 1
+    while count < len(steps) and u >= steps[count - 1]:
+        count += 1
+    for _ in range(count):
+        i = free[np.int64(generator.random() * len(free))]
+        _change(generator, string, i, sizes[i])
+
+
+@njit(cache=True)
+def _change(generator: Any, string: np.ndarray, i: int, size: int) -> None:
+    value = np.int64(generator.random() * (size - 1))
+    string[i] = value + (value >= string[i])
