@@ -21,8 +21,8 @@ INVALID_IN_A_ROW = 10_000  # a search that draws this many invalid strings in a 
 class Drawn(NamedTuple):
     """What the rows got."""
 
-    strings: np.ndarray  # int64[R, C, N], C the most that a row wants; those past `count` are zero
-    count: np.ndarray  # int64[R], at most what the row wants: fewer where it gave up
+    strings: np.ndarray  # int64[R, C, N], C the most that a row wants; those past `given` are zero
+    given: np.ndarray  # int64[R], at most what the row wants: fewer where it gave up
     rejected: np.ndarray  # int64[R], invalid strings drawn before the row had what it wants
 
 
@@ -53,7 +53,7 @@ def draw_valid(
         strings = draw(rows)
         accepted = np.ones(strings.shape[:2], dtype=np.bool_) if valid is None else valid(strings)
         _keep(rows, strings, accepted, wanted, limit, drawn)
-        rows = rows[(drawn.count[rows] < wanted[rows]) & (drawn.rejected[rows] < limit)]
+        rows = rows[(drawn.given[rows] < wanted[rows]) & (drawn.rejected[rows] < limit)]
     return drawn
 
 
@@ -65,11 +65,11 @@ def _keep(
     for i in range(len(rows)):
         r = rows[i]
         for c in range(strings.shape[1]):
-            if drawn.count[r] == wanted[r] or drawn.rejected[r] == limit:
+            if drawn.given[r] == wanted[r] or drawn.rejected[r] == limit:
                 break
             if not valid[i, c]:
                 drawn.rejected[r] += 1
                 continue
             for v in range(strings.shape[2]):
-                drawn.strings[r, drawn.count[r], v] = strings[i, c, v]
-            drawn.count[r] += 1
+                drawn.strings[r, drawn.given[r], v] = strings[i, c, v]
+            drawn.given[r] += 1

@@ -20,7 +20,7 @@ EMPTY = np.int64(-(2**63))
 
 
 @njit(cache=True)
-def mix(key: int) -> int:
+def mix(key: int) -> np.int64:
     """32 well-mixed bits of a key. Ids are dense numbers, whose low bits alone would cluster."""
     return np.int64((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32))
 

@@ -41,7 +41,7 @@ class _Rounds(NamedTuple):
     first: np.ndarray  # int64[T, I, N], strings of a start
     order: np.ndarray  # int64[T, C], candidates: of a climb, rows of `changes`; of a start, 0 .. I - 1
     ids: np.ndarray  # int64[T, C], cells of the candidates in this order, -1 for an invalid string
-    count: np.ndarray  # int64[T], candidates of this round; 0 before the first
+    candidates: np.ndarray  # int64[T], how many this round has; 0 before the first
     asked: np.ndarray  # int64[T, C], places in the order that must be evaluated
     to_ask: np.ndarray  # int64[T], how many these are
     following: np.ndarray  # int64[T], the next of them
@@ -77,7 +77,7 @@ class LocalSearch(Optimizer):
         self._task = task
         trials, n = task.trials, task.space.num_variables
         self._changes = neighbour_changes(task.space)
-        candidates = max(len(self._changes), self.starts)
+        most = max(len(self._changes), self.starts)
         self._generators = task.streams.typed("local_search")
         self._uniform = UniformStrings(task, "local_search_start")
         self._done = np.zeros(trials, dtype=np.bool_)
@@ -88,10 +88,10 @@ class LocalSearch(Optimizer):
             centre=np.zeros((trials, n), dtype=np.int64),
             value=np.full(trials, -np.inf),
             first=np.zeros((trials, self.starts, n), dtype=np.int64),
-            order=np.tile(np.arange(candidates), (trials, 1)),
-            ids=np.zeros((trials, candidates), dtype=np.int64),
-            count=np.zeros(trials, dtype=np.int64),
-            asked=np.zeros((trials, candidates), dtype=np.int64),
+            order=np.tile(np.arange(most), (trials, 1)),
+            ids=np.zeros((trials, most), dtype=np.int64),
+            candidates=np.zeros(trials, dtype=np.int64),
+            asked=np.zeros((trials, most), dtype=np.int64),
             to_ask=np.zeros(trials, dtype=np.int64),
             following=np.zeros(trials, dtype=np.int64),
             proposed=np.zeros(trials, dtype=np.int64),
@@ -132,7 +132,7 @@ class LocalSearch(Optimizer):
         now.first[rows] = taken.architectures[rows]
         now.order[rows] = np.arange(now.order.shape[1])
         now.ids[rows, : self.starts] = self._task.space.cell_id(taken.architectures[rows])
-        now.count[rows] = taken.given[rows]
+        now.candidates[rows] = taken.given[rows]
         now.vain[rows] += 1
         _choose(rows, not self._task.reject_invalid, now)
         self._done[rows] = (
@@ -155,7 +155,7 @@ class LocalSearch(Optimizer):
             now.ids[chunk, :k] = ids
             if self._task.reject_invalid:
                 rejected[chunk] += (ids == -1).sum(axis=1)
-        now.count[rows] = k
+        now.candidates[rows] = k
         _choose(rows, not self._task.reject_invalid, now)
 
 
@@ -204,7 +204,7 @@ def _choose(rows: np.ndarray, ask_invalid: bool, now: _Rounds) -> None:
     for t in rows:
         now.following[t] = 0
         total = 0
-        for c in range(now.count[t]):
+        for c in range(now.candidates[t]):
             cell = now.ids[t, c]
             if cell == -1:
                 new = ask_invalid
@@ -243,7 +243,7 @@ def _move(rows: np.ndarray, changes: np.ndarray, now: _Rounds) -> None:
     for t in rows:
         best = -1
         best_value = now.value[t] if now.climbing[t] else -np.inf
-        for c in range(now.count[t]):
+        for c in range(now.candidates[t]):
             cell = now.ids[t, c]
             if cell == -1:
                 continue

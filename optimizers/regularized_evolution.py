@@ -144,7 +144,7 @@ class RegularizedEvolution(Optimizer):
                 lambda lacking: self._draw(again[lacking], AGAIN, 0), space.is_valid, np.ones_like(again), n
             )
             out[again] = drawn.strings[:, 0]
-            wanted[again, 0] = drawn.count > 0
+            wanted[again, 0] = drawn.given > 0
             rejected[again] = 1 + drawn.rejected
         return Proposal(out[:, None], wanted, rejected=rejected)
 

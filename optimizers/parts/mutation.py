@@ -129,7 +129,7 @@ class Mutation:
                 parents.shape[2],
                 ATTEMPTS,
             )
-            found = drawn.count > 0
+            found = drawn.given > 0
             out[trial[found], slot[found]] = drawn.strings[found, 0]
             np.add.at(rejected, trial, drawn.rejected)
         ids[trial, slot] = self.space.cell_id(out[trial, slot])
@@ -193,9 +193,9 @@ def change_each(
 @njit(cache=True)
 def change_one(generator: Any, string: np.ndarray, sizes: np.ndarray) -> None:
     """Change one variable; some variable must have two values."""
-    i = np.int64(generator.random() * len(sizes))
+    i = int(generator.random() * len(sizes))
     while sizes[i] < 2:
-        i = np.int64(generator.random() * len(sizes))
+        i = int(generator.random() * len(sizes))
     _change(generator, string, i, sizes[i])
 
 
@@ -210,11 +210,11 @@ def change_some(
     while count < len(steps) and u >= steps[count - 1]:
         count += 1
     for _ in range(count):
-        i = free[np.int64(generator.random() * len(free))]
+        i = free[int(generator.random() * len(free))]
         _change(generator, string, i, sizes[i])
 
 
 @njit(cache=True)
 def _change(generator: Any, string: np.ndarray, i: int, size: int) -> None:
-    value = np.int64(generator.random() * (size - 1))
+    value = int(generator.random() * (size - 1))
     string[i] = value + (value >= string[i])
