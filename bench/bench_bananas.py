@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.plain.alphax import PlainTree, State, matrix_of
-from nas_bench_suite import Streams, load_benchmark
+from nas_bench_suite import Lookups, Streams, load_benchmark
 from nas_bench_suite.benchmarks.nasbench101.space import OPERATIONS
 from nas_bench_suite.search import search
 from optimizers.alphax import AlphaX
@@ -121,7 +121,7 @@ def _alphax_twin(benchmark: Any, record: Any) -> float:
         string,
         lambda state: int(space.cell_id(string(state))),
         lambda cell: float(
-            benchmark.query(np.int64(cell), int(runs.random() * benchmark.num_runs)).validation
+            benchmark.query(Lookups(np.int64(cell), int(runs.random() * benchmark.num_runs))).validation
         ),
         choices=3,
         max_vertices=7,

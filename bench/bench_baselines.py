@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.plain import baselines as plain
 from bench.plain.nasbench101 import hash_string
-from nas_bench_suite import Benchmark, Optimizer, SearchRecord, Streams, load_benchmark, search
+from nas_bench_suite import Benchmark, Lookups, Optimizer, SearchRecord, Streams, load_benchmark, search
 from optimizers.local_search import LocalSearch
 from optimizers.random_search import RandomSearch
 from optimizers.regularized_evolution import RegularizedEvolution
@@ -105,7 +105,9 @@ def _time_twin(benchmark, ids: dict[str, int], twin: Twin, record) -> float:
 
         def query(string, runs=runs, cell=cell):
             return float(
-                benchmark.query(np.int64(cell(string)), int(runs.random() * benchmark.num_runs)).validation
+                benchmark.query(
+                    Lookups(np.int64(cell(string)), int(runs.random() * benchmark.num_runs))
+                ).validation
             )
 
         def valid(string, cell=cell):

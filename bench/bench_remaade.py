@@ -16,7 +16,7 @@ import torch
 
 from bench.plain.maade import MAADEPlain
 from bench.plain.reinforce import ReinforcePlain
-from nas_bench_suite import Protocol, load_benchmark, search
+from nas_bench_suite import Lookups, Protocol, load_benchmark, search
 from nas_bench_suite.streams import Streams
 from optimizers.parts.policies import make_policy
 from optimizers.parts.policy_gradient import Orders
@@ -62,7 +62,7 @@ def _plain(options: dict[str, Any], benchmark: Any, queries: int) -> float:
     )
 
     def accuracy(string: list[int]) -> float:
-        return float(benchmark.query(space.cell_id(np.array(string)), 0).validation)
+        return float(benchmark.query(Lookups(space.cell_id(np.array(string)), 0)).validation)
 
     began = time.thread_time()
     twin.search(accuracy, lambda string: bool(space.is_valid(np.array(string))), queries)

@@ -1,12 +1,13 @@
 """nas-bench-suite: neural-architecture-search methods under one protocol on the same tabular benchmarks."""
 
 from nas_bench_suite._version import __version__
-from nas_bench_suite.benchmark import Benchmark, Evaluation, load_benchmark
+from nas_bench_suite.benchmark import Benchmark, Evaluation, Lookups, load_benchmark
 from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.objective import Objective
 from nas_bench_suite.optimizer import FAILED, INVALID, NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
 from nas_bench_suite.protocol import Protocol
-from nas_bench_suite.search import SearchRecord, search
+from nas_bench_suite.record import SearchRecord
+from nas_bench_suite.search import search
 from nas_bench_suite.space import GraphSpace, SearchSpace, Variable
 from nas_bench_suite.streams import Streams
 
@@ -19,6 +20,7 @@ __all__ = [
     "ConfigError",
     "Evaluation",
     "GraphSpace",
+    "Lookups",
     "Objective",
     "Optimizer",
     "Outcome",

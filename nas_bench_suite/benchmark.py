@@ -7,9 +7,10 @@ full one; `run` says which of the stored training runs a query reads.
 from __future__ import annotations
 
 import importlib
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Required, TypedDict, cast
 
 import numpy as np
 
@@ -17,13 +18,64 @@ from nas_bench_suite.checks import ConfigError, nearest
 from nas_bench_suite.space import SearchSpace
 
 
+class Lookups(NamedTuple):
+    """What is asked of a benchmark: look-ups of one shape, side by side.
+
+    Attributes:
+        cells: int64[...], ids of valid cells (no -1).
+        runs: which stored training run each look-up reads, int64[...] or one int in 0 .. num_runs - 1; "mean"
+            for the mean over runs.
+        fidelities: the training budget of each, int64[...] or one int of `Benchmark.fidelities`; None for the
+            full one.
+        architectures: int64[..., N], the strings asked for, which a benchmark that computes rather than looks
+            up may need.
+    """
+
+    cells: np.ndarray
+    runs: np.ndarray | int | str = "mean"
+    fidelities: np.ndarray | int | None = None
+    architectures: np.ndarray | None = None
+
+    def take(self, index: np.ndarray) -> Lookups:
+        """The look-ups at `index`, of arrays with one axis."""
+        runs, fidelities, architectures = self.runs, self.fidelities, self.architectures
+        return Lookups(
+            self.cells[index],
+            runs[index] if isinstance(runs, np.ndarray) else runs,
+            fidelities[index] if isinstance(fidelities, np.ndarray) else fidelities,
+            None if architectures is None else architectures[index],
+        )
+
+
 class Evaluation(NamedTuple):
-    """What a query returns: float64 arrays in the shape of the query. `test` may be NaN where a benchmark has
-    no test value; a NaN `validation` is a failed evaluation. `seconds` is the (simulated) training time."""
+    """What look-ups return: float64 arrays in the shape of `Lookups.cells`. `test` may be NaN where a
+    benchmark has no test value; a NaN `validation` is a failed evaluation. `seconds` is the (simulated)
+    training time."""
 
     validation: np.ndarray
     test: np.ndarray
     seconds: np.ndarray
+
+
+class Facts(TypedDict, total=False):
+    """What a benchmark is, for captions and checks. Accuracies are fractions."""
+
+    name: Required[str]
+    description: Required[str]
+    source: Required[str]
+    checksum: Required[str]  # of the data; part of a result's key
+    surrogate: Required[bool]
+    notice: str  # a sentence that every listing must carry
+    label: str
+    cells: int | None  # number of distinct cells
+    edge_limit: str
+    partial: bool
+    failed: list[str]  # published facts that do not hold
+    best_mean_test: float
+    best_single_test: float
+    best_mean_validation: float
+    best_single_validation: float
+    fit: dict[str, Any]  # how a surrogate was fitted
 
 
 class Benchmark(ABC):
@@ -36,41 +88,37 @@ class Benchmark(ABC):
     num_runs: int = 1
 
     @abstractmethod
-    def query(
-        self,
-        cell_ids: np.ndarray,
-        run: np.ndarray | int | str,
-        fidelity: np.ndarray | int | None = None,
-        architectures: np.ndarray | None = None,
-    ) -> Evaluation:
-        """Look cells up.
+    def query(self, lookups: Lookups) -> Evaluation:
+        """Look cells up: `benchmark.query(Lookups(cells, runs, fidelities))`."""
 
-        Args:
-            cell_ids: int64[...], all valid (no -1).
-            run: int[...] or int in 0 .. num_runs - 1, or "mean" for the mean over runs.
-            fidelity: the training budget, one of `fidelities`: a scalar or int[...]; the full one if left
-                out.
-            architectures: int[..., N], the strings asked for, which benchmarks that compute rather than look
-                up may need.
-        """
-
-    def query_each(
-        self,
-        cell_ids: np.ndarray,
-        run: np.ndarray | int | str,
-        fidelity: np.ndarray | int | None = None,
-        architectures: np.ndarray | None = None,
-    ) -> Iterator[tuple[int, tuple[float, float, float]]]:
-        """The same for int64[n], one evaluation at a time as they finish: (index, (validation, test,
-        seconds)), in any order."""
-        found = self.query(cell_ids, run, fidelity, architectures)
-        for i, values in enumerate(zip(*found)):
+    def query_each(self, lookups: Lookups) -> Iterator[tuple[int, tuple[float, float, float]]]:
+        """The same for look-ups with one axis, one evaluation at a time as they finish: (index, (validation,
+        test, seconds)), in any order."""
+        for i, values in enumerate(zip(*self.query(lookups))):
             yield i, (float(values[0]), float(values[1]), float(values[2]))
 
     @abstractmethod
-    def facts(self) -> dict[str, Any]:
-        """What this is, for captions and checks: at least `name`, `description`, `source`, `checksum`,
-        `surrogate` (bool), and where known the floors `best_mean_test`, `best_single_test` (accuracies)."""
+    def facts(self) -> Facts:
+        """What this is, for captions and checks."""
+
+    def levels(self, fidelities: np.ndarray | int | None) -> np.ndarray:
+        """int64[...]: the places of training budgets in `self.fidelities`; the last one for None.
+
+        Raises:
+            ConfigError: for a budget that is not offered.
+        """
+        last = len(self.fidelities) - 1
+        if fidelities is None:
+            return np.asarray(last)
+        offered, wanted = np.asarray(self.fidelities), np.asarray(fidelities)
+        levels = np.minimum(np.searchsorted(offered, wanted), last)
+        wrong = offered[levels] != wanted
+        if wrong.any():
+            raise ConfigError(
+                f"fidelity={wanted[wrong].flat[0]} is not offered by benchmark '{self.name}'; accepted: "
+                f"{', '.join(map(str, self.fidelities))}."
+            )
+        return levels
 
 
 # name -> "module:class"; modules are imported when asked for, since some take seconds.
@@ -101,12 +149,10 @@ def load_benchmark(name: str, **options: Any) -> Benchmark:
     module, attribute = BENCHMARKS[name].split(":")
     make = getattr(importlib.import_module(module), attribute)
     try:
-        return make(**options)
+        return cast(Benchmark, make(**options))
     except TypeError as error:
         if "unexpected keyword argument" not in str(error):
             raise
-        import inspect
-
         accepted = [key for key in inspect.signature(make).parameters if key != "self"]
         wrong = [key for key in options if key not in accepted]
         raise ConfigError(

@@ -1,22 +1,24 @@
-"""The books of a search: what each trial has spent, what it has seen, and every charged query as a row.
+"""The books of T trials: what each has spent, seen and found best, as compiled kernels over plain arrays.
 
-Notation: T trials, Q slots a proposal, F fidelities. A *row* is a charged query; rows of trial t lie in
-`column[t, :rows[t]]`. The kernels go through trials one by one and through slots in order, so what happens to
-a trial depends on that trial alone.
+Notation: T trials, Q slots of a proposal, F fidelities, N variables; a *slot* is one place of a proposal, a
+*row* one charged query, numbered from 0 within its trial, a *level* the index of a fidelity. Every decision
+about a trial depends on that trial alone.
 
-`admit` decides each slot's status and opens rows; the loop looks the open rows up in the benchmark; `settle`
-writes the values and hands back the accuracies. Cells seen by a trial are kept in an open-addressing hash
-table a trial (`keys`, `places`).
+`admit` decides each slot's status and opens rows; the loop looks the opened rows up in the benchmark;
+`settle` writes the values and hands back the accuracies. Cells seen by a trial are kept in a hash table per
+trial (`keys`, `places`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
+from nas_bench_suite.benchmark import Evaluation, Lookups
 from nas_bench_suite.optimizer import FAILED, INVALID, NOT_RUN, OK
+from nas_bench_suite.protocol import Protocol
 
 RUNNING, SPENT, EXHAUSTED, STALLED, NO_ROOM = 0, 1, 2, 3, 4
 ENDINGS = ("running", "budget", "exhausted", "stalled", "no_room")
@@ -25,8 +27,78 @@ STALL = 10_000  # free outcomes or rejections in a row after which a trial is gi
 _EMPTY = np.int64(-(2**63))
 
 
+class Asked(NamedTuple):
+    """A proposal as the ledger reads it."""
+
+    cells: np.ndarray  # int64[T, Q], -1 = invalid
+    levels: np.ndarray  # int64[T, Q]
+    wanted: np.ndarray  # bool[T, Q]
+    rejected: np.ndarray  # int64[T], strings that the method rejected itself
+    architectures: np.ndarray  # int64[T, Q, N]
+
+
+class Admitted(NamedTuple):
+    """What became of a proposal's slots, and what is to be looked up for it: n opened rows, by trial, then
+    slot."""
+
+    status: np.ndarray  # int8[T, Q]
+    slot_row: np.ndarray  # int64[T, Q], the row behind a slot; -1 = none
+    trial: np.ndarray  # int64[n]
+    row: np.ndarray  # int64[n]
+    test_runs: np.ndarray  # int64[n], runs of the test, where the protocol draws them apart
+    lookups: Lookups  # n look-ups
+
+
+class _Rules(NamedTuple):
+    """What never changes during a search."""
+
+    costs: np.ndarray  # int64[F]
+    total: int  # of a trial, in the units of `costs`
+    stall: int
+    num_runs: int  # stored runs to choose from; 0: the mean is read
+    two_runs: bool
+    charge_invalid: bool
+    free_repeats: bool
+
+
+class _Books(NamedTuple):
+    """What changes with every proposal. C: rows that there is place for; M: slots of a hash table."""
+
+    left: np.ndarray  # int64[T]
+    ending: np.ndarray  # int64[T], index of ENDINGS
+    streak: np.ndarray  # int64[T], free outcomes or rejections in a row
+    rows: np.ndarray  # int64[T], opened so far
+    counts: (
+        np.ndarray
+    )  # int64[T, 4]: unique cells, repeats, invalid proposals, strings rejected by the method
+    best: np.ndarray  # int64[T], row of the incumbent; -1 = none
+    keys: np.ndarray  # int64[T, M], cell and level as one number
+    places: np.ndarray  # int32[T, M], the row that first had this key
+    seen: np.ndarray  # int64[T, M], cells
+    cell: np.ndarray  # int64[T, C], from here on a column of rows
+    level: np.ndarray  # int64[T, C]
+    run: np.ndarray  # int64[T, C], -1 = the mean, or none
+    test_run: np.ndarray  # int64[T, C]
+    status: np.ndarray  # int8[T, C]
+    spent: np.ndarray  # int64[T, C]
+    validation: np.ndarray  # float64[T, C]
+    test: np.ndarray  # float64[T, C]
+    seconds: np.ndarray  # float64[T, C]
+
+
+class _Opened(NamedTuple):
+    """Rows opened by one proposal; `slot` is the slot that opened the row."""
+
+    trial: np.ndarray  # int64[T Q]
+    slot: np.ndarray  # int64[T Q]
+    row: np.ndarray  # int64[T Q]
+
+
+COLUMNS = ("cell", "level", "run", "test_run", "status", "spent", "validation", "test", "seconds")
+
+
 @njit(cache=True)
-def _slot(keys, t, key):
+def _slot(keys: np.ndarray, t: int, key: int) -> int:
     """Index in the hash table of trial t where `key` lies or would lie."""
     mask = keys.shape[1] - 1
     mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
@@ -37,142 +109,156 @@ def _slot(keys, t, key):
 
 
 @njit(cache=True)
+def _open(rules: _Rules, books: _Books, t: int, cell: int, level: int) -> int:
+    """Charge a query of trial t and open its row."""
+    books.left[t] -= rules.costs[level]
+    row = books.rows[t]
+    books.rows[t] += 1
+    books.streak[t] = 0
+    books.cell[t, row] = cell
+    books.level[t, row] = level
+    books.spent[t, row] = rules.total - books.left[t]
+    books.run[t, row] = -1
+    return row
+
+
+@njit(cache=True)
+def _draw_runs(rules: _Rules, books: _Books, t: int, row: int, generator: Any) -> None:
+    """Choose the stored runs that the row reads."""
+    n = rules.num_runs
+    books.run[t, row] = min(np.int64(generator.random() * n), n - 1)
+    if rules.two_runs:
+        books.test_run[t, row] = min(np.int64(generator.random() * n), n - 1)
+
+
+@njit(cache=True)
 def _admit(
-    cells, levels, wanted, rejected, costs, charge_invalid, free_repeats, num_runs, two_runs, generators,
-    left, ending, streak, rows, counts, keys, places, cell_seen,
-    row_cell, row_level, row_run, row_test_run, row_status, row_spent, total, stall,
-    status, slot_row, open_trial, open_row,
-):  # fmt: skip
-    """Fill `status` and `slot_row` for every slot, open rows, and list the rows to look up in
-    open_trial/open_row. Returns their number."""
-    opened = 0
-    trials, slots = cells.shape
-    fidelities = costs.shape[0]
+    asked: Asked,
+    rules: _Rules,
+    books: _Books,
+    generators: Any,
+    status: np.ndarray,
+    slot_row: np.ndarray,
+    opened: _Opened,
+) -> int:
+    """Fill `status` and `slot_row` for every slot, open rows, and list the rows to look up in `opened`.
+    Returns their number."""
+    count = 0
+    counts, streak, ending, left = books.counts, books.streak, books.ending, books.left
+    keys, places, seen = books.keys, books.places, books.seen
+    trials, slots = asked.cells.shape
+    fidelities = rules.costs.shape[0]
     for t in range(trials):
         for q in range(slots):
             status[t, q] = NOT_RUN
             slot_row[t, q] = -1
         if ending[t] != RUNNING:
             continue
-        counts[t, 3] += rejected[t]
-        streak[t] += rejected[t]
+        counts[t, 3] += asked.rejected[t]
+        streak[t] += asked.rejected[t]
         any_wanted = False
         for q in range(slots):
-            if not wanted[t, q]:
+            if not asked.wanted[t, q]:
                 continue
             any_wanted = True
             if ending[t] != RUNNING:
                 continue
-            level = levels[t, q]
-            cell = cells[t, q]
+            level = asked.levels[t, q]
+            cell = asked.cells[t, q]
             invalid = cell == -1
-            if invalid and not charge_invalid:
+            if invalid and not rules.charge_invalid:
                 counts[t, 2] += 1
                 status[t, q] = INVALID
                 streak[t] += 1
                 continue
             key = cell * fidelities + level
+            place = 0
             repeat = False
             if not invalid:
                 place = _slot(keys, t, key)
                 repeat = keys[t, place] == key
-                if repeat and free_repeats:
+                if repeat and rules.free_repeats:
                     counts[t, 1] += 1
                     status[t, q] = OK
                     slot_row[t, q] = places[t, place]
                     streak[t] += 1
                     continue
-            if costs[level] > left[t]:
+            if rules.costs[level] > left[t]:
                 ending[t] = SPENT if left[t] == 0 else NO_ROOM
                 continue
-            left[t] -= costs[level]
-            row = rows[t]
-            rows[t] += 1
-            streak[t] = 0
+            row = _open(rules, books, t, cell, level)
             slot_row[t, q] = row
-            row_cell[t, row] = cell
-            row_level[t, row] = level
-            row_spent[t, row] = total - left[t]
-            row_run[t, row] = -1
             if invalid:
                 counts[t, 2] += 1
                 status[t, q] = INVALID
-                row_status[t, row] = INVALID
+                books.status[t, row] = INVALID
                 continue
             status[t, q] = OK
-            row_status[t, row] = OK
+            books.status[t, row] = OK
             if repeat:
                 counts[t, 1] += 1
             else:
                 keys[t, place] = key
                 places[t, place] = row
-                place = _slot(cell_seen, t, cell)
-                if cell_seen[t, place] != cell:
-                    cell_seen[t, place] = cell
+                place = _slot(seen, t, cell)
+                if seen[t, place] != cell:
+                    seen[t, place] = cell
                     counts[t, 0] += 1
-            if num_runs > 0:
-                row_run[t, row] = min(np.int64(generators[t].random() * num_runs), num_runs - 1)
-                if two_runs:
-                    row_test_run[t, row] = min(np.int64(generators[t].random() * num_runs), num_runs - 1)
-            open_trial[opened] = t
-            open_row[opened] = row
-            opened += 1
+            if rules.num_runs > 0:
+                _draw_runs(rules, books, t, row, generators[t])
+            opened.trial[count] = t
+            opened.slot[count] = q
+            opened.row[count] = row
+            count += 1
         if left[t] == 0 and ending[t] == RUNNING:
             ending[t] = SPENT
-        elif not any_wanted and rejected[t] == 0:
+        elif not any_wanted and asked.rejected[t] == 0:
             ending[t] = EXHAUSTED
-        elif streak[t] >= stall and ending[t] == RUNNING:
+        elif streak[t] >= rules.stall and ending[t] == RUNNING:
             ending[t] = STALLED
-    return opened
+    return count
 
 
 @njit(cache=True)
 def _settle(
-    open_trial,
-    open_row,
-    opened,
-    validation,
-    test,
-    seconds,
-    row_validation,
-    row_test,
-    row_seconds,
-    row_status,
-    row_level,
-    last,
-    status,
-    slot_row,
-    accuracy,
-    best,
-):
-    """Write looked-up values into their rows, update the incumbents (`best`, row indices) and fill `accuracy`
-    and failed statuses by slot."""
-    for i in range(opened):
-        t, row = open_trial[i], open_row[i]
-        row_validation[t, row] = validation[i]
-        row_test[t, row] = test[i]
-        row_seconds[t, row] = seconds[i]
-        if np.isnan(validation[i]):
-            row_status[t, row] = FAILED
+    books: _Books,
+    opened: tuple[np.ndarray, np.ndarray],
+    values: Evaluation,
+    status: np.ndarray,
+    slot_row: np.ndarray,
+    accuracy: np.ndarray,
+) -> None:
+    """Write looked-up values into their rows, update the incumbents and fill `accuracy` and failed statuses
+    by slot."""
+    for i in range(len(opened[0])):
+        t, row = opened[0][i], opened[1][i]
+        books.validation[t, row] = values.validation[i]
+        books.test[t, row] = values.test[i]
+        books.seconds[t, row] = values.seconds[i]
+        if np.isnan(values.validation[i]):
+            books.status[t, row] = FAILED
             continue
-        held = best[t]
+        held = books.best[t]
         # Full-fidelity evaluations only; until there is one, the best at the highest fidelity so far. First
         # come wins a tie.
         if (
             held < 0
-            or row_level[t, row] > row_level[t, held]
-            or (row_level[t, row] == row_level[t, held] and validation[i] > row_validation[t, held])
+            or books.level[t, row] > books.level[t, held]
+            or (
+                books.level[t, row] == books.level[t, held]
+                and values.validation[i] > books.validation[t, held]
+            )
         ):
-            best[t] = row
+            books.best[t] = row
     for t in range(status.shape[0]):
         for q in range(status.shape[1]):
             accuracy[t, q] = np.nan
             row = slot_row[t, q]
             if row >= 0 and status[t, q] == OK:
-                if row_status[t, row] == FAILED:
+                if books.status[t, row] == FAILED:
                     status[t, q] = FAILED
                 else:
-                    accuracy[t, q] = row_validation[t, row]
+                    accuracy[t, q] = books.validation[t, row]
 
 
 class Ledger:
@@ -180,170 +266,152 @@ class Ledger:
 
     Args:
         trials: T.
-        budget: full-fidelity queries a trial.
-        costs: int64[F], cost of a query at each fidelity; the last is the full one's.
-        num_runs: stored runs to choose from, 0 if the mean is read.
+        budget: full-fidelity queries per trial.
+        fidelities: F training budgets, ascending; the last is the full one.
+        protocol: what a query costs and which run it reads.
+        num_runs: runs that the benchmark stores.
         generators: a numba typed list of T generators, for the choice of runs.
-        two_runs: draw the test's run independently of the validation's.
-        charge_invalid, free_repeats: see `Protocol`.
     """
-
-    _COLUMNS = (
-        ("cell", np.int64),
-        ("level", np.int64),
-        ("run", np.int64),
-        ("test_run", np.int64),
-        ("status", np.int8),
-        ("spent", np.int64),
-        ("validation", np.float64),
-        ("test", np.float64),
-        ("seconds", np.float64),
-    )
 
     def __init__(
         self,
         trials: int,
         budget: int,
-        costs: np.ndarray,
+        fidelities: tuple[int, ...],
+        protocol: Protocol,
         num_runs: int,
         generators: Any,
-        *,
-        two_runs: bool,
-        charge_invalid: bool,
-        free_repeats: bool,
     ) -> None:
-        self.costs = np.asarray(costs, dtype=np.int64)
-        self.total = int(budget * self.costs[-1])
-        self.two_runs, self.charge_invalid, self.free_repeats = two_runs, charge_invalid, free_repeats
-        self.num_runs, self._generators = num_runs, generators
-        self.left = np.full(trials, self.total, dtype=np.int64)
-        self.ending = np.full(trials, SPENT if budget == 0 else RUNNING, dtype=np.int64)
-        self.streak = np.zeros(trials, dtype=np.int64)
-        self.rows = np.zeros(trials, dtype=np.int64)
-        # unique cells, repeats, invalid proposals, strings rejected by the method
-        self.counts = np.zeros((trials, 4), dtype=np.int64)
-        self.best = np.full(trials, -1, dtype=np.int64)
+        self.fidelities = np.asarray(fidelities, dtype=np.int64)
+        costs = protocol.costs(fidelities)
+        self._generators = generators
+        self._rules = _Rules(
+            costs=costs,
+            total=int(budget * costs[-1]),
+            stall=STALL,
+            num_runs=0 if protocol.run == "mean" else num_runs,
+            two_runs=protocol.run == "single_independent",
+            charge_invalid=protocol.invalid == "charge",
+            free_repeats=protocol.repeats == "free",
+        )
         capacity = int(budget) + 1
-        self.columns = {name: np.empty((trials, capacity), dtype=kind) for name, kind in self._COLUMNS}
-        self._keys, self._places = self._tables(trials, capacity)
-        self._cells = self._keys.copy()
+        keys, places = _tables(trials, capacity)
+        self._books = _Books(
+            left=np.full(trials, self._rules.total, dtype=np.int64),
+            ending=np.full(trials, SPENT if budget == 0 else RUNNING, dtype=np.int64),
+            streak=np.zeros(trials, dtype=np.int64),
+            rows=np.zeros(trials, dtype=np.int64),
+            counts=np.zeros((trials, 4), dtype=np.int64),
+            best=np.full(trials, -1, dtype=np.int64),
+            keys=keys,
+            places=places,
+            seen=keys.copy(),
+            **{
+                name: np.empty((trials, capacity), dtype=kind)
+                for name, kind in zip(COLUMNS, [np.int64] * 4 + [np.int8, np.int64] + [np.float64] * 3)
+            },
+        )
 
-    @staticmethod
-    def _tables(trials: int, capacity: int) -> tuple[np.ndarray, np.ndarray]:
-        slots = 1 << int(np.ceil(np.log2(2 * max(capacity, 8))))
-        return np.full((trials, slots), _EMPTY, dtype=np.int64), np.zeros((trials, slots), dtype=np.int32)
+    @property
+    def total(self) -> int:
+        """What a trial may spend, in queries, or in epochs under `cost: epochs`."""
+        return self._rules.total
+
+    @property
+    def left(self) -> np.ndarray:
+        """int64[T]: what is left of it."""
+        return self._books.left
+
+    @property
+    def ending(self) -> np.ndarray:
+        """int64[T]: why each trial ended, as an index of `ENDINGS`."""
+        return self._books.ending
+
+    @property
+    def rows(self) -> np.ndarray:
+        """int64[T]: charged queries so far."""
+        return self._books.rows
+
+    @property
+    def counts(self) -> np.ndarray:
+        """int64[T, 4]: unique cells, repeats, invalid proposals, strings rejected by the method."""
+        return self._books.counts
+
+    @property
+    def best(self) -> np.ndarray:
+        """int64[T]: the incumbent's row; -1 = none."""
+        return self._books.best
+
+    def column(self, name: str) -> np.ndarray:
+        """[T, C]: a column of the rows, of which trial t's first `rows[t]` count."""
+        column: np.ndarray = getattr(self._books, name)
+        return column
 
     def room(self) -> np.ndarray:
         """int64[T]: full-fidelity queries left, rounded up; 0 for a trial that has ended."""
-        return np.where(self.ending == RUNNING, -(-self.left // self.costs[-1]), 0)
+        return np.where(self.ending == RUNNING, -(-self.left // self._rules.costs[-1]), 0)
 
     def _reserve(self, more: int) -> None:
         """Make place for `more` further rows in every trial."""
-        need = int(self.rows.max(initial=0)) + more
-        capacity = self.columns["cell"].shape[1]
+        books = self._books
+        need = int(books.rows.max(initial=0)) + more
+        capacity = books.cell.shape[1]
         if need <= capacity:
             return
         capacity = max(need, 2 * capacity)
-        for name, column in self.columns.items():
-            grown = np.empty((column.shape[0], capacity), dtype=column.dtype)
-            grown[:, : column.shape[1]] = column
-            self.columns[name] = grown
-        keys, places = self._tables(len(self.rows), capacity)
-        cells = keys.copy()
-        _rehash(self._keys, self._places, keys, places)
-        _rehash(self._cells, self._places, cells, np.zeros_like(places))
-        self._keys, self._places, self._cells = keys, places, cells
+        grown = {}
+        for name in COLUMNS:
+            column = getattr(books, name)
+            grown[name] = np.empty((column.shape[0], capacity), dtype=column.dtype)
+            grown[name][:, : column.shape[1]] = column
+        keys, places = _tables(len(books.rows), capacity)
+        seen = keys.copy()
+        _rehash(books.keys, books.places, keys, places)
+        _rehash(books.seen, books.places, seen, np.zeros_like(places))
+        self._books = books._replace(keys=keys, places=places, seen=seen, **grown)
 
-    def admit(
-        self, cells: np.ndarray, levels: np.ndarray, wanted: np.ndarray, rejected: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Decide the slots of a proposal.
-
-        Args:
-            cells: int64[T, Q], -1 = invalid.
-            levels: int64[T, Q], indices of fidelities.
-            wanted: bool[T, Q].
-            rejected: int64[T].
-
-        Returns: status int8[T, Q], slot_row int64[T, Q] (the row behind a slot, -1 = none), and trial and row
-            of each row to look up.
-        """
-        shape = cells.shape
+    def admit(self, asked: Asked) -> Admitted:
+        """Decide the slots of a proposal, charge what is to be charged, and say what is to be looked up."""
+        shape, rules = asked.cells.shape, self._rules
         # A trial opens at most one row a slot, and none that it cannot pay for.
-        self._reserve(min(shape[1], int(self.left.max(initial=0) // self.costs.min()) + 1))
+        self._reserve(min(shape[1], int(self.left.max(initial=0) // rules.costs.min()) + 1))
+        books = self._books
         status = np.empty(shape, dtype=np.int8)
         slot_row = np.empty(shape, dtype=np.int64)
-        open_trial = np.empty(cells.size, dtype=np.int64)
-        open_row = np.empty(cells.size, dtype=np.int64)
-        c = self.columns
-        opened = _admit(
-            cells,
-            levels,
-            wanted,
-            rejected,
-            self.costs,
-            self.charge_invalid,
-            self.free_repeats,
-            self.num_runs,
-            self.two_runs,
-            self._generators,
-            self.left,
-            self.ending,
-            self.streak,
-            self.rows,
-            self.counts,
-            self._keys,
-            self._places,
-            self._cells,
-            c["cell"],
-            c["level"],
-            c["run"],
-            c["test_run"],
-            c["status"],
-            c["spent"],
-            self.total,
-            STALL,
-            status,
-            slot_row,
-            open_trial,
-            open_row,
+        opened = _Opened(*(np.empty(asked.cells.size, dtype=np.int64) for _ in range(3)))
+        count = _admit(asked, rules, books, self._generators, status, slot_row, opened)
+        trial, slot, row = (column[:count] for column in opened)
+        lookups = Lookups(
+            books.cell[trial, row],
+            books.run[trial, row] if rules.num_runs else "mean",
+            self.fidelities[books.level[trial, row]],
+            asked.architectures[trial, slot],
         )
-        return status, slot_row, open_trial[:opened], open_row[:opened]
+        return Admitted(status, slot_row, trial, row, books.test_run[trial, row], lookups)
 
-    def settle(
-        self,
-        opened: tuple[np.ndarray, np.ndarray],
-        values: tuple[np.ndarray, np.ndarray, np.ndarray],
-        status: np.ndarray,
-        slot_row: np.ndarray,
-    ) -> np.ndarray:
-        """Write validation, test and seconds of the opened rows; mark failures in `status`. Returns accuracy
-        float64[T, Q]."""
-        accuracy = np.empty(status.shape)
-        c = self.columns
-        validation, test, seconds = (np.ascontiguousarray(value, dtype=np.float64) for value in values)
+    def settle(self, admitted: Admitted, values: Evaluation) -> np.ndarray:
+        """Write validation, test and seconds of the opened rows; mark failures in the status. Returns
+        accuracy float64[T, Q]."""
+        accuracy = np.empty(admitted.status.shape)
         _settle(
-            *opened,
-            len(opened[0]),
-            validation,
-            test,
-            seconds,
-            c["validation"],
-            c["test"],
-            c["seconds"],
-            c["status"],
-            c["level"],
-            len(self.costs) - 1,
-            status,
-            slot_row,
+            self._books,
+            (admitted.trial, admitted.row),
+            Evaluation(*(np.ascontiguousarray(value, dtype=np.float64) for value in values)),
+            admitted.status,
+            admitted.slot_row,
             accuracy,
-            self.best,
         )
         return accuracy
 
 
+def _tables(trials: int, capacity: int) -> tuple[np.ndarray, np.ndarray]:
+    """Empty hash tables for `capacity` entries per trial, at most half full."""
+    slots = 1 << int(np.ceil(np.log2(2 * max(capacity, 8))))
+    return np.full((trials, slots), _EMPTY, dtype=np.int64), np.zeros((trials, slots), dtype=np.int32)
+
+
 @njit(cache=True)
-def _rehash(keys, places, new_keys, new_places):
+def _rehash(keys: np.ndarray, places: np.ndarray, new_keys: np.ndarray, new_places: np.ndarray) -> None:
     for t in range(keys.shape[0]):
         for i in range(keys.shape[1]):
             if keys[t, i] != _EMPTY:

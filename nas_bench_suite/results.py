@@ -33,7 +33,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nas_bench_suite.checks import ConfigError
-from nas_bench_suite.search import SearchRecord
+from nas_bench_suite.record import SearchRecord
 
 FORMAT = 1
 QUERY_COLUMNS: dict[str, pa.DataType] = {

@@ -14,42 +14,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 
-from nas_bench_suite.benchmark import Benchmark
-from nas_bench_suite.checks import check_int
+from nas_bench_suite.benchmark import Benchmark, Evaluation, Lookups
+from nas_bench_suite.checks import ConfigError, check_int
 from nas_bench_suite.journal import Journal
-from nas_bench_suite.ledger import ENDINGS, RUNNING, Ledger
-from nas_bench_suite.optimizer import INVALID, Optimizer, Outcome, Proposal, Task
+from nas_bench_suite.ledger import RUNNING, Admitted, Ledger
+from nas_bench_suite.optimizer import Optimizer, Outcome, Task
+from nas_bench_suite.proposals import read_proposal
 from nas_bench_suite.protocol import Protocol
+from nas_bench_suite.record import SearchRecord, record
 from nas_bench_suite.streams import Streams
 
 # asks in a row that neither charge nor reject anything: a method that does this would loop for ever
 MAX_ROUNDS_WITHOUT_CHANGE = 100_000
 
-Values = tuple[np.ndarray, np.ndarray, np.ndarray]  # validation, test, seconds
 Progress = Callable[[int, int], None]  # (queries charged so far over all trials, queries in all)
-
-
-@dataclass
-class SearchRecord:
-    """What T searches did.
-
-    Attributes:
-        queries: one array a column over all charged queries, ordered by trial, then query: `trial` (absolute
-            index), `query` (from 1), `cell_id`, `run` (-1: the mean, or none), `fidelity`, `validation`,
-            `test`, `seconds`, `status`, `spent` (queries, or epochs
-            under `cost: epochs`).
-        ledger: one array a trial: `trial`, `queries`, `spent`, `unique_cells`, `repeats` (of a cell at a
-            fidelity), `invalid`, `rejected`, `epochs`, `training_seconds`, `optimizer_seconds`, `ended`, and
-            of the incumbent `incumbent_query` (0: none), `incumbent_cell_id`, `incumbent_validation`,
-            `incumbent_test`, `incumbent_test_mean` (its cell's mean over runs).
-        seconds: wall-clock time of the whole call.
-    """
-
-    queries: dict[str, np.ndarray]
-    ledger: dict[str, np.ndarray]
-    seconds: float
 
 
 def search(
@@ -88,17 +67,7 @@ def search(
     budget = check_int("budget", budget, 1)
     trials = check_int("trials", trials, 1)
     streams = Streams(check_int("seed", seed, 0), trials, check_int("first_trial", first_trial, 0))
-    costs = protocol.costs(benchmark.fidelities)
-    ledger = Ledger(
-        trials,
-        budget,
-        costs,
-        0 if protocol.run == "mean" else benchmark.num_runs,
-        streams.typed("run"),
-        two_runs=protocol.run == "single_independent",
-        charge_invalid=protocol.invalid == "charge",
-        free_repeats=protocol.repeats == "free",
-    )
+    ledger = Ledger(trials, budget, benchmark.fidelities, protocol, benchmark.num_runs, streams.typed("run"))
     task = Task(
         space=benchmark.space,
         trials=trials,
@@ -106,7 +75,7 @@ def search(
         streams=streams,
         first_trial=first_trial,
         fidelities=benchmark.fidelities,
-        fidelity_cost=costs,
+        fidelity_cost=protocol.costs(benchmark.fidelities),
         reject_invalid=protocol.invalid == "free",
         device=device,
     )
@@ -118,21 +87,18 @@ def search(
         **{"budget": budget, "trials": trials, "first_trial": first_trial, "seed": seed},
     }
     with Journal(journal, identity) if journal is not None else nullcontext() as book:
-        optimizer_seconds = _loop(optimizer, benchmark, protocol, task, ledger, book, progress)
-    return _record(ledger, benchmark, protocol, first_trial, optimizer_seconds / trials, began)
+        reader = _Reader(benchmark, protocol, first_trial, book)
+        optimizer_seconds = _loop(optimizer, reader, task, ledger, progress)
+    seconds = time.perf_counter() - began
+    return record(ledger, benchmark, first_trial, optimizer_seconds / trials, seconds)
 
 
 def _loop(
-    optimizer: Optimizer,
-    benchmark: Benchmark,
-    protocol: Protocol,
-    task: Task,
-    ledger: Ledger,
-    journal: Journal | None,
-    progress: Progress | None,
+    optimizer: Optimizer, reader: _Reader, task: Task, ledger: Ledger, progress: Progress | None
 ) -> float:
     """Ask, evaluate and tell until every trial has ended. Returns the seconds spent in the optimizer."""
     trials = task.trials
+    name = type(optimizer).__name__
     thinking = time.perf_counter()
     optimizer.start(task)
     optimizer_seconds = time.perf_counter() - thinking
@@ -142,226 +108,94 @@ def _loop(
         thinking = time.perf_counter()
         proposal = optimizer.ask(ledger.room())
         optimizer_seconds += time.perf_counter() - thinking
-        cells, levels, rejected = _read(proposal, benchmark, trials)
-        status, slot_row, trial, row = ledger.admit(cells, levels, proposal.wanted, rejected)
-        values = _look_up(
-            benchmark, protocol, ledger, task.first_trial, journal, trial, row, proposal, slot_row
-        )
-        accuracy = ledger.settle((trial, row), values, status, slot_row)
+        asked = read_proposal(proposal, reader.benchmark, trials, name)
+        admitted = ledger.admit(asked)
+        accuracy = ledger.settle(admitted, reader(admitted))
         thinking = time.perf_counter()
-        optimizer.tell(proposal, Outcome(accuracy, status))
+        optimizer.tell(proposal, Outcome(accuracy, admitted.status))
         optimizer_seconds += time.perf_counter() - thinking
         remaining = int(ledger.left.sum())
-        idle = 0 if remaining < charged or rejected.any() else idle + 1
+        idle = 0 if remaining < charged or asked.rejected.any() else idle + 1
         if idle > MAX_ROUNDS_WITHOUT_CHANGE:
-            raise RuntimeError(
-                f"{type(optimizer).__name__} asked {idle} times in a row for nothing that could be charged."
+            raise ConfigError(
+                f"{name} asked {idle:,} times in a row for nothing that could be charged; accepted: a method "
+                "that "
+                "proposes a valid architecture for each trial with room, or none to end it."
             )
         if progress is not None:
             progress(trials * ledger.total - remaining, trials * ledger.total)
     return optimizer_seconds
 
 
-def _read(proposal: Proposal, benchmark: Benchmark, trials: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cell ids int64[T, Q], fidelity indices int64[T, Q] and rejections int64[T] of a proposal, its shapes
-    checked."""
-    shape = proposal.wanted.shape
-    if (
-        len(shape) != 2
-        or shape[0] != trials
-        or proposal.architectures.shape != (*shape, benchmark.space.num_variables)
-    ):
-        raise ValueError(
-            f"a proposal holds architectures {proposal.architectures.shape} and wanted {shape}; "
-            f"accepted: ({trials}, Q, {benchmark.space.num_variables}) and ({trials}, Q)."
-        )
-    cells = benchmark.space.cell_id(proposal.architectures)
-    last = len(benchmark.fidelities) - 1
-    if proposal.fidelity is None:
-        levels = np.full(shape, last, dtype=np.int64)
-    else:
-        levels = np.minimum(np.searchsorted(benchmark.fidelities, proposal.fidelity), last)
-        unknown = proposal.wanted & (np.asarray(benchmark.fidelities)[levels] != proposal.fidelity)
-        if unknown.any():
-            raise ValueError(
-                f"fidelity {proposal.fidelity[unknown][0]} is not offered; accepted: {benchmark.fidelities}."
-            )
-    rejected = np.zeros(trials, dtype=np.int64) if proposal.rejected is None else proposal.rejected
-    return cells, levels, rejected
+@dataclass(frozen=True)
+class _Reader:
+    """Looks opened rows up as the protocol reads them: in the journal where it holds them, else in the
+    benchmark."""
 
+    benchmark: Benchmark
+    protocol: Protocol
+    first_trial: int
+    journal: Journal | None
 
-def _look_up(
-    benchmark: Benchmark,
-    protocol: Protocol,
-    ledger: Ledger,
-    first_trial: int,
-    journal: Journal | None,
-    trial: np.ndarray,
-    row: np.ndarray,
-    proposal: Proposal,
-    slot_row: np.ndarray,
-) -> Values:
-    """Validation, test and seconds of the opened rows, as the protocol reads them: from the journal where it
-    holds them."""
-    if not len(trial):
-        return (np.empty(0),) * 3
-    columns = ledger.columns
-    cells = columns["cell"][trial, row]
-    fidelity = np.asarray(benchmark.fidelities)[columns["level"][trial, row]]
-    architectures = proposal.architectures[trial, _opening_slots(slot_row, trial, row)]
-    run, test_run = columns["run"][trial, row], columns["test_run"][trial, row]
-    if journal is None:
-        return _evaluate(benchmark, protocol, cells, run, test_run, fidelity, architectures)
-    values = (np.full(len(trial), np.nan), np.full(len(trial), np.nan), np.full(len(trial), np.nan))
-    keys = [
-        (first_trial + int(t), int(r) + 1, architectures[i], int(fidelity[i]), int(run[i]))
-        for i, (t, r) in enumerate(zip(trial, row))
-    ]
-    known = [journal.find(*key) for key in keys]
-    open_slots = np.array([i for i, found in enumerate(known) if found is None], dtype=np.int64)
-    for i, found in enumerate(known):
-        if found is not None:
-            for array, value in zip(values, found):
-                array[i] = value
-    s = open_slots
-    for i, new in _one_by_one(
-        benchmark, protocol, cells[s], run[s], test_run[s], fidelity[s], architectures[s]
-    ):
-        journal.add(*keys[int(s[i])], new)
-        for array, value in zip(values, new):
-            array[s[i]] = value
-    return values
+    def __call__(self, admitted: Admitted) -> Evaluation:
+        """Validation, test and seconds of the opened rows."""
+        if not len(admitted.trial):
+            return Evaluation(*(np.empty(0),) * 3)
+        if self.journal is not None:
+            return self._journalled(admitted, self.journal)
+        return self._evaluate(admitted.lookups, admitted.test_runs)
 
+    @property
+    def _two_runs(self) -> bool:
+        return self.protocol.run == "single_independent" and self.benchmark.num_runs > 1
 
-def _evaluate(
-    benchmark: Benchmark,
-    protocol: Protocol,
-    cells: np.ndarray,
-    run: np.ndarray,
-    test_run: np.ndarray,
-    fidelity: np.ndarray,
-    architectures: np.ndarray,
-) -> Values:
-    """Look n cells up, as the protocol reads them."""
-    if protocol.run == "mean":
-        return benchmark.query(cells, "mean", fidelity, architectures)
-    found = benchmark.query(cells, run, fidelity, architectures)
-    if protocol.run == "single_same" or benchmark.num_runs == 1:
+    def _evaluate(self, lookups: Lookups, test_runs: np.ndarray) -> Evaluation:
+        found = self.benchmark.query(lookups)
+        if self._two_runs:
+            found = found._replace(test=self.benchmark.query(lookups._replace(runs=test_runs)).test)
+        count = len(lookups.cells)
+        for name, values in zip(Evaluation._fields, found):
+            if np.shape(values) != (count,):
+                raise ConfigError(
+                    f"benchmark '{self.benchmark.name}' answers {count} look-ups with {name} of shape "
+                    f"{np.shape(values)}; accepted: ({count},)."
+                )
         return found
-    other = benchmark.query(cells, test_run, fidelity, architectures)
-    return found.validation, other.test, found.seconds
 
+    def _one_by_one(
+        self, lookups: Lookups, test_runs: np.ndarray
+    ) -> Iterator[tuple[int, tuple[float, float, float]]]:
+        """The same, each evaluation as it finishes."""
+        if not len(lookups.cells):
+            return
+        if not self._two_runs:
+            yield from self.benchmark.query_each(lookups)
+            return
+        for i, (validation, test, seconds) in enumerate(zip(*self._evaluate(lookups, test_runs))):
+            yield i, (float(validation), float(test), float(seconds))
 
-def _one_by_one(
-    benchmark: Benchmark,
-    protocol: Protocol,
-    cells: np.ndarray,
-    run: np.ndarray,
-    test_run: np.ndarray,
-    fidelity: np.ndarray,
-    architectures: np.ndarray,
-) -> Iterator[tuple[int, tuple[float, float, float]]]:
-    """The same, each evaluation as it finishes."""
-    if not len(cells):
-        return
-    if protocol.run == "single_independent" and benchmark.num_runs > 1:
-        found = _evaluate(benchmark, protocol, cells, run, test_run, fidelity, architectures)
-        yield from enumerate(zip(*(map(float, column) for column in found)))  # type: ignore[misc]
-        return
-    yield from benchmark.query_each(cells, "mean" if protocol.run == "mean" else run, fidelity, architectures)
-
-
-def _opening_slots(slot_row: np.ndarray, trial: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """For each opened row the first slot of its trial that points to it: int64[len(row)]."""
-    slots = np.zeros(len(row), dtype=np.int64)
-    if slot_row.shape[1] > 1:
-        _find_slots(slot_row, trial, row, slots)
-    return slots
-
-
-@njit(cache=True)
-def _find_slots(slot_row, trial, row, slots):
-    # Opened rows are listed by trial and, within one, by slot, so each search goes on where the last one
-    # ended.
-    for i in range(len(row)):
-        slot = slots[i - 1] + 1 if i > 0 and trial[i - 1] == trial[i] else 0
-        while slot_row[trial[i], slot] != row[i]:
-            slot += 1
-        slots[i] = slot
-
-
-def _record(
-    ledger: Ledger,
-    benchmark: Benchmark,
-    protocol: Protocol,
-    first_trial: int,
-    optimizer_seconds: float,
-    began: float,
-) -> SearchRecord:
-    """Flatten the books."""
-    trials = len(ledger.rows)
-    trial = np.repeat(np.arange(trials), ledger.rows)
-    row = (
-        np.concatenate([np.arange(count) for count in ledger.rows]) if trials else np.empty(0, dtype=np.int64)
-    )
-    # as a rule: then a slice serves, which costs a tenth
-    even = trials > 0 and (ledger.rows == ledger.rows[0]).all()
-    flat = {
-        name: column[:, : ledger.rows[0]].ravel() if even else column[trial, row]
-        for name, column in ledger.columns.items()
-    }
-    looked_up = flat["status"] != INVALID
-    for name in ("validation", "test", "seconds"):
-        flat[name] = np.where(looked_up, flat[name], 0.0 if name == "seconds" else np.nan)
-    fidelities = np.asarray(benchmark.fidelities, dtype=np.int64)
-    queries = {
-        "trial": first_trial + trial,
-        "query": row + 1,
-        "cell_id": flat["cell"],
-        "run": flat["run"],
-        "fidelity": fidelities[flat["level"]],
-        "validation": flat["validation"],
-        "test": flat["test"],
-        "seconds": flat["seconds"],
-        "status": flat["status"],
-        "spent": flat["spent"],
-    }
-    everyone = np.arange(trials)
-    found = ledger.best >= 0
-    best = np.where(found, ledger.best, 0)
-
-    def of_incumbent(name: str, missing: float) -> np.ndarray:
-        return np.where(found, ledger.columns[name][everyone, best], missing)
-
-    mean = np.full(trials, np.nan)
-    if found.any() and benchmark.num_runs > 1:
-        mean[found] = benchmark.query(
-            ledger.columns["cell"][everyone, best][found],
-            "mean",
-            fidelities[ledger.columns["level"][everyone, best][found]],
-        ).test
-    epochs = np.bincount(trial, weights=fidelities[flat["level"]] * looked_up, minlength=trials).astype(
-        np.int64
-    )
-    return SearchRecord(
-        queries=queries,
-        ledger={
-            "trial": first_trial + everyone,
-            "queries": ledger.rows,
-            "spent": ledger.total - ledger.left,
-            "unique_cells": ledger.counts[:, 0],
-            "repeats": ledger.counts[:, 1],
-            "invalid": ledger.counts[:, 2],
-            "rejected": ledger.counts[:, 3],
-            "epochs": epochs,
-            "training_seconds": np.bincount(trial, weights=flat["seconds"], minlength=trials),
-            "optimizer_seconds": np.full(trials, optimizer_seconds),
-            "ended": np.array(ENDINGS)[ledger.ending],
-            "incumbent_query": np.where(found, best + 1, 0),
-            "incumbent_cell_id": of_incumbent("cell", -1).astype(np.int64),
-            "incumbent_validation": of_incumbent("validation", np.nan),
-            "incumbent_test": of_incumbent("test", np.nan),
-            "incumbent_test_mean": mean,
-        },
-        seconds=time.perf_counter() - began,
-    )
+    def _journalled(self, admitted: Admitted, journal: Journal) -> Evaluation:
+        lookups, test_runs = admitted.lookups, admitted.test_runs
+        count = len(admitted.trial)
+        runs = np.full(count, -1) if isinstance(lookups.runs, str) else np.asarray(lookups.runs)
+        assert lookups.architectures is not None and lookups.fidelities is not None
+        keys = [
+            (self.first_trial + int(t), int(row) + 1, string, int(fidelity), int(run))
+            for t, row, string, fidelity, run in zip(
+                admitted.trial,
+                admitted.row,
+                lookups.architectures,
+                np.ravel(lookups.fidelities),
+                np.ravel(runs),
+            )
+        ]
+        values = np.full((3, count), np.nan)
+        known = [journal.find(*key) for key in keys]
+        for i, found in enumerate(known):
+            if found is not None:
+                values[:, i] = found
+        lacking = np.array([i for i, found in enumerate(known) if found is None], dtype=np.int64)
+        for i, new in self._one_by_one(lookups.take(lacking), test_runs[lacking]):
+            journal.add(*keys[int(lacking[i])], new)
+            values[:, lacking[i]] = new
+        return Evaluation(*values)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nas_bench_suite.benchmarks.nasbench101.cache import load_arrays, store_arrays
-from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, from_frame
+from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, Origin, from_frame
 from nas_bench_suite.checks import ConfigError, check_choice
 
 GRAPH_DATASETS = ("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv", "proteins")
@@ -74,12 +74,9 @@ def nas_bench_graph(dataset: str = "cora") -> ArrayBenchmark:
         "seconds",
     ]
     frame = pd.DataFrame(rows, columns=columns)
-    facts = {
-        "description": f"NAS-Bench-Graph, {dataset}",
-        "source": "Qin et al. 2022",
-        "checksum": _checksum(frame[["validation", "test"]].to_numpy(dtype=np.float64)),
-    }
-    return from_frame(frame, f"nas_bench_graph_{dataset}", facts, missing="invalid")
+    checksum = _checksum(frame[["validation", "test"]].to_numpy(dtype=np.float64))
+    origin = Origin(f"NAS-Bench-Graph, {dataset}", "Qin et al. 2022", checksum)
+    return from_frame(frame, f"nas_bench_graph_{dataset}", origin, missing="invalid")
 
 
 def _network_keys(package: Any, strings: list[tuple[list[int], tuple[str, ...]]]) -> np.ndarray:
@@ -167,9 +164,5 @@ def _hpo(
             frame[f"test_{run}"] = accuracy[:, run]
     frame["seconds"] = [float(np.mean(entry["train_time"])) for entry in entries.values()]
     remark = "no test accuracies" if test == "none" else "validation accuracies stand in for test"
-    facts = {
-        "description": f"{title}, {dataset}; {remark}",
-        "source": source,
-        "checksum": _checksum(accuracy),
-    }
-    return from_frame(frame, f"{name}_{dataset}", facts)
+    origin = Origin(f"{title}, {dataset}; {remark}", source, _checksum(accuracy))
+    return from_frame(frame, f"{name}_{dataset}", origin)

@@ -29,13 +29,12 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numba import njit
 from scipy.special import ndtri
 
-from nas_bench_suite.benchmark import Benchmark, Evaluation
+from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups
 from nas_bench_suite.checks import ConfigError, check_float, check_int
 from nas_bench_suite.space import SearchSpace, Variable
 
@@ -222,6 +221,16 @@ class LargeSpace(SearchSpace):
         )
 
 
+class LargeFacts(Facts, total=False):
+    """`Facts`, with mean and SD of a uniform string's mean validation accuracy, the number of levels, and the
+    width of the ids that are hashes."""
+
+    random_mean_validation: float
+    random_sd_validation: float
+    levels: int
+    hash_bits: int
+
+
 class Large(Benchmark):
     """The family.
 
@@ -263,20 +272,14 @@ class Large(Benchmark):
         drawn = np.stack([ndtri(_uniforms(ids, first_counter + r)) for r in range(_RUNS)], axis=-1)
         return self.noise * (_RUNS / (_RUNS - 1)) ** 0.5 * (drawn - drawn.mean(axis=-1, keepdims=True))
 
-    def query(
-        self,
-        cell_ids: np.ndarray,
-        run: np.ndarray | int | str,
-        fidelity: np.ndarray | int | None = None,
-        architectures: np.ndarray | None = None,
-    ) -> Evaluation:
-        ids = np.asarray(cell_ids, dtype=np.int64)
+    def query(self, lookups: Lookups) -> Evaluation:
+        ids, runs = np.asarray(lookups.cells, dtype=np.int64), lookups.runs
         mean = self.mean_accuracy(self.space.level(ids))
         seconds = 1000.0 * (0.5 + _uniforms(ids, 2 * _RUNS))
-        if isinstance(run, str):
+        if isinstance(runs, str):
             return Evaluation(mean, mean - _TEST_GAP, seconds)
         x, y = self._deviations(ids, 0), self._deviations(ids, _RUNS)
-        which = np.broadcast_to(np.asarray(run, dtype=np.int64), ids.shape)[..., None]
+        which = np.broadcast_to(np.asarray(runs, dtype=np.int64), ids.shape)[..., None]
         x, y = (np.take_along_axis(values, which, axis=-1)[..., 0] for values in (x, y))
         # Only deviations of more than five standard deviations reach the ends, and only at the highest noise.
         return Evaluation(
@@ -351,7 +354,7 @@ class Large(Benchmark):
             b"".join(array.tobytes() for array in arrays) + repr(self.noise).encode()
         ).hexdigest()
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> LargeFacts:
         mean, sd = self.random_moments()
         return {
             "name": self.name,

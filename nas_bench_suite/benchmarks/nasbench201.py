@@ -16,12 +16,12 @@ from __future__ import annotations
 from functools import cached_property
 from itertools import permutations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nas_bench_suite.benchmarks.table import read_frame
-from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, file_checksum, string_codes
+from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, Origin, file_checksum, string_codes
 from nas_bench_suite.checks import ConfigError, check_bool, check_choice, nearest
 from nas_bench_suite.space import GraphSpace, Variable
 
@@ -258,12 +258,8 @@ def nasbench201(
         / 100
     )
     seconds = values["training_seconds"][:, None] * np.array(FIDELITIES) / FIDELITIES[-1]
-    facts: dict[str, Any] = {
-        "description": f"NAS-Bench-201, {dataset}" + (", isomorphic cells merged" if isomorphism else ""),
-        "source": "Dong & Yang 2020",
-        "checksum": file_checksum(path),
-        "strings": NUM_STRINGS,
-    }
+    merged = ", isomorphic cells merged" if isomorphism else ""
+    origin = Origin(f"NAS-Bench-201, {dataset}{merged}", "Dong & Yang 2020", file_checksum(path))
     members = space.members
     return ArrayBenchmark(
         f"nasbench201_{dataset}",
@@ -272,7 +268,7 @@ def nasbench201(
         validation[members],
         test[members],
         seconds[members],
-        facts,
+        origin,
     )
 
 

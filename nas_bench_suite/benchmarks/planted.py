@@ -18,11 +18,10 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from nas_bench_suite.benchmark import Benchmark, Evaluation
+from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups
 from nas_bench_suite.checks import check_float, check_int
 from nas_bench_suite.space import SearchSpace, Variable
 
@@ -118,25 +117,14 @@ class Planted(Benchmark):
             )
         return np.maximum(*scores)
 
-    def query(
-        self,
-        cell_ids: np.ndarray,
-        run: np.ndarray | int | str,
-        fidelity: np.ndarray | int | None = None,
-        architectures: np.ndarray | None = None,
-    ) -> Evaluation:
-        level = len(_FIDELITIES) - 1 if fidelity is None else np.searchsorted(_FIDELITIES, fidelity)
-        if isinstance(run, str):
+    def query(self, lookups: Lookups) -> Evaluation:
+        cells, level, runs = lookups.cells, self.levels(lookups.fidelities), lookups.runs
+        seconds = self._seconds[cells, level]
+        if isinstance(runs, str):
             return Evaluation(
-                self._validation[cell_ids, level].mean(axis=-1),
-                self._test[cell_ids, level].mean(axis=-1),
-                self._seconds[cell_ids, level],
+                self._validation[cells, level].mean(axis=-1), self._test[cells, level].mean(axis=-1), seconds
             )
-        return Evaluation(
-            self._validation[cell_ids, level, run],
-            self._test[cell_ids, level, run],
-            self._seconds[cell_ids, level],
-        )
+        return Evaluation(self._validation[cells, level, runs], self._test[cells, level, runs], seconds)
 
     def random_search_cdf(self, queries: int, run: str = "single") -> tuple[np.ndarray, np.ndarray]:
         """Distribution of random search's incumbent validation accuracy after `queries` uniform queries.
@@ -160,7 +148,7 @@ class Planted(Benchmark):
     def _checksum(self) -> str:
         return hashlib.sha256(self._validation.tobytes() + self._test.tobytes()).hexdigest()
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         return {
             "name": self.name,
             "description": f"planted benchmark, instance {self.instance}, run noise {self.noise}",

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.benchmark import Benchmark, Evaluation
+from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups
 from nas_bench_suite.benchmarks.table import Table, parse_frame, read_frame
 from nas_bench_suite.checks import ConfigError, check_bool, check_choice
 from nas_bench_suite.space import SearchSpace, Variable
@@ -106,6 +106,14 @@ def _codes(rows, sizes, out):
         out[r] = code
 
 
+class Origin(NamedTuple):
+    """Where a table comes from: a description, its source, and the checksum of its values."""
+
+    description: str
+    source: str
+    checksum: str
+
+
 class ArrayBenchmark(Benchmark):
     """A benchmark whose values lie in arrays indexed by cell.
 
@@ -113,7 +121,7 @@ class ArrayBenchmark(Benchmark):
         name, space: of the benchmark.
         fidelities: F numbers, ascending.
         validation, test: float64[C, F, K]; seconds: float64[C, F].
-        facts: what `facts` returns, less name, cells and floors.
+        origin: where the values come from.
     """
 
     def __init__(
@@ -124,43 +132,34 @@ class ArrayBenchmark(Benchmark):
         validation: np.ndarray,
         test: np.ndarray,
         seconds: np.ndarray,
-        facts: dict[str, Any],
+        origin: Origin,
     ) -> None:
         self.name, self.space, self.fidelities = name, space, tuple(fidelities)
         self.num_runs = validation.shape[2]
         self._validation, self._test, self._seconds = validation, test, seconds
         self._mean_validation, self._mean_test = validation.mean(axis=2), test.mean(axis=2)
-        self._facts = facts
+        self._origin = origin
 
-    def query(
-        self,
-        cell_ids: np.ndarray,
-        run: np.ndarray | int | str,
-        fidelity: np.ndarray | int | None = None,
-        architectures: np.ndarray | None = None,
-    ) -> Evaluation:
-        level = (
-            len(self.fidelities) - 1
-            if fidelity is None or len(self.fidelities) == 1
-            else np.searchsorted(self.fidelities, fidelity)
+    def query(self, lookups: Lookups) -> Evaluation:
+        cells, level, runs = lookups.cells, self.levels(lookups.fidelities), lookups.runs
+        seconds = self._seconds[cells, level]
+        if isinstance(runs, str):
+            return Evaluation(self._mean_validation[cells, level], self._mean_test[cells, level], seconds)
+        return Evaluation(self._validation[cells, level, runs], self._test[cells, level, runs], seconds)
+
+    def facts(self) -> Facts:
+        facts = Facts(
+            name=self.name,
+            description=self._origin.description,
+            source=self._origin.source,
+            checksum=self._origin.checksum,
+            surrogate=False,
+            cells=len(self._validation),
         )
-        seconds = self._seconds[cell_ids, level]
-        if isinstance(run, str):
-            return Evaluation(
-                self._mean_validation[cell_ids, level], self._mean_test[cell_ids, level], seconds
-            )
-        return Evaluation(self._validation[cell_ids, level, run], self._test[cell_ids, level, run], seconds)
-
-    def facts(self) -> dict[str, Any]:
-        floors = {}
         if np.isfinite(self._mean_test[:, -1]).any():
-            floors = {
-                "best_mean_test": float(np.nanmax(self._mean_test[:, -1])),
-                "best_single_test": float(np.nanmax(self._test[:, -1])),
-            }
-        return (
-            {"name": self.name, "cells": self._validation.shape[0], "surrogate": False} | self._facts | floors
-        )
+            facts["best_mean_test"] = float(np.nanmax(self._mean_test[:, -1]))
+            facts["best_single_test"] = float(np.nanmax(self._test[:, -1]))
+        return facts
 
 
 def tabular(
@@ -193,28 +192,24 @@ def tabular(
         "tabular",
         where,
         missing,
-        {
-            "description": f"table {Path(path).name}",
-            "source": Path(path).name,
-            "checksum": file_checksum(path),
-        },
+        Origin(f"table {Path(path).name}", Path(path).name, file_checksum(path)),
     )
 
 
 def from_frame(
-    frame: DataFrame, name: str, facts: dict[str, Any], *, percent: bool = False, missing: str = "error"
+    frame: DataFrame, name: str, origin: Origin, *, percent: bool = False, missing: str = "error"
 ) -> ArrayBenchmark:
-    """The same from a data frame in memory (a test column may be absent); `facts` needs description, source
-    and checksum.
+    """The same from a data frame in memory (a test column may be absent); `origin` says where it comes
+    from.
 
     Raises:
         ConfigError: for whatever is wrong with the frame.
     """
     table = parse_frame(frame, f"the table of {name}", percent=percent, need_test=False)
-    return from_table(table, name, f"the table of {name}", missing, facts)
+    return from_table(table, name, f"the table of {name}", missing, origin)
 
 
-def from_table(table: Table, name: str, where: str, missing: str, facts: dict[str, Any]) -> ArrayBenchmark:
+def from_table(table: Table, name: str, where: str, missing: str, origin: Origin) -> ArrayBenchmark:
     """Order a checked table by code and make it a benchmark. Raises `ConfigError` if combinations are missing
     where none may be."""
     sizes = np.array([len(variable.choices) for variable in table.variables], dtype=np.int64)
@@ -237,7 +232,13 @@ def from_table(table: Table, name: str, where: str, missing: str, facts: dict[st
         first = order[place]
     space = TabularSpace(name, table.variables, codes[order], cells)
     return ArrayBenchmark(
-        name, space, table.fidelities, table.validation[first], table.test[first], table.seconds[first], facts
+        name,
+        space,
+        table.fidelities,
+        table.validation[first],
+        table.test[first],
+        table.seconds[first],
+        origin,
     )
 
 

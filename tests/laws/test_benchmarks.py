@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.synthetic import write_synthetic
-from nas_bench_suite import Benchmark, ConfigError, Streams
+from nas_bench_suite import Benchmark, ConfigError, Lookups, Streams
 from nas_bench_suite.benchmarks.nasbench101.importer import import_file
 from nas_bench_suite.job import make_benchmark
 from tests import made_up
@@ -103,15 +103,17 @@ def test_encodings(benchmark: Benchmark, strings: np.ndarray) -> None:
 def test_queries(benchmark: Benchmark, strings: np.ndarray) -> None:
     ids = benchmark.space.cell_id(strings)
     for fidelity in benchmark.fidelities:
-        runs = [benchmark.query(ids, run, fidelity) for run in range(benchmark.num_runs)]
-        mean = benchmark.query(ids, "mean", fidelity)
+        runs = [benchmark.query(Lookups(ids, run, fidelity)) for run in range(benchmark.num_runs)]
+        mean = benchmark.query(Lookups(ids, "mean", fidelity))
         for values, average in zip(zip(*(run[:2] for run in runs)), mean[:2]):
             assert average.shape == ids.shape
             known = ~np.isnan(np.asarray(values))
             assert (np.asarray(values)[known] >= 0).all() and (np.asarray(values)[known] <= 1).all()
         assert (mean.seconds >= 0).all()
-    full = benchmark.query(ids, 0)
-    at = benchmark.query(ids, np.zeros(len(ids), dtype=np.int64), np.full(len(ids), benchmark.fidelities[-1]))
+    full = benchmark.query(Lookups(ids, 0))
+    at = benchmark.query(
+        Lookups(ids, np.zeros(len(ids), dtype=np.int64), np.full(len(ids), benchmark.fidelities[-1]))
+    )
     for a, b in zip(full, at):
         np.testing.assert_array_equal(a, b)
 

@@ -20,6 +20,7 @@ from nas_bench_suite import (
     load_benchmark,
     search,
 )
+from nas_bench_suite.benchmark import Lookups
 from nas_bench_suite.benchmarks.planted import Planted
 from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.job import make_optimizer, make_protocol
@@ -98,8 +99,8 @@ def test_test_scores_do_not_matter(method: Method, record: SearchRecord) -> None
     """Law 2."""
 
     class Scrambled(Planted):
-        def query(self, *args: Any, **kwargs: Any) -> Evaluation:
-            found = super().query(*args, **kwargs)
+        def query(self, lookups: Lookups) -> Evaluation:
+            found = super().query(lookups)
             return found._replace(test=1 - found.test)
 
     scrambled = method.search(Scrambled())
@@ -141,9 +142,11 @@ def test_failed_evaluations_are_survived(method: Method) -> None:
     """A training that fails (NaN) costs its query, is told as FAILED, and never becomes the incumbent."""
 
     class Failing(Planted):
-        def query(self, cell_ids: np.ndarray, *args: Any, **kwargs: Any) -> Evaluation:
-            found = super().query(cell_ids, *args, **kwargs)
-            return Evaluation(*(np.where(np.asarray(cell_ids) % 3 == 0, np.nan, values) for values in found))
+        def query(self, lookups: Lookups) -> Evaluation:
+            found = super().query(lookups)
+            return Evaluation(
+                *(np.where(np.asarray(lookups.cells) % 3 == 0, np.nan, values) for values in found)
+            )
 
     record = method.search(Failing(), trials=3)
     failed = record.queries["status"] == FAILED
@@ -212,7 +215,7 @@ def test_beats_random_search(method: Method) -> None:
     )
     values, cdf = benchmark.random_search_cdf(150, run="mean")  # type: ignore[attr-defined]
     expected = float((values * np.diff(cdf, prepend=0)).sum())
-    reached = benchmark.query(ours.ledger["incumbent_cell_id"], "mean").validation
+    reached = benchmark.query(Lookups(ours.ledger["incumbent_cell_id"], "mean")).validation
     error = reached.std(ddof=1) / np.sqrt(len(reached))
     if method.label == "random":
         assert abs(reached.mean() - expected) < 4 * error

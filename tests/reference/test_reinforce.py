@@ -12,7 +12,7 @@ import torch
 from bench.plain.maade import MAADEPlain
 from bench.plain.policies import IndependentPlain, LSTMPlain, MADEPlain, NADEPlain
 from bench.plain.reinforce import ReinforcePlain
-from nas_bench_suite import Outcome, Streams, Task
+from nas_bench_suite import Lookups, Outcome, Streams, Task
 from nas_bench_suite.benchmarks.planted import Planted
 from optimizers.parts.policies import make_policy
 from optimizers.reinforce import Reinforce
@@ -41,7 +41,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 def accuracy(strings: np.ndarray) -> np.ndarray:
-    return BENCHMARK.query(SPACE.cell_id(strings), 0).validation
+    return BENCHMARK.query(Lookups(SPACE.cell_id(strings), 0)).validation
 
 
 def plain_search(

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 
 from bench.plain.search import Slot, plain_search
-from nas_bench_suite import Evaluation, Optimizer, Outcome, Proposal, Protocol, Streams, Task, search
+from nas_bench_suite import Evaluation, Lookups, Optimizer, Outcome, Proposal, Protocol, Streams, Task, search
 from nas_bench_suite.benchmarks.planted import Planted
 
 TRIALS, BUDGET, SLOTS = 5, 30, 7
@@ -58,9 +57,9 @@ class Scripted(Optimizer):
 
 
 class Failing(Planted):
-    def query(self, cell_ids: np.ndarray, *args: Any, **kwargs: Any) -> Evaluation:
-        found = super().query(cell_ids, *args, **kwargs)
-        return Evaluation(*(np.where(np.asarray(cell_ids) % 5 == 0, np.nan, values) for values in found))
+    def query(self, lookups: Lookups) -> Evaluation:
+        found = super().query(lookups)
+        return Evaluation(*(np.where(np.asarray(lookups.cells) % 5 == 0, np.nan, values) for values in found))
 
 
 PROTOCOLS = [

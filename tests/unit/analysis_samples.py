@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from nas_bench_suite.record import SearchRecord
 from nas_bench_suite.results import Block, Run, run_key, write_whole
-from nas_bench_suite.search import SearchRecord
 
 PROTOCOL = {"run": "single_same", "repeats": "charge", "invalid": "free", "cost": "query"}
 

@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas_bench_suite import OK, Evaluation, Outcome, Proposal, Protocol, Streams, Task, load_benchmark, search
+from nas_bench_suite import (
+    OK,
+    Evaluation,
+    Lookups,
+    Outcome,
+    Proposal,
+    Protocol,
+    Streams,
+    Task,
+    load_benchmark,
+    search,
+)
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.checks import ConfigError
 from optimizers.bananas import Bananas
@@ -94,9 +105,11 @@ def test_encodings() -> None:
 
 def test_failed_and_invalid_outcomes_teach_nothing() -> None:
     class Failing(type(load_benchmark("planted"))):  # type: ignore[misc]
-        def query(self, cell_ids: np.ndarray, *args: Any, **kwargs: Any) -> Evaluation:
-            found = super().query(cell_ids, *args, **kwargs)
-            return Evaluation(*(np.where(np.asarray(cell_ids) % 2 == 0, np.nan, values) for values in found))
+        def query(self, lookups: Lookups) -> Evaluation:
+            found = super().query(lookups)
+            return Evaluation(
+                *(np.where(np.asarray(lookups.cells) % 2 == 0, np.nan, values) for values in found)
+            )
 
     optimizer = Bananas(**SMALL)
     record = search(optimizer, Failing(), Protocol(invalid="charge"), budget=60, trials=2, seed=0)

@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 
 from bench.plain import baselines as plain
-from nas_bench_suite import ConfigError, Protocol, SearchSpace, Streams, Task, Variable
+from nas_bench_suite import ConfigError, Lookups, Protocol, SearchSpace, Streams, Task, Variable
 from nas_bench_suite.benchmarks.planted import Planted
 from nas_bench_suite.optimizer import FAILED, INVALID, NOT_RUN, OK, Outcome
 from nas_bench_suite.search import search
 from optimizers.local_search import LocalSearch, neighbour_changes
+from optimizers.parts.mutation import mutation_rates
 from optimizers.parts.uniform import UniformStrings
 from optimizers.random_search import RandomSearch
-from optimizers.regularized_evolution import RegularizedEvolution, mutation_rates
+from optimizers.regularized_evolution import RegularizedEvolution
 
 SEED, TRIALS, BUDGET = 11, 4, 130
 
@@ -44,7 +45,7 @@ def twin(benchmark, trial, method, budget=BUDGET):
 
     def query(string):
         run = int(runs.random() * benchmark.num_runs)
-        accuracies.append(float(benchmark.query(space.cell_id(np.array(string)), run).validation))
+        accuracies.append(float(benchmark.query(Lookups(space.cell_id(np.array(string)), run)).validation))
         return accuracies[-1]
 
     def cell(string):
@@ -296,14 +297,16 @@ def test_a_climb_ends_at_a_local_optimum(planted):
     space = quiet.space
     optimizer = start(LocalSearch(), space)
     centres = []
-    while not centres or optimizer._climbing[0] or len(centres) < 2:
+    while not centres or optimizer._rounds.climbing[0] or len(centres) < 2:
         proposal = optimizer.ask(np.array([1000]))
-        if not optimizer._climbing[0] and centres:
+        if not optimizer._rounds.climbing[0] and centres:
             break
-        if optimizer._climbing[0]:
-            centres.append((optimizer._centre[0].copy(), float(optimizer._value[0])))
+        if optimizer._rounds.climbing[0]:
+            centres.append((optimizer._rounds.centre[0].copy(), float(optimizer._rounds.value[0])))
         strings = proposal.architectures[0]
-        optimizer.tell(proposal, told(proposal, quiet.query(space.cell_id(strings), "mean").validation[None]))
+        optimizer.tell(
+            proposal, told(proposal, quiet.query(Lookups(space.cell_id(strings), "mean")).validation[None])
+        )
     values = [value for _, value in centres]
     assert values == sorted(set(values))
     neighbours = np.array(
@@ -313,7 +316,7 @@ def test_a_climb_ends_at_a_local_optimum(planted):
         ]
     )
     neighbours = neighbours[space.is_valid(neighbours)]
-    assert quiet.query(space.cell_id(neighbours), "mean").validation.max() <= values[-1]
+    assert quiet.query(Lookups(space.cell_id(neighbours), "mean")).validation.max() <= values[-1]
 
 
 # --- wrong options

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas_bench_suite import ConfigError, load_benchmark, search
+from nas_bench_suite import ConfigError, Lookups, load_benchmark, search
 from nas_bench_suite.benchmarks import converters
 from optimizers.local_search import LocalSearch
 from tests.optional import package
@@ -21,7 +21,7 @@ def test_nas_bench_graph_equals_the_package() -> None:
     for string in space.sample_rng(rng, (200,)):
         wiring, *ops = (variable.choices[value] for variable, value in zip(space.variables, string))
         entry = table[library.Arch([int(digit) for digit in wiring], list(ops)).valid_hash()]
-        found = benchmark.query(space.cell_id(string), 0)
+        found = benchmark.query(Lookups(space.cell_id(string), 0))
         assert (found.validation, found.test, found.seconds) == (
             entry["valid_perf"],
             entry["perf"],
@@ -57,9 +57,11 @@ def test_hyper_parameter_tables_equal_the_package(name: str, dataset: str, runs:
             for variable, value in zip(space.variables, string)
         )
         stored = np.array(table._dataset[digits][table._main_metric_name])
-        held = np.array([benchmark.query(space.cell_id(string), run).validation for run in range(runs)])
+        held = np.array(
+            [benchmark.query(Lookups(space.cell_id(string), run)).validation for run in range(runs)]
+        )
         np.testing.assert_allclose(held, 1 / (1 + stored) if name == "hpo_fcnet" else stored)
-    assert np.isnan(benchmark.query(np.arange(10), 0).test).all()
+    assert np.isnan(benchmark.query(Lookups(np.arange(10), 0)).test).all()
     if name == "hpo_nn":
         stand_in = load_benchmark(name, dataset=dataset, test="validation")
         record = search(LocalSearch(), stand_in, budget=60, trials=3, seed=0)

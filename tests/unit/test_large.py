@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 
-from nas_bench_suite import ConfigError, Protocol, load_benchmark, search
+from nas_bench_suite import ConfigError, Lookups, Protocol, load_benchmark, search
 from nas_bench_suite.benchmarks.large import Large, _scramble, _unscramble
 from optimizers.random_search import RandomSearch
 
@@ -42,7 +42,7 @@ def test_optimum_and_distribution_are_those_of_brute_force(
     )
     level = space.level(space.cell_id(strings))
     np.testing.assert_array_equal(level, scores - space.lowest)
-    found = benchmark.query(space.cell_id(strings), "mean")
+    found = benchmark.query(Lookups(space.cell_id(strings), "mean"))
     assert found.test.max() == pytest.approx(benchmark.facts()["best_mean_test"])
     values, mass = benchmark.random_distribution()
     np.testing.assert_allclose(mass, np.bincount(level, minlength=space.range + 1) / len(strings), atol=1e-12)
@@ -62,7 +62,7 @@ def test_moments_agree_with_the_distribution_and_with_sampling(variables: int) -
         (mean, ((values - mean) ** 2 @ mass) ** 0.5)
     )
     drawn = benchmark.query(
-        benchmark.space.cell_id(benchmark.space.sample_rng(np.random.default_rng(5), 20_000)), "mean"
+        Lookups(benchmark.space.cell_id(benchmark.space.sample_rng(np.random.default_rng(5), 20_000)), "mean")
     ).validation
     assert abs(drawn.mean() - mean) < 5 * drawn.std() / np.sqrt(len(drawn))
 
@@ -111,8 +111,8 @@ def test_ids_hide_the_level() -> None:
 def test_noise_has_its_moments() -> None:
     benchmark = Large(variables=100, noise=0.01)
     ids = benchmark.space.cell_id(benchmark.space.sample_rng(np.random.default_rng(3), 40_000))
-    mean = benchmark.query(ids, "mean")
-    runs = [benchmark.query(ids, run) for run in range(3)]
+    mean = benchmark.query(Lookups(ids, "mean"))
+    runs = [benchmark.query(Lookups(ids, run)) for run in range(3)]
     x = np.stack([run.validation for run in runs]) - mean.validation
     y = np.stack([run.test for run in runs]) - mean.test
     np.testing.assert_allclose(x.sum(axis=0), 0, atol=1e-12)  # the runs' mean is the known mean accuracy
@@ -124,10 +124,11 @@ def test_noise_has_its_moments() -> None:
     kurtosis = float((x[0] ** 4).mean() / (x[0] ** 2).mean() ** 2)
     assert kurtosis == pytest.approx(3, abs=0.15)
     for a, b in zip(
-        benchmark.query(ids, 1), Large(variables=100, noise=0.01).query(ids, np.ones(len(ids), dtype=int))
+        benchmark.query(Lookups(ids, 1)),
+        Large(variables=100, noise=0.01).query(Lookups(ids, np.ones(len(ids), dtype=int))),
     ):
         np.testing.assert_array_equal(a, b)
-    assert np.std(Large(variables=100, noise=0).query(ids, 0).validation - mean.validation) == 0
+    assert np.std(Large(variables=100, noise=0).query(Lookups(ids, 0)).validation - mean.validation) == 0
 
 
 def test_instances_differ() -> None:

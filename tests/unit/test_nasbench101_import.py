@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.plain import tfrecord as plain
-from nas_bench_suite import load_benchmark
+from nas_bench_suite import Lookups, load_benchmark
 from nas_bench_suite.benchmarks.nasbench101 import records, tablefile, tfrecord
 from nas_bench_suite.benchmarks.nasbench101.importer import import_file
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
@@ -41,13 +41,13 @@ def assert_equal_to_plain(table, path: Path) -> None:
         assert table.fidelities == tuple(sorted(computed[name]))
         for epochs, points in computed[name].items():
             for run, point in enumerate(points):
-                got = table.query(cell, run, epochs)
+                got = table.query(Lookups(cell, run, epochs))
                 assert (got.validation, got.test, got.seconds) == (
                     point["final_validation_accuracy"],
                     point["final_test_accuracy"],
                     point["final_training_time"],
                 )
-            mean = table.query(cell, "mean", epochs)
+            mean = table.query(Lookups(cell, "mean", epochs))
             assert mean.validation == pytest.approx(
                 np.mean([point["final_validation_accuracy"] for point in points]), abs=1e-15
             )
@@ -105,7 +105,7 @@ def test_thirty_real_cells(tmp_path, shared_data):
     assert table.arrays["seconds"].dtype == np.float32
     assert_equal_to_plain(table, path)
     for run, line in enumerate(lines[:3]):
-        got = table.query(space.from_official_hash(line["hash"]), run)
+        got = table.query(Lookups(space.from_official_hash(line["hash"]), run))
         assert got.test == float(line["final_test_accuracy"]) and got.seconds == float(
             line["final_training_time"]
         )

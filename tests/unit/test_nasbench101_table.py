@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bench.plain import tfrecord as plain
-from nas_bench_suite import load_benchmark
+from nas_bench_suite import Lookups, load_benchmark
 from nas_bench_suite.benchmarks.nasbench101 import records, tablefile
 from nas_bench_suite.benchmarks.nasbench101.__main__ import main
 from nas_bench_suite.benchmarks.nasbench101.importer import import_file
@@ -63,15 +63,15 @@ def test_a_partial_table_knows_what_it_lacks(tmp_path):
         ConfigError,
         match=r"cell 4 \([0-9a-f]{32}\) is missing from .*some.table, which is partial: it holds 9",
     ):
-        table.query(np.array([0, 4]), 0)
+        table.query(Lookups(np.array([0, 4]), 0))
     for wrong in (-1, 423_624):
         with pytest.raises(ConfigError, match=f"cell id {wrong} is out"):
-            table.query(wrong, 0)
+            table.query(Lookups(wrong, 0))
     with pytest.raises(ConfigError, match=r"fidelity=12 .* accepted: 108"):
-        table.query(0, 0, 12)
+        table.query(Lookups(0, 0, 12))
     for wrong in (3, -1, "median"):
         with pytest.raises(ConfigError, match=f"run={wrong}"):
-            table.query(0, wrong)
+            table.query(Lookups(0, wrong))
     with pytest.raises(ConfigError, match="did you mean 'path'"):
         load_benchmark("nasbench101", pat="x")
 
@@ -84,12 +84,12 @@ def test_query_shapes(tmp_path):
     ids = np.array(CELLS[:8]).reshape(2, 4)
     runs = np.array([[0, 1, 2, 0], [1, 1, 0, 2]])
     budgets = np.array([[4], [108]])
-    got = table.query(ids, runs, budgets)
+    got = table.query(Lookups(ids, runs, budgets))
     for i in np.ndindex(2, 4):
-        one = table.query(int(ids[i]), int(runs[i]), int(budgets[i[0], 0]))
+        one = table.query(Lookups(int(ids[i]), int(runs[i]), int(budgets[i[0], 0])))
         assert [values[i] for values in got] == [float(value) for value in one]
-    assert table.query(ids, "mean", budgets).test.shape == (2, 4)
-    assert table.query(ids, 1).validation.dtype == np.float64
+    assert table.query(Lookups(ids, "mean", budgets)).test.shape == (2, 4)
+    assert table.query(Lookups(ids, 1)).validation.dtype == np.float64
 
 
 def test_two_processes_share_the_table(tmp_path):
@@ -98,10 +98,11 @@ def test_two_processes_share_the_table(tmp_path):
     for array in table.arrays.values():
         assert not array.flags.owndata and not array.flags.writeable
     code = (
-        "import sys; from nas_bench_suite import load_benchmark; t = load_benchmark('nasbench101', "
+        "import sys; from nas_bench_suite import Lookups, load_benchmark; t = load_benchmark('nasbench101', "
         "path=sys.argv[1]);"
-        "print('ready', flush=True); sys.stdin.readline(); print(t.query(t.arrays['cells'].astype(int), "
-        "2).test.tolist())"
+        "print('ready', flush=True); sys.stdin.readline(); "
+        "print(t.query(Lookups(t.arrays['cells'].astype(int), "
+        "2)).test.tolist())"
     )
     both = [
         subprocess.Popen(
@@ -111,7 +112,7 @@ def test_two_processes_share_the_table(tmp_path):
     ]
     for process in both:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
-    wanted = table.query(table.arrays["cells"].astype(int), 2).test.tolist()
+    wanted = table.query(Lookups(table.arrays["cells"].astype(int), 2)).test.tolist()
     (tmp_path / "some.table").unlink()  # what is mapped stays whole
     assert [json.loads(process.communicate("go\n")[0]) for process in both] == [wanted, wanted]
 
@@ -212,7 +213,7 @@ def test_facts_of_real_cells(tmp_path, shared_data):
 def test_official_parameters_of_25000_cells(shared_data):
     import gzip
 
-    from nas_bench_suite.benchmarks.nasbench101.facts import parameters_of
+    from nas_bench_suite.benchmarks.nasbench101.published import parameters_of
 
     space, ids, forms, codes, parameters = NASBench101Space(), [], [], [], []
     with gzip.open(shared_data / "nasbench101" / "observed_25000_cells.csv.gz", "rt") as file:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nas_bench_suite import ConfigError, load_benchmark
+from nas_bench_suite import ConfigError, Lookups, load_benchmark
 from nas_bench_suite.benchmarks.nasbench201 import EDGES, OPERATIONS, NASBench201Space
 from tests.made_up import nasbench201
 
@@ -132,18 +132,20 @@ def test_the_real_table(csv: Path, source: pd.DataFrame, dataset: str, floor: fl
     assert benchmark.facts()["best_mean_test"] == pytest.approx(floor / 100, abs=1e-6)
     ids = np.arange(15625)
     runs = source[[f"{dataset}_validation_run{run}" for run in range(3)]].to_numpy() / 100
-    slots = np.stack([benchmark.query(ids, slot).validation for slot in range(benchmark.num_runs)], axis=1)
+    slots = np.stack(
+        [benchmark.query(Lookups(ids, slot)).validation for slot in range(benchmark.num_runs)], axis=1
+    )
     for row, (stored, held) in enumerate(zip(runs, slots)):
         stored = stored[~np.isnan(stored)]
         counts = [np.isclose(held, value).sum() for value in np.unique(stored)]
         assert sum(counts) == len(held) and len(held) % len(stored) == 0, row
-    np.testing.assert_allclose(benchmark.query(ids, "mean").validation, np.nanmean(runs, axis=1))
-    np.testing.assert_allclose(benchmark.query(ids, 2).test, source[f"{dataset}_test"] / 100)
+    np.testing.assert_allclose(benchmark.query(Lookups(ids, "mean")).validation, np.nanmean(runs, axis=1))
+    np.testing.assert_allclose(benchmark.query(Lookups(ids, 2)).test, source[f"{dataset}_test"] / 100)
     np.testing.assert_allclose(
-        benchmark.query(ids, 2, 12).validation, source[f"{dataset}_validation_epoch12"] / 100
+        benchmark.query(Lookups(ids, 2, 12)).validation, source[f"{dataset}_validation_epoch12"] / 100
     )
     np.testing.assert_allclose(
-        benchmark.query(ids, 2, 12).seconds, source[f"{dataset}_training_seconds"] * 12 / 200
+        benchmark.query(Lookups(ids, 2, 12)).seconds, source[f"{dataset}_training_seconds"] * 12 / 200
     )
 
 
@@ -152,7 +154,7 @@ def test_a_merged_cell_has_its_first_members_values(made_up: pd.DataFrame, tmp_p
     merged = load_benchmark("nasbench201", path=str(tmp_path / "t.parquet"), isomorphism=True)
     members = merged.space.members  # type: ignore[attr-defined]
     np.testing.assert_allclose(
-        merged.query(np.arange(6466), 0).test, made_up["cifar10_test"].to_numpy()[members] / 100
+        merged.query(Lookups(np.arange(6466), 0)).test, made_up["cifar10_test"].to_numpy()[members] / 100
     )
 
 

@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas_bench_suite import FAILED, OK, Evaluation, Outcome, Protocol, Streams, Task, load_benchmark, search
+from nas_bench_suite import (
+    FAILED,
+    OK,
+    Evaluation,
+    Lookups,
+    Outcome,
+    Protocol,
+    Streams,
+    Task,
+    load_benchmark,
+    search,
+)
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.benchmarks.planted import Planted
 from nas_bench_suite.checks import ConfigError
@@ -16,7 +27,7 @@ from optimizers.nasbot_as_run import NASBOTAsRun
 from optimizers.parts import otmann
 from optimizers.parts.descriptions import Descriptions, row_distances
 from optimizers.parts.gaussian_process import cholesky
-from optimizers.parts.mutants import Mutation
+from optimizers.parts.mutation import Mutation
 
 WEIGHTS = np.array([0.1, 0.2, 0.4, 0.8])
 SPACE = NASBench101Space()
@@ -113,9 +124,9 @@ def test_no_cell_twice_and_deterministic(make: Any) -> None:
     class Flat(Planted):
         """A third of the evaluations fail; the rest are worth the same."""
 
-        def query(self, cell_ids: np.ndarray, *args: Any, **kwargs: Any) -> Evaluation:
-            found = super().query(cell_ids, *args, **kwargs)
-            return found._replace(validation=np.where(np.asarray(cell_ids) % 3 == 0, np.nan, 0.5))
+        def query(self, lookups: Lookups) -> Evaluation:
+            found = super().query(lookups)
+            return found._replace(validation=np.where(np.asarray(lookups.cells) % 3 == 0, np.nan, 0.5))
 
     for benchmark in (load_benchmark("planted"), Flat()):
         record = search(make(), benchmark, budget=40, trials=3, seed=1)
@@ -150,8 +161,8 @@ def test_remembered_distances_change_nothing(monkeypatch: pytest.MonkeyPatch) ->
             self.space = SPACE  # type: ignore[assignment]
             self.fidelities = (108,)
 
-        def query(self, cell_ids: np.ndarray, *args: Any, **kwargs: Any) -> Evaluation:
-            value = 0.9 + 0.01 * np.sin(np.asarray(cell_ids, dtype=float))
+        def query(self, lookups: Lookups) -> Evaluation:
+            value = 0.9 + 0.01 * np.sin(np.asarray(lookups.cells, dtype=float))
             return Evaluation(value, value, np.ones_like(value))
 
     with_cache = search(NASBOT(), Counted(), budget=40, trials=2, seed=4)

@@ -14,7 +14,10 @@ import pytest
 from analysis.runs import scan
 from nas_bench_suite.job import run_job
 from studies.scaling import __main__ as scaling
-from studies.scaling import costs
+from studies.scaling import measure
+from studies.scaling.costs import BATCH, costs_file, read_costs
+from studies.scaling.jobs import POLICIES, jobs
+from studies.scaling.table import exponent
 from tests.laws.collect import composed
 
 TRIALS = 10
@@ -34,7 +37,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 f"output_dir={folder}",
             )
             run_job(composed("benchmark=large", *changes), label, "large")
-    costs.main(["--output-dir", str(folder), "--variables", "26", "50", "--policies", "maade", "nade"])
+    measure.main(["--output-dir", str(folder), "--variables", "26", "50", "--policies", "maade", "nade"])
     return folder
 
 
@@ -44,25 +47,19 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_the_experiment_covers_the_family() -> None:
-    jobs = scaling.jobs()
-    assert {job.variables for job in jobs} == set(costs.VARIABLES) and {job.label for job in jobs} == {
-        "random",
-        *scaling.POLICIES,
-    }
-    assert len(jobs) == len(set(jobs)) == 24  # MADE at N = 500 takes about 16 GB a trial
-    assert all(job.trials >= 50 for job in jobs if (job.label, job.variables) != ("reinforce_made", 200))
-    assert all(job.trials == min(3, job.trials) for job in scaling.jobs(3))
-    assert {job.variables for job in scaling.jobs(variables=[26])} == {26}
-    assert {label: policy for policy, label in costs.LABELS.items()} == scaling.POLICIES
-    assert all(
-        composed(f"optimizer={label}")["optimizer"]["batch_size"] == scaling.BATCH
-        for label in scaling.POLICIES
-    )
+    wanted = jobs()
+    assert {job.variables for job in wanted} == set(measure.VARIABLES)
+    assert {job.label for job in wanted} == {"random", *POLICIES}
+    assert len(wanted) == len(set(wanted)) == 24  # MADE at N = 500 takes about 16 GB a trial
+    assert all(job.trials >= 50 for job in wanted if (job.label, job.variables) != ("reinforce_made", 200))
+    assert all(job.trials == min(3, job.trials) for job in jobs(3))
+    assert {job.variables for job in jobs(variables=[26])} == {26}
+    assert {label: policy for policy, label in measure.LABELS.items()} == POLICIES
+    assert all(composed(f"optimizer={label}")["optimizer"]["batch_size"] == BATCH for label in POLICIES)
 
 
 def test_figure_and_numbers(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [
-        "scaling",
         "--output-dir",
         str(outputs),
         "--no-run",
@@ -72,7 +69,7 @@ def test_figure_and_numbers(outputs: Path, capsys: pytest.CaptureFixture[str]) -
         "26",
         "50",
     ]
-    assert command_line.main(words) == 0
+    assert scaling.main(words) == 0
     said = capsys.readouterr().err
     assert "note: REINFORCE with MADE at N = 50: no result" in said and "ReMAADE at N = 26" not in said
     for ending, begins in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
@@ -99,7 +96,7 @@ def test_figure_and_numbers(outputs: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_costs_are_read_as_written(outputs: Path) -> None:
-    found = scaling.read_costs(outputs / "complexity" / "scaling.csv")
+    found = read_costs(costs_file(outputs))
     assert set(found) == {(policy, n) for policy in ("maade", "nade") for n in (26, 50)}
     nade = found["nade", 50]
     assert (
@@ -113,33 +110,29 @@ def test_costs_are_read_as_written(outputs: Path) -> None:
 def test_only_what_is_missing_is_run(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[tuple[str, ...]] = []
     monkeypatch.setattr(scaling, "_python", lambda *words: ran.append(words))
-    there = [job for job in scaling.jobs(TRIALS, [26, 50]) if job.label in ("random", "remaade")]
+    there = [job for job in jobs(TRIALS, [26, 50]) if job.label in ("random", "remaade")]
     scaling.run_missing(outputs, there, 0, TRIALS, [26, 50])
     assert not ran
-    scaling.run_missing(outputs, scaling.jobs(TRIALS, [50, 100]), 0, TRIALS, [50, 100])
-    costs_words, *jobs = ran
-    assert costs_words[:2] == ("-m", "bench.scaling") and costs_words[-3:] == ("26", "50", "100")
-    assert len(jobs) == 2 and all("seed=0" in words and f"trials={TRIALS}" in words for words in jobs)
-    assert {word for words in jobs for word in words if word.startswith("benchmark.variables=")} == {
+    scaling.run_missing(outputs, jobs(TRIALS, [50, 100]), 0, TRIALS, [50, 100])
+    costs_words, *ran_jobs = ran
+    assert costs_words[:2] == ("-m", "studies.scaling.measure") and costs_words[-3:] == ("26", "50", "100")
+    assert len(ran_jobs) == 2 and all("seed=0" in words and f"trials={TRIALS}" in words for words in ran_jobs)
+    assert {word for words in ran_jobs for word in words if word.startswith("benchmark.variables=")} == {
         "benchmark.variables=50,100"
     }
     ran.clear()
-    scaling.run_missing(outputs, scaling.jobs(), 0, None, None)
+    scaling.run_missing(outputs, jobs(), 0, None, None)
     assert ran[1][:3] == ("run.py", "-m", "+experiment=scaling")
 
 
 def test_exponents() -> None:
     n = np.array([26, 50, 100, 200, 500])
-    assert scaling.exponent(n, 3.0 * n**2) == pytest.approx(2) and scaling.exponent(
-        n, np.full(5, 7.0)
-    ) == pytest.approx(0)
-    assert np.isnan(scaling.exponent(n[:1], n[:1])) and scaling.exponent(
-        n, [*n[:4], np.nan]
-    ) == pytest.approx(1)
+    assert exponent(n, 3.0 * n**2) == pytest.approx(2) and exponent(n, np.full(5, 7.0)) == pytest.approx(0)
+    assert np.isnan(exponent(n[:1], n[:1])) and exponent(n, [*n[:4], np.nan]) == pytest.approx(1)
 
 
 def test_what_is_too_large_is_counted_and_not_run() -> None:
-    row = costs.measure("made", 500, 1)
+    row = measure.measure("made", 500, 1)
     assert (
         row["context_parameters"] == 2 * (500 * 36) ** 2 + 2 * 500 * 36
         and np.isnan(row["batch_seconds"])
@@ -177,5 +170,5 @@ def test_costs_that_nobody_measured_are_named(
         )
         == 2
     )
-    assert "python -m bench.scaling --output-dir" in capsys.readouterr().err
+    assert "python -m studies.scaling.measure --output-dir" in capsys.readouterr().err
     assert not (tmp_path / "figures").exists()

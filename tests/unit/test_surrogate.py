@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from studies.surrogate_fit.published import CELL_QUANTILES, published_facts
 
+from nas_bench_suite.benchmark import Lookups
 from nas_bench_suite.benchmarks.nasbench101.__main__ import main
 from nas_bench_suite.benchmarks.nasbench101.surrogate import NASBench101Surrogate
 from nas_bench_suite.benchmarks.nasbench101.surrogate import artefact as files
@@ -24,7 +26,6 @@ from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import load_obser
 from nas_bench_suite.benchmarks.nasbench101.surrogate.scores import agreement
 from nas_bench_suite.checks import ConfigError
 from studies.surrogate_fit import calibrate
-from studies.surrogate_fit.published import CELL_QUANTILES, published_facts
 
 CELLS = 423_624
 
@@ -50,19 +51,19 @@ def test_files_are_small_and_of_one_fit() -> None:
 
 def test_queries_are_look_ups(benchmark: NASBench101Surrogate, some: tuple[np.ndarray, np.ndarray]) -> None:
     cells, run = some
-    got = benchmark.query(cells, run)
+    got = benchmark.query(Lookups(cells, run))
     runs = benchmark._artefact.runs
     np.testing.assert_allclose(got.validation * files.GRID, runs[cells, run, 0], atol=1e-9)
     np.testing.assert_allclose(got.test * files.GRID, runs[cells, run, 1], atol=1e-9)
-    mean = benchmark.query(cells, "mean")
-    every = [benchmark.query(cells, r) for r in range(3)]
+    mean = benchmark.query(Lookups(cells, "mean"))
+    every = [benchmark.query(Lookups(cells, r)) for r in range(3)]
     for field in ("validation", "test"):
         np.testing.assert_allclose(
             getattr(mean, field), np.mean([getattr(one, field) for one in every], axis=0), atol=1e-12
         )
     assert (got.seconds > 200).all() and (got.seconds < 7000).all()
     for epochs in (4, 12, 36):
-        early = benchmark.query(cells, run, epochs)
+        early = benchmark.query(Lookups(cells, run, epochs))
         assert (
             (early.validation >= 0) & (early.validation < 0.96) & (early.test <= early.validation + 1e-12)
         ).all()
@@ -74,17 +75,17 @@ def test_queries_are_look_ups(benchmark: NASBench101Surrogate, some: tuple[np.nd
     expected = np.where(
         mixed == 108,
         got.validation,
-        np.where(mixed == 4, *(benchmark.query(cells, run, e).validation for e in (4, 36))),
+        np.where(mixed == 4, *(benchmark.query(Lookups(cells, run, e)).validation for e in (4, 36))),
     )
-    np.testing.assert_array_equal(benchmark.query(cells, run, mixed).validation, expected)
-    assert benchmark.query(np.int64(5), 1).validation.shape == ()
+    np.testing.assert_array_equal(benchmark.query(Lookups(cells, run, mixed)).validation, expected)
+    assert benchmark.query(Lookups(np.int64(5), 1)).validation.shape == ()
 
 
 def test_wrong_questions_get_a_sentence(benchmark: NASBench101Surrogate, tmp_path: Path) -> None:
     cells = np.arange(3)
     for ask in (
-        lambda: benchmark.query(cells, 0, 50),
-        lambda: benchmark.query(cells, "median"),
+        lambda: benchmark.query(Lookups(cells, 0, 50)),
+        lambda: benchmark.query(Lookups(cells, "median")),
         lambda: benchmark.prediction(cells, statistic="max"),
         lambda: benchmark.prediction(cells, fidelity=5),
         lambda: benchmark.prediction(cells, statistic="best_of_3", fidelity=4),
@@ -244,12 +245,12 @@ def test_small_cells_are_pinned(benchmark: NASBench101Surrogate, shared_data: Pa
     small = load_small_cells(shared_data)
     cells = benchmark.space.cell_id(to_strings(small.adjacency, small.ops))
     np.testing.assert_array_equal(np.sort(cells), np.arange(91))
-    mean = benchmark.query(cells, "mean")
+    mean = benchmark.query(Lookups(cells, "mean"))
     np.testing.assert_allclose(mean.validation, small.validation[:, 3], atol=0.5 / 3 / files.GRID + 1e-6)
     np.testing.assert_allclose(mean.test, small.test[:, 3], atol=0.5 / 3 / files.GRID + 1e-6)
     for level, epochs in enumerate((4, 12, 36)):
         np.testing.assert_allclose(
-            benchmark.query(cells, "mean", epochs).validation,
+            benchmark.query(Lookups(cells, "mean", epochs)).validation,
             small.validation[:, level],
             atol=0.5 / 3 / files.GRID + 1e-6,
         )

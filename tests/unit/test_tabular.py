@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nas_bench_suite import ConfigError, Streams, load_benchmark
+from nas_bench_suite import ConfigError, Lookups, Streams, load_benchmark
 from nas_bench_suite.job import JobResult, run_job
 from nas_bench_suite.search import search
 from optimizers.random_search import RandomSearch
@@ -48,7 +48,7 @@ def test_every_row_is_found_again(tmp_path: Path, name: str) -> None:
     assert space.num_cells == 12 and benchmark.num_runs == 1 and benchmark.fidelities == (1,)
     for _, row in table.iterrows():
         string = np.array([variable.choices.index(str(row[variable.name])) for variable in space.variables])
-        found = benchmark.query(space.cell_id(string), 0)
+        found = benchmark.query(Lookups(space.cell_id(string), 0))
         assert (found.validation, found.test, found.seconds) == (row["validation"], row["test"], 0)
     np.testing.assert_array_equal(space.cell_id(space.architecture(np.arange(12))), np.arange(12))
     assert benchmark.facts()["best_mean_test"] == pytest.approx(0.89)
@@ -70,14 +70,18 @@ def test_runs_fidelities_seconds_percent_and_ignored_columns(tmp_path: Path) -> 
     assert benchmark.fidelities == (5, 50) and benchmark.num_runs == 3
     ids = np.arange(12)
     for fidelity in (5, 50):
-        runs = [benchmark.query(ids, run, fidelity).validation for run in range(3)]
+        runs = [benchmark.query(Lookups(ids, run, fidelity)).validation for run in range(3)]
         np.testing.assert_allclose(
             runs, table[[f"validation_{run}@{fidelity}" for run in range(3)]].to_numpy().T / 100
         )
-        np.testing.assert_allclose(benchmark.query(ids, "mean", fidelity).validation, np.mean(runs, axis=0))
-    assert (benchmark.query(ids, 1).test == 0.705).all() and np.isnan(benchmark.query(ids, 1, 5).test).all()
-    assert (benchmark.query(ids, 1, np.full(12, 5)).seconds == 1).all() and (
-        benchmark.query(ids, 1).seconds == 10
+        np.testing.assert_allclose(
+            benchmark.query(Lookups(ids, "mean", fidelity)).validation, np.mean(runs, axis=0)
+        )
+    assert (benchmark.query(Lookups(ids, 1)).test == 0.705).all() and np.isnan(
+        benchmark.query(Lookups(ids, 1, 5)).test
+    ).all()
+    assert (benchmark.query(Lookups(ids, 1, np.full(12, 5))).seconds == 1).all() and (
+        benchmark.query(Lookups(ids, 1)).seconds == 10
     ).all()
 
 
@@ -99,7 +103,7 @@ def test_rows_of_one_cell_are_one_architecture(tmp_path: Path) -> None:
     everything = np.array(list(product(range(3), range(2), range(2))))
     ids = benchmark.space.cell_id(everything)
     assert benchmark.space.num_cells == 6 and (ids[:6] == ids[6:]).all() and len(set(ids[:6])) == 6
-    np.testing.assert_allclose(benchmark.query(ids, 0).validation, table["validation"])
+    np.testing.assert_allclose(benchmark.query(Lookups(ids, 0)).validation, table["validation"])
     np.testing.assert_array_equal(
         benchmark.space.cell_id(benchmark.space.architecture(np.arange(6))), np.arange(6)
     )
@@ -258,7 +262,7 @@ def test_a_million_rows_load_in_seconds_and_are_looked_up_fast(tmp_path: Path) -
     benchmark.space.cell_id(rows[:10])
     began = time.process_time()
     ids = benchmark.space.cell_id(rows)
-    found = benchmark.query(ids, np.zeros(len(ids), dtype=np.int64))
+    found = benchmark.query(Lookups(ids, np.zeros(len(ids), dtype=np.int64)))
     assert (time.process_time() - began) / len(rows) < 1e-6
     np.testing.assert_array_equal(found.validation, table["validation"].to_numpy()[ids])
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from nas_bench_suite.benchmark import Lookups
 from nas_bench_suite.checks import ConfigError
 
 QUANTILES = (5, 25, 50, 75, 95, 99)
@@ -58,14 +59,18 @@ def check(path: Path) -> dict[str, Any]:
         result[f"epoch_{epochs}"] = agreement(
             observed.accuracies[:, level], benchmark.prediction(cells, fidelity=epochs), 0.0
         )
-    result["training_seconds"] = agreement(observed.seconds, benchmark.query(cells, 0).seconds, 0.0)
+    result["training_seconds"] = agreement(observed.seconds, benchmark.query(Lookups(cells, 0)).seconds, 0.0)
     for percent in (10, 1):
         top = best >= np.percentile(best, 100 - percent)
         result[f"top_{percent}_percent"] = agreement(best[top], predicted[top], FLOOR)
-    frozen = np.max([benchmark.query(cells, run).validation for run in range(benchmark.num_runs)], axis=0)
+    frozen = np.max(
+        [benchmark.query(Lookups(cells, run)).validation for run in range(benchmark.num_runs)], axis=0
+    )
     result["quantiles"] = _gaps(best, frozen)
     result["single_run"] = {
-        f"epoch_{epochs}": _gaps(observed.accuracies[:, level], benchmark.query(cells, 0, epochs).validation)
+        f"epoch_{epochs}": _gaps(
+            observed.accuracies[:, level], benchmark.query(Lookups(cells, 0, epochs)).validation
+        )
         for level, epochs in enumerate(FIDELITIES[:-1])
     }
     result["parameters"] = {

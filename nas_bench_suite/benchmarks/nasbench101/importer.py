@@ -18,7 +18,7 @@ from numba import njit
 
 from nas_bench_suite.benchmarks.nasbench101 import hashing, records, tablefile, tfrecord
 from nas_bench_suite.benchmarks.nasbench101.cells import NUM_CELLS, cells
-from nas_bench_suite.benchmarks.nasbench101.facts import found_and_checked
+from nas_bench_suite.benchmarks.nasbench101.published import found_and_checked
 from nas_bench_suite.benchmarks.nasbench101.space import enumeration_checksum
 from nas_bench_suite.checks import ConfigError
 

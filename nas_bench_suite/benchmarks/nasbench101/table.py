@@ -7,11 +7,10 @@ place in the table's arrays.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from nas_bench_suite.benchmark import Benchmark, Evaluation
+from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups
 from nas_bench_suite.benchmarks.nasbench101 import tablefile
 from nas_bench_suite.benchmarks.nasbench101.records import DOUBLE, SINGLE
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space, enumeration_checksum
@@ -79,17 +78,10 @@ class NASBench101(Benchmark):
             )
         return rows
 
-    def query(
-        self,
-        cell_ids: np.ndarray,
-        run: np.ndarray | int | str,
-        fidelity: np.ndarray | int | None = None,
-        architectures: np.ndarray | None = None,
-    ) -> Evaluation:
+    def query(self, lookups: Lookups) -> Evaluation:
         """Look cells up; see `Benchmark.query`. "mean" averages accuracies and seconds over the three
         runs."""
-        rows = self.rows(cell_ids)
-        budget = self._budgets(fidelity)
+        rows, budget, run = self.rows(lookups.cells), self.levels(lookups.fidelities), lookups.runs
         accuracies, seconds = self.arrays["accuracies"], self.arrays["seconds"]
         if isinstance(run, str):
             if run != "mean":
@@ -109,11 +101,11 @@ class NASBench101(Benchmark):
             seconds[budget, rows, runs, _END].astype(np.float64),
         )
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         """What the table is; `best_mean_test` and `best_single_test` are of the cells that it holds.
         `partial` says that it lacks cells, and `failed` which published facts do not hold (see
-        `facts.PUBLISHED`); the description repeats both, and `notice`, where there is one, is the sentence
-        that a listing must carry."""
+        `published.PUBLISHED`); the description repeats both, and `notice`, where there is one, is the
+        sentence that a listing must carry."""
         held, total = len(self.arrays["cells"]), self.space.num_cells
         failed = [entry["fact"] for entry in self.header["checked"] if not entry["holds"]]
         lacking = notice = ""
@@ -142,16 +134,11 @@ class NASBench101(Benchmark):
             "best_mean_validation": self.header["found"]["best_mean_validation"],
         }
 
-    def _budgets(self, fidelity: np.ndarray | int | None) -> np.ndarray:
-        if fidelity is None:
-            return np.asarray(len(self.fidelities) - 1)
-        known = np.asarray(self.fidelities)
-        wanted = np.asarray(fidelity)
-        places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-        if (known[places] != wanted).any():
-            wrong = np.asarray(wanted)[known[places] != wanted].flat[0]
-            raise ConfigError(
-                f"fidelity={wrong} is not in {self.path}; accepted: {', '.join(map(str, self.fidelities))}"
-                + (" (nasbench_full.tfrecord holds 4, 12, 36 and 108 epochs)." if len(known) < 4 else ".")
-            )
-        return places
+    def levels(self, fidelities: np.ndarray | int | None) -> np.ndarray:
+        try:
+            return super().levels(fidelities)
+        except ConfigError as error:
+            if len(self.fidelities) == 4:
+                raise
+            more = "(nasbench_full.tfrecord holds 4, 12, 36 and 108 epochs)"
+            raise ConfigError(f"{str(error).removesuffix('.')} {more}.") from None

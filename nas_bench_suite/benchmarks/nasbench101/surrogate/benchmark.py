@@ -15,11 +15,10 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from nas_bench_suite.benchmark import Benchmark, Evaluation
+from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups
 from nas_bench_suite.checks import check_choice
 
 from ..space import NASBench101Space, enumeration_checksum
@@ -66,20 +65,14 @@ class NASBench101Surrogate(Benchmark):
         # Validation in the low and test in the high half of a word: one gather a query.
         self._packed = (runs[:, :, 0] | (runs[:, :, 1].astype(np.uint32) << 16)).ravel()
 
-    def query(
-        self,
-        cell_ids: np.ndarray,
-        run: np.ndarray | int | str,
-        fidelity: np.ndarray | int | None = None,
-        architectures: np.ndarray | None = None,
-    ) -> Evaluation:
-        """Look cells up; see ``Benchmark.query``. ``architectures`` is not needed."""
-        cell_ids = np.asarray(cell_ids)
+    def query(self, lookups: Lookups) -> Evaluation:
+        """Look cells up; see ``Benchmark.query``. Architectures are not needed."""
+        cell_ids, run, fidelity = np.asarray(lookups.cells), lookups.runs, lookups.fidelities
         if isinstance(run, str):
             check_choice("run", run, ("mean",))
         if fidelity is None or (np.ndim(fidelity) == 0 and fidelity == FIDELITIES[-1]):
             return self._full(cell_ids, run)
-        levels = np.broadcast_to(self._levels(fidelity), cell_ids.shape)
+        levels = np.broadcast_to(self.levels(fidelity), cell_ids.shape)
         full = self._full(cell_ids, run)
         validation, test, seconds = (np.array(part) for part in full)
         for level, epochs in enumerate(FIDELITIES[:-1]):
@@ -92,13 +85,6 @@ class NASBench101Surrogate(Benchmark):
                 test[here] = np.rint((early - np.interp(early, at, gap)) * GRID) / GRID
                 seconds[here] *= TIME_SHARE[epochs]
         return Evaluation(validation, test, seconds)
-
-    def _levels(self, fidelity: np.ndarray | int) -> np.ndarray:
-        levels = np.searchsorted(FIDELITIES[:-1], fidelity)
-        if np.any(np.asarray(FIDELITIES)[levels] != fidelity):
-            wrong = np.asarray(fidelity).ravel()[(np.asarray(FIDELITIES)[levels] != fidelity).ravel()][0]
-            check_choice("fidelity", int(wrong), FIDELITIES)
-        return levels
 
     def _full(self, cell_ids: np.ndarray, run: np.ndarray | int | str) -> Evaluation:
         seconds = self._seconds.take(cell_ids)
@@ -146,7 +132,7 @@ class NASBench101Surrogate(Benchmark):
     def _checksum(self) -> str:
         return self._artefact.checksum()
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         """What this is, for captions and checks; floors are those of the surrogate's own frozen runs."""
         test = self._runs[:, :, 1]
         return {
