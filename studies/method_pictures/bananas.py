@@ -1,20 +1,36 @@
-"""docs/images/bananas.png: one trial of BANANAS. Run from the project's root: python -m
-docs.figures.bananas"""
+"""BANANAS: the course of one trial, and what its networks say of the candidates of two rounds."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from analysis.style import style
-from nas_bench_suite import Task, load_benchmark
+from nas_bench_suite import Lookups, Task, load_benchmark
 from optimizers.bananas import Bananas
-from studies.method_pictures.one_trial import course, one_trial
+from studies.drawing import open_sided
+from studies.method_pictures.one_trial import draw_course, one_trial
+
+ROUNDS = (4, 13)  # an early and a late one, of ten queries each
+DPI = 130
+
+
+class Round(NamedTuple):
+    """A round of the trial, C candidates."""
+
+    queries: int  # before it
+    truth: np.ndarray  # float64[C], mean validation error over runs, percent
+    predictions: np.ndarray  # float32[networks, C], percent
+    chosen: np.ndarray  # bool[C]
+
+
+class Data(NamedTuple):
+    """What the picture shows."""
+
+    errors: list[float]  # validation error of each query, percent
+    rounds: list[Round]
 
 
 class Watched(Bananas):
@@ -50,25 +66,32 @@ class Watched(Bananas):
         return chosen, sizes
 
 
-def main() -> None:
+def collect() -> Data:
+    """Run the trial."""
     optimizer = Watched()
     errors = one_trial(optimizer)
     benchmark = load_benchmark("nasbench101_surrogate")
     space = benchmark.space
+    rounds = []
+    for at in ROUNDS:
+        seen = optimizer.rounds[at]
+        cells = space.cell_id(seen["strings"])
+        truth = 100 * (1 - benchmark.query(Lookups(cells)).validation)
+        chosen = np.isin(cells, space.cell_id(seen["chosen"]))
+        rounds.append(Round(10 * (at + 1), truth, seen["predictions"], chosen))
+    return Data(errors, rounds)
 
+
+def draw(data: Data) -> Figure:
+    """The course on the left; predictions against the truth on the right."""
     color = style("bananas").color
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    course(left, errors, color, "Rounds of ten, mutants of the best")
-    for at, shade in ((4, "0.6"), (13, color)):
-        data = optimizer.rounds[at]
-        mean, spread = data["predictions"].mean(axis=0), data["predictions"].std(axis=0)
-        truth = 100 * (
-            1 - benchmark.query(space.cell_id(data["strings"]), "mean", None, data["strings"]).validation
-        )
-        chosen = np.isin(space.cell_id(data["strings"]), space.cell_id(data["chosen"]))
-        n = 10 * (at + 1)
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    draw_course(left, data.errors, color, "Rounds of ten, mutants of the best")
+    for round_, shade, edge in zip(data.rounds, ("0.6", color), ("0.3", "black")):
+        mean, spread = round_.predictions.mean(axis=0), round_.predictions.std(axis=0)
         right.errorbar(
-            truth,
+            round_.truth,
             mean,
             spread,
             fmt="o",
@@ -76,11 +99,16 @@ def main() -> None:
             color=shade,
             alpha=0.5,
             lw=0.7,
-            label=f"candidates after {n} queries",
+            label=f"candidates after {round_.queries} queries",
         )
-        edge = "black" if shade == color else "0.3"
         right.plot(
-            truth[chosen], mean[chosen], "s", ms=7, mfc="none", mec=edge, label=f"the ten chosen after {n}"
+            round_.truth[round_.chosen],
+            mean[round_.chosen],
+            "s",
+            ms=7,
+            mfc="none",
+            mec=edge,
+            label=f"the ten chosen after {round_.queries}",
         )
     limits = (4.8, 8.2)
     right.plot(limits, limits, "--", color="0.5", lw=1)
@@ -92,10 +120,5 @@ def main() -> None:
     )
     right.set_title("What the networks say of the candidates")
     right.legend(frameon=False, fontsize=8)
-    for axis in (left, right):
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig("docs/images/bananas.png", dpi=130)
-
-
-if __name__ == "__main__":
-    main()
+    open_sided(left, right)
+    return figure

@@ -1,21 +1,30 @@
-"""docs/images/nasbot.png: one trial of NASBOT. Run from the project's root: python -m docs.figures.nasbot"""
+"""NASBOT: the course of one trial, and what its model said of each choice."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from analysis.style import style
 from nas_bench_suite import Task
 from optimizers.nasbot import NASBOT
-from optimizers.parts.descriptions import row_distances
-from optimizers.parts.gaussian_process import forward, sum_kernel
-from studies.method_pictures.one_trial import course, one_trial
+from optimizers.nasbot.descriptions import row_distances
+from optimizers.nasbot.gaussian_process import forward, sum_kernel
+from studies.drawing import open_sided
+from studies.method_pictures.one_trial import draw_course, one_trial
+
+UNIFORM = 10  # queries before the model's first
+DPI = 120
+
+
+class Data(NamedTuple):
+    """What the picture shows, in percent, Q queries."""
+
+    errors: list[float]  # [Q], validation error of each query
+    mean: np.ndarray  # float64[Q - UNIFORM], what the model predicted before the query
+    deviation: np.ndarray  # float64[Q - UNIFORM], its standard deviation
 
 
 class Watched(NASBOT):
@@ -52,17 +61,23 @@ class Watched(NASBOT):
         return strings, found, rejected
 
 
-def main() -> None:
+def collect() -> Data:
+    """Run the trial."""
     optimizer = Watched()
     errors = one_trial(optimizer)
-
-    color = style("nasbot").color
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    course(left, errors, color, "The search")
-
     said = np.array(optimizer.said)
-    mean, spread = 100 * (1 - said[:, 0]), 100 * said[:, 1]
-    right.errorbar(errors[10:], mean, spread, fmt="o", ms=3, color=color, lw=0.6, alpha=0.45)
+    return Data(errors, 100 * (1 - said[:, 0]), 100 * said[:, 1])
+
+
+def draw(data: Data) -> Figure:
+    """The course on the left; predictions against the values that came on the right."""
+    color = style("nasbot").color
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    draw_course(left, data.errors, color, "The search")
+    right.errorbar(
+        data.errors[UNIFORM:], data.mean, data.deviation, fmt="o", ms=3, color=color, lw=0.6, alpha=0.45
+    )
     limits = (4.6, 9.0)
     right.plot(limits, limits, "--", color="0.5", lw=1)
     right.set(
@@ -72,11 +87,5 @@ def main() -> None:
         ylabel="predicted before the query: mean and SD (%)",
     )
     right.set_title("What the model said of each choice")
-
-    for axis in (left, right):
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig("docs/images/nasbot.png", dpi=120)
-
-
-if __name__ == "__main__":
-    main()
+    open_sided(left, right)
+    return figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from nas_bench_suite import Optimizer, Streams, Task, load_benchmark
+from nas_bench_suite import Lookups, Optimizer, Streams, Task, load_benchmark
 from nas_bench_suite.optimizer import OK, Outcome
 
 BUDGET, SEED, TRIAL = 150, 0, 1
@@ -23,15 +23,13 @@ def one_trial(optimizer: Optimizer) -> list[float]:
     while len(errors) < BUDGET:
         proposal = optimizer.ask(np.array([BUDGET - len(errors)]))
         run = rng.integers(benchmark.num_runs, size=proposal.wanted.shape)
-        accuracy = benchmark.query(
-            space.cell_id(proposal.architectures), run, None, proposal.architectures
-        ).validation
+        accuracy = benchmark.query(Lookups(space.cell_id(proposal.architectures), run)).validation
         optimizer.tell(proposal, Outcome(accuracy, np.full(accuracy.shape, OK, dtype=np.int8)))
         errors += (100 * (1 - accuracy[0])).tolist()
     return errors
 
 
-def course(axis: Axes, errors: list[float], color: str, title: str) -> None:
+def draw_course(axis: Axes, errors: list[float], color: str, title: str) -> None:
     """Validation error by query, the ten uniform ones marked, and the best so far."""
     queries = np.arange(1, len(errors) + 1)
     axis.axvspan(0.5, 10.5, color="0.9", lw=0, label="10 uniform cells")

@@ -1,136 +1,57 @@
-"""What the policies cost against the number N of variables: parameters and processor seconds on the benchmark
-family `large`.
-
-    python -m bench.scaling --output-dir outputs
-
-writes `<output_dir>/complexity/scaling.csv` for `analysis.scaling`: `policy, N, d, context_parameters,
-all_parameters` and, a trial, `start_seconds` (drawing the parameters), `batch_seconds` (ask and tell of one
-batch: sampling it and one gradient step), measured over `timed_trials` in lockstep.
-
-The context layer is counted as for table 2 (it does not depend on how many choices a variable has); all
-parameters are those of a policy on the family's own variables, embeddings and density layer included. Seconds
-are those of one processor core (`time.process_time`, one thread), so other programs on the machine disturb
-them little: the median over the batches that follow a search's first. They are NaN where nothing was
-run: MADE at N = 500 takes about 16 GB a trial (25 bytes a parameter, as measured at N = 100 and 200).
-"""
+"""What a policy costs at N variables, as `measure.py` writes it: `<output_dir>/complexity/scaling.csv`."""
 
 from __future__ import annotations
 
-import argparse
-import math
-import os
-import time
+import csv
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-from typing import Any
 
-for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
+from nas_bench_suite.checks import ConfigError
 
-import numpy as np  # noqa: E402
-
-from nas_bench_suite.benchmark import load_benchmark  # noqa: E402
-from nas_bench_suite.job import make_optimizer  # noqa: E402
-from nas_bench_suite.optimizer import Optimizer, Outcome, Proposal, Task  # noqa: E402
-from nas_bench_suite.results import write_whole  # noqa: E402
-from nas_bench_suite.search import search  # noqa: E402
-
-CONF = Path(__file__).resolve().parents[1] / "conf"
-LABELS = {"maade": "remaade", "nade": "reinforce_nade", "made": "reinforce_made", "lstm": "reinforce_lstm"}
-VARIABLES = (26, 50, 100, 200, 500)
-COLUMNS = (
-    "policy",
-    "N",
-    "d",
-    "context_parameters",
-    "all_parameters",
-    "start_seconds",
-    "batch_seconds",
-    "timed_trials",
-)
-# MADE has no memory for more; the others share a step's overhead among trials
-TRIALS = {"maade": 10, "nade": 10, "lstm": 10, "made": 1}
-BATCHES = 3  # timed, after one that is not
-COSTLY = ("made", 100)  # above that N one batch is timed
-MOST_PARAMETERS = 200_000_000  # above, a policy is counted and not run: it takes 25 bytes a parameter
+BATCH = 30  # queries a gradient step, in every config of the study
 
 
-class Clocked(Optimizer):
-    """A method with the processor time of its every call noted: `start` seconds, and `batches`, the seconds
-    of each ask with its tell."""
-
-    def __init__(self, method: Optimizer) -> None:
-        self.method = method
-        self.start_seconds, self.batches = 0.0, [0.0]
-
-    def start(self, task: Task) -> None:
-        began = time.process_time()
-        self.method.start(task)
-        self.start_seconds = time.process_time() - began
-        self.batches = []
-
-    def ask(self, room: np.ndarray) -> Proposal:
-        began = time.process_time()
-        proposal = self.method.ask(room)
-        self.batches.append(time.process_time() - began)
-        return proposal
-
-    def tell(self, proposal: Proposal, outcome: Outcome) -> None:
-        began = time.process_time()
-        self.method.tell(proposal, outcome)
-        self.batches[-1] += time.process_time() - began
+def costs_file(output_dir: Path) -> Path:
+    """Where the costs lie."""
+    return output_dir / "complexity" / "scaling.csv"
 
 
-def measure(policy: str, variables: int, trials: int, batches: int = BATCHES) -> dict[str, Any]:
-    """One row of the file, by column: the counts, and the seconds of `trials` searches in lockstep divided by
-    `trials`."""
-    from omegaconf import OmegaConf
+@dataclass(frozen=True)
+class Cost:
+    """What a policy costs at N variables: parameters of its context layer and of all, processor seconds of
+    the start and of a batch, a trial (NaN where it is too large to be run)."""
 
-    from optimizers.parts.policies import policy_class
-    from optimizers.parts.policies.base import Layout
-    from optimizers.parts.policies.complexity import count
+    context_parameters: int
+    all_parameters: int
+    start_seconds: float
+    batch_seconds: float
 
-    benchmark = load_benchmark("large", variables=variables)
-    options: Any = OmegaConf.to_container(OmegaConf.load(CONF / "optimizer" / f"{LABELS[policy]}.yaml"))
-    width, size = options["width"], options["batch_size"]
-    parameters = policy_class(policy)(Layout.of(benchmark.space), width=width).num_parameters
-    seconds = (math.nan, math.nan, 0)
-    if parameters <= MOST_PARAMETERS:
-        clocked = Clocked(make_optimizer(options))
-        search(clocked, benchmark, budget=size * (1 + batches), trials=trials, seed=1000)
-        seconds = (clocked.start_seconds / trials, median(clocked.batches[1:]) / trials, trials)
-    return dict(
-        zip(COLUMNS, (policy, variables, width, count(policy, variables, width), parameters, *seconds))
-    )
+    def seconds(self, budget: int) -> float:
+        """A trial of `budget` queries."""
+        return self.start_seconds + -(-budget // BATCH) * self.batch_seconds
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--output-dir", type=Path, default=Path("outputs"))
-    parser.add_argument(
-        "--policies", nargs="+", choices=sorted(LABELS), default=list(LABELS), help="which to measure (all)"
-    )
-    parser.add_argument(
-        "--variables", type=int, nargs="+", default=VARIABLES, help="which N (26 50 100 200 500)"
-    )
-    options = parser.parse_args(arguments)
-    path = options.output_dir / "complexity" / "scaling.csv"
-    lines = [",".join(COLUMNS)]
-    for policy in options.policies:
-        measure(policy, min(VARIABLES), 1, 1)  # compiles kernels and loads libraries
-        for variables in options.variables:
-            costly = policy == COSTLY[0] and variables > COSTLY[1]
-            row = measure(policy, variables, TRIALS[policy], 1 if costly else BATCHES)
-            lines.append(
-                ",".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values())
-            )
-            print(lines[-1], flush=True)
-    write_whole(path, ("\n".join(lines) + "\n").encode())
-    print(path)
+Costs = dict[tuple[str, int], Cost]  # by policy and N
 
 
-if __name__ == "__main__":
-    main()
+def read_costs(path: Path) -> Costs:
+    """Read the file.
+
+    Raises:
+        ConfigError: if it is unreadable or has other columns.
+    """
+    kinds = {"context_parameters": int, "all_parameters": int, "start_seconds": float, "batch_seconds": float}
+    try:
+        with open(path, newline="") as file:
+            return {
+                (row["policy"], int(row["N"])): Cost(
+                    **{name: kind(row[name]) for name, kind in kinds.items()}
+                )
+                for row in csv.DictReader(file)
+            }
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error}); accepted: a CSV file with columns policy, N, "
+            f"{', '.join(kinds)}. To make it: "
+            f"python -m studies.scaling.measure --output-dir {path.parent.parent}."
+        ) from None

@@ -1,5 +1,4 @@
-"""Fit the surrogate and write its artefact: ``make surrogate``, or ``python -m
-nas_bench_suite.benchmarks.nasbench101.fit``.
+"""Fit the surrogate and write its artefact: ``make surrogate``, or ``python -m studies.surrogate_fit``.
 
 First every model is fitted to 90 % of the observed cells, and the other 10 % give the ensemble's weights, the
 spread of the residuals and the numbers of the model card; then every model is fitted again to all of them,
@@ -31,12 +30,11 @@ from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import (
 )
 from nas_bench_suite.benchmarks.nasbench101.surrogate.scores import agreement
 from nas_bench_suite.checks import ConfigError
-
-from . import calibrate
-from .ensemble import COLLAPSED_36, COLLAPSED_108, Member, fit_all, natural, targets
-from .features import flat_features
-from .network import NetworkSettings
-from .trees import TreeSettings, fit_propensity
+from studies.surrogate_fit import calibrate
+from studies.surrogate_fit.ensemble import COLLAPSED_36, COLLAPSED_108, Member, fit_all, natural, targets
+from studies.surrogate_fit.features import flat_features
+from studies.surrogate_fit.network import NetworkSettings
+from studies.surrogate_fit.trees import TreeSettings, fit_propensity
 
 SPLIT_SEED = 123
 HOLD_OUT = 0.1
@@ -75,7 +73,7 @@ def combine(predictions: list[np.ndarray], chosen: list[Member], tree_weight: fl
     ]
     mean = np.mean(networks, axis=0).astype(np.float64)
     voiced = np.mean(trees, axis=0)
-    return np.where(np.isnan(voiced), mean, (1 - tree_weight) * mean + tree_weight * voiced)
+    return np.asarray(np.where(np.isnan(voiced), mean, (1 - tree_weight) * mean + tree_weight * voiced))
 
 
 def best_tree_weight(
@@ -180,9 +178,7 @@ def build(
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m nas_bench_suite.benchmarks.nasbench101.fit", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog="python -m studies.surrogate_fit", description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--networks", type=int, default=4, help="networks in the ensemble (default 4)")
     parser.add_argument(

@@ -125,18 +125,18 @@ class EarlyNoise:
         weight = (place - lower)[:, None]
         table = np.stack([np.interp(score, SCORES, quantiles) for quantiles in self.quantiles])
         rows = np.arange(len(smooth))
-        return (1 - weight) * table[lower, rows] + weight * table[lower + 1, rows]
+        return np.asarray((1 - weight) * table[lower, rows] + weight * table[lower + 1, rows])
 
 
 def curve(knots: tuple[tuple[float, float], ...], at: np.ndarray) -> np.ndarray:
     """Piecewise linear through the knots, constant outside."""
     x, y = np.array(knots).T
-    return np.interp(at, x, y)
+    return np.asarray(np.interp(at, x, y))
 
 
 def skewed(rng: np.random.Generator, shape: tuple[int, ...], k: float) -> np.ndarray:
     """Left-skewed noise of mean 0 and SD 1: (k - Gamma(k)) / sqrt(k)."""
-    return (k - rng.standard_gamma(k, shape)) / np.sqrt(k)
+    return np.asarray((k - rng.standard_gamma(k, shape)) / np.sqrt(k))
 
 
 def expected_best(k: float, samples: int = 2_000_000) -> float:
@@ -161,7 +161,7 @@ def _pin(runs: np.ndarray, means: np.ndarray) -> np.ndarray:
     short = wanted - runs.sum(axis=1)
     shifted = runs + (short // 3)[:, None]
     shifted[np.arange(3)[None, :] < (short % 3)[:, None]] += 1
-    return shifted
+    return np.asarray(shifted)
 
 
 def collapse_probability(
@@ -240,7 +240,7 @@ def frozen_runs(
     runs = np.rint(np.stack([validation, test], axis=2) * GRID).astype(np.int64)
     for index, means in enumerate((pinned_validation, pinned_test)):
         runs[pinned, :, index] = _pin(runs[pinned, :, index], means * GRID)
-    return np.clip(runs, 0, GRID).astype(np.int32)
+    return np.asarray(np.clip(runs, 0, GRID).astype(np.int32))
 
 
 def cell_residuals(count: int, seed: int = NOISE_SEED) -> np.ndarray:

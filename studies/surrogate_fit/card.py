@@ -1,4 +1,4 @@
-"""Numbers and plots of the model card: ``python -m nas_bench_suite.benchmarks.nasbench101.fit.card``.
+"""Numbers and plots of the model card: ``python -m studies.surrogate_fit.card``.
 
 Reads what ``make surrogate`` leaves in ``outputs/surrogate`` (hold-out predictions), the observed data, and
 the shipped artefact; writes ``docs/images/surrogate_*.png`` and prints the tables. All scores are on the
@@ -19,9 +19,8 @@ from nas_bench_suite.benchmarks.nasbench101.surrogate.artefact import GRID
 from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import to_strings
 from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import load_observed, shared_data
 from nas_bench_suite.benchmarks.nasbench101.surrogate.scores import agreement
-
-from .calibrate import NoiseModel, curve
-from .published import (
+from studies.surrogate_fit.calibrate import NoiseModel, curve
+from studies.surrogate_fit.published_values import (
     CELL_LEVELS,
     STRING_LEVELS,
     STRING_QUANTILES,
@@ -204,8 +203,8 @@ def plot_test(runs: np.ndarray, published: np.ndarray, folder: Path) -> None:
 
 
 def plot_redrawn(work: Path, folder: Path) -> None:
-    """How far levels move when the noise is drawn anew, where ``bench.surrogate_search`` has left its
-    numbers."""
+    """How far levels move when the noise is drawn anew, where ``studies.surrogate_fit.search_levels`` has
+    left its numbers."""
     found = {budget: work / f"search_{budget}.json" for budget in (150, 3200)}
     if not all(path.exists() for path in found.values()):
         print(

@@ -21,10 +21,9 @@ from multiprocessing import get_context
 import numpy as np
 
 from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import Observed
-
-from .features import flat_features, global_features, vertex_features
-from .network import NetworkSettings
-from .trees import TreeSettings
+from studies.surrogate_fit.features import flat_features, global_features, vertex_features
+from studies.surrogate_fit.network import NetworkSettings
+from studies.surrogate_fit.trees import TreeSettings
 
 # The weight of each target in a network's loss.
 LOSS_WEIGHTS = (0.3, 0.3, 0.5, 1.0, 0.3)
@@ -84,7 +83,7 @@ def fit_member(
 
     pieces = [slice(start, start + CHUNK) for start in range(0, len(new_ops), CHUNK)]
     if isinstance(member.settings, TreeSettings):
-        from .trees import fit_trees
+        from studies.surrogate_fit.trees import fit_trees
 
         model = fit_trees(flat_features(adjacency, ops), values[:, 3], member.settings, member.seed)
         progress(f"{member.settings.trees} trees fitted")
@@ -95,7 +94,7 @@ def fit_member(
 
     import torch
 
-    from .network import edge_matrix, fit_network, predict_network
+    from studies.surrogate_fit.network import edge_matrix, fit_network, predict_network
 
     torch.set_num_threads(1)
     mean, scale = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
@@ -113,7 +112,7 @@ def fit_member(
     for piece in pieces:
         a, o = new_adjacency[piece], new_ops[piece]
         parts.append(predict_network(network, vertex_features(a, o), edge_matrix(a), global_features(a, o)))
-    return (np.concatenate(parts) * scale + mean).astype(np.float32)
+    return np.asarray((np.concatenate(parts) * scale + mean).astype(np.float32))
 
 
 def _single_thread() -> None:

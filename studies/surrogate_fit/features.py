@@ -74,7 +74,7 @@ def multiplications(adjacency: np.ndarray, ops: np.ndarray) -> np.ndarray:
     channels = vertex_channels(adjacency).astype(np.float64)
     own = channels**2 * np.select([ops == CONV1X1, ops == CONV3X3], [1.0, 9.0], 0.0)
     projection = adjacency[:, 0, :] * channels * channels[:, :1]
-    return own.sum(axis=1) + projection.sum(axis=1)
+    return np.asarray(own.sum(axis=1) + projection.sum(axis=1))
 
 
 def vertex_features(adjacency: np.ndarray, ops: np.ndarray) -> np.ndarray:

@@ -62,7 +62,8 @@ class CellNetwork(nn.Module):
             messages = torch.bmm(edges, h).view(batch, slots, -1)
             h = h + self.drop(torch.relu(norm(mix(torch.cat([h, messages], dim=2))))) * present
         pooled = torch.cat([h.sum(dim=1) / 4.0, h[:, -1], h[:, 0], overall], dim=1)
-        return self.read(pooled)
+        output: torch.Tensor = self.read(pooled)
+        return output
 
 
 def edge_matrix(adjacency: np.ndarray) -> np.ndarray:
@@ -130,7 +131,7 @@ def fit_network(
                 group["lr"] = settings.learning_rate * share
             optimizer.zero_grad(set_to_none=True)
             loss = _loss(network(v, e, g), t, weight, settings.huber)
-            loss.backward()
+            torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             step += 1

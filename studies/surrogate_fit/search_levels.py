@@ -1,6 +1,6 @@
 """Search on the surrogate: levels at a budget, and how far they move when its noise is drawn anew.
 
-python -m bench.surrogate_search --budget 150 --trials 500 --draws 10
+    python -m studies.surrogate_fit.search_levels --budget 150 --trials 500 --draws 10
 
 Prints Markdown for docs/surrogate.md. Errors are percent; "same run" is the test error of the run whose
 validation was read, "mean of three" that of its cell.
@@ -32,7 +32,9 @@ def levels(benchmark: NASBench101Surrogate, method: str, budget: int, trials: in
 
 def main() -> None:
     """Run the study."""
-    parser = argparse.ArgumentParser(prog="python -m bench.surrogate_search", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m studies.surrogate_fit.search_levels", description=__doc__
+    )
     parser.add_argument("--budget", type=int, default=150)
     parser.add_argument("--trials", type=int, default=500)
     parser.add_argument("--draws", type=int, default=10, help="how often the noise is drawn anew")

@@ -7,9 +7,14 @@ Notation and shapes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import lightgbm
 
 
 @dataclass(frozen=True)
@@ -27,13 +32,11 @@ class TreeSettings:
 
 def fit_trees(
     flat: np.ndarray, target: np.ndarray, settings: TreeSettings, seed: int, loss: str = "regression"
-):  # type: ignore[no-untyped-def]
+) -> lightgbm.LGBMRegressor:
     """Fit trees to the cells whose target is known; deterministic given the seed.
 
     Args:
         flat: float32[N, F]; target: float[N].
-    Returns:
-        A ``lightgbm.LGBMRegressor``.
     """
     import lightgbm
 
@@ -57,7 +60,7 @@ def fit_trees(
     return model.fit(flat[known], target[known])
 
 
-def fit_propensity(flat: np.ndarray, event: np.ndarray, seed: int):  # type: ignore[no-untyped-def]
+def fit_propensity(flat: np.ndarray, event: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
     """Fit the log-odds of a rare event with few shallow trees, so that a handful of cases is not learnt by
     heart.
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nas_bench_suite.benchmark import Lookups
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.benchmarks.nasbench101.surrogate import NASBench101Surrogate
 from nas_bench_suite.benchmarks.nasbench101.surrogate.artefact import GRID
@@ -48,7 +49,7 @@ def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: tuple[in
     """Quantiles (percent levels) of values that count ``weights`` times each."""
     order = np.argsort(values)
     mass = np.cumsum(weights[order])
-    return values[order][np.searchsorted(mass, np.array(levels) / 100 * mass[-1])]
+    return np.asarray(values[order][np.searchsorted(mass, np.array(levels) / 100 * mass[-1])])
 
 
 def best_by_one_run(runs: np.ndarray, repeats: int = 100, seed: int = 0) -> np.ndarray:
@@ -79,7 +80,7 @@ def published_facts(benchmark: NASBench101Surrogate) -> list[Fact]:
     rng = np.random.default_rng(2)
     some = rng.choice(np.flatnonzero(trained), 20_000, replace=False)
     spread = np.sqrt(runs[some].var(axis=1, ddof=1).mean(axis=0))
-    seconds = benchmark.query(np.arange(len(runs)), 0).seconds
+    seconds = benchmark.query(Lookups(np.arange(len(runs)), 0)).seconds
     facts = [
         Fact("best mean validation", 0.9505542318, means[:, 0].max(), 0.0005),
         Fact("best mean test", 0.9431757530, means[:, 1].max(), 0.0005),
