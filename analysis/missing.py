@@ -24,7 +24,7 @@ def run(output_dir: Path, benchmark: str, trials: int, seed: int) -> None:
     """Run the parameter count of table 2 and every experiment that lacks something that can be run."""
     counted = (output_dir / "complexity" / "table2.csv").resolve()
     if not counted.exists() and (ROOT / "optimizers" / "parts" / "policies" / "complexity.py").exists():
-        _python("-m", "optimizers.parts.policies.complexity", "--output-dir", str(output_dir.resolve()))
+        _python("-m", "optimizers.reinforce.policies.complexity", "--output-dir", str(output_dir.resolve()))
     runs = (
         scan(output_dir, lambda sentence: print(f"warning: {sentence}", file=sys.stderr))
         if output_dir.is_dir()

@@ -86,7 +86,7 @@ def table2(output_dir: Path) -> Table:
     """Table 2: parameters of the context layer, counted on the policies, with fitted exponents beside the
     paper's O()."""
     path = output_dir / "complexity" / "table2.csv"
-    make = f"python -m optimizers.parts.policies.complexity --output-dir {output_dir}"
+    make = f"python -m optimizers.reinforce.policies.complexity --output-dir {output_dir}"
     counted, lacking = None, f"{path} does not exist; to make it: {make}."
     if path.exists():
         try:
@@ -138,7 +138,7 @@ def table2(output_dir: Path) -> Table:
         return Column(f"Exponent of {variable}", show)
 
     notes = [
-        "Counted on the policies that the searches use (python -m optimizers.parts.policies.complexity), "
+        "Counted on the policies that the searches use (python -m optimizers.reinforce.policies.complexity), "
         "context layer alone: no "
         "embeddings, no output "
         "layer. Exponents: least squares of log count on log N and log d over the six counts, the paper's in "

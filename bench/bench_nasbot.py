@@ -10,7 +10,7 @@ import numpy as np
 from bench.plain import nasbot as plain
 from nas_bench_suite import load_benchmark, search
 from nas_bench_suite.job import make_optimizer
-from optimizers.parts.descriptions import Descriptions, row_distances
+from optimizers.nasbot.descriptions import Descriptions, row_distances
 from tests.laws.collect import composed
 
 SEED, CELLS, PAIRS = 0, 1000, 100

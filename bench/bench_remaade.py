@@ -18,9 +18,9 @@ from bench.plain.maade import MAADEPlain
 from bench.plain.reinforce import ReinforcePlain
 from nas_bench_suite import Lookups, Protocol, load_benchmark, search
 from nas_bench_suite.streams import Streams
-from optimizers.parts.policies import make_policy
-from optimizers.parts.policy_gradient import Orders
 from optimizers.reinforce import Reinforce
+from optimizers.reinforce.policies import make_policy
+from optimizers.reinforce.policy_gradient import Orders
 
 SHORT: dict[str, Any] = {"width": 36, "batch_size": 30, "learning_rate": 1e-2}
 MEDIUM: dict[str, Any] = {"width": 45, "batch_size": 64, "learning_rate": 1e-3, "orderings": 4}

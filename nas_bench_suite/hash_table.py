@@ -41,7 +41,7 @@ def empty_places(trials: int, entries: int) -> np.ndarray:
 
 
 @njit(cache=True)
-def slot(table: np.ndarray, key: int) -> int:
+def slot(table: np.ndarray, key: int) -> np.int64:
     """Where `key` lies in a table of keys int64[M], or would lie: the slot holds `EMPTY` if it is missing."""
     mask = len(table) - 1
     at = mix(key) & mask
@@ -51,7 +51,7 @@ def slot(table: np.ndarray, key: int) -> int:
 
 
 @njit(cache=True)
-def place_slot(table: np.ndarray, keys: np.ndarray, key: int) -> int:
+def place_slot(table: np.ndarray, keys: np.ndarray, key: int) -> np.int64:
     """Where the place of `key` in keys int64[K] lies in a table of places int32[M], or would lie: the slot
     holds -1 if it is missing."""
     mask = len(table) - 1

@@ -3,7 +3,7 @@
 
 Notation: T trials, N variables, A active points a trial. The kernel is amplitude^2 exp(-d / length^2) with
 fixed hyperparameters, d the sum of absolute differences of sorted in-degrees, sorted out-degrees and
-operation counts (`parts.descriptions`, `degrees`); the acquisition is the lower confidence bound of the
+operation counts (`nasbot.descriptions`, `degrees`); the acquisition is the lower confidence bound of the
 standardised error. There is no transport, no marginal likelihood and no evolution: candidates are single
 mutations of the five best strings.
 
@@ -22,9 +22,9 @@ from numba import njit
 
 from nas_bench_suite.checks import check_float, check_int
 from nas_bench_suite.optimizer import Task
-from optimizers.parts.descriptions import Descriptions, row_distances
-from optimizers.parts.gaussian_process import forward, standardise
-from optimizers.parts.gp_search import GaussianSearch
+from optimizers.nasbot.descriptions import Descriptions, row_distances
+from optimizers.nasbot.gaussian_process import forward, standardise
+from optimizers.nasbot.search import GaussianSearch
 from optimizers.parts.mutation import Mutation
 
 

@@ -1,5 +1,5 @@
 """MAADE for one string at a time, line by line from the equations of the paper's section 5: the twin of
-`optimizers.parts.policies.maade`.
+`optimizers.reinforce.policies.maade`.
 
 As plain as the other twins (`policies_plain`): every equation is computed anew wherever it is used.
 """

@@ -1,5 +1,5 @@
 """Autoregressive policies for one string at a time, line by line from their equations: the twins of
-`optimizers.parts.policies`.
+`optimizers.reinforce.policies`.
 
 Slow on purpose: no batches, no tables, nothing kept from one variable to the next. They share no code with
 the package; parameters arrive by name, without a trial axis, in whatever precision the caller wants. `order`

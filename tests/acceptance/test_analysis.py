@@ -174,7 +174,7 @@ def test_what_is_missing_is_run(study: Path, tmp_path: Path, monkeypatch: pytest
     commands: list[tuple[str, ...]] = []
     monkeypatch.setattr(missing, "_python", lambda *words: commands.append(words))
     missing.run(tmp_path / "empty", "nasbench101_surrogate", 6, 0)
-    assert commands[0][:2] == ("-m", "optimizers.parts.policies.complexity")
+    assert commands[0][:2] == ("-m", "optimizers.reinforce.policies.complexity")
     assert [words[2] for words in commands[1:]] == [
         f"+experiment={name}" for name in ("table3", "table4", "table6", "table5", "protocol")
     ]

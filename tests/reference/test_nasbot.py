@@ -12,15 +12,15 @@ from nas_bench_suite import OK, Outcome, Streams, Task
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.optimizer import Optimizer
 from optimizers.nasbot import NASBOT
-from optimizers.nasbot_as_run import NASBOTAsRun
-from optimizers.parts.descriptions import Descriptions, row_distances
-from optimizers.parts.gaussian_process import (
+from optimizers.nasbot.descriptions import Descriptions, row_distances
+from optimizers.nasbot.gaussian_process import (
     expected_improvement,
     factorise,
     forward,
     log_marginal_likelihood,
     sum_kernel,
 )
+from optimizers.nasbot_as_run import NASBOTAsRun
 
 SPACE = NASBench101Space()
 NUS = np.array(plain.NUS)

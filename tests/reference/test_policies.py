@@ -13,7 +13,7 @@ from scipy import stats
 from bench.plain.maade import MAADEPlain
 from bench.plain.policies import IndependentPlain, LSTMPlain, MADEPlain, NADEPlain
 from nas_bench_suite.space import SearchSpace, Variable
-from optimizers.parts.policies import make_policy
+from optimizers.reinforce.policies import make_policy
 
 TRIALS, STRINGS, WIDTH = 2, 3, 4
 

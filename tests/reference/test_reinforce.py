@@ -14,8 +14,8 @@ from bench.plain.policies import IndependentPlain, LSTMPlain, MADEPlain, NADEPla
 from bench.plain.reinforce import ReinforcePlain
 from nas_bench_suite import Lookups, Outcome, Streams, Task
 from nas_bench_suite.benchmarks.planted import Planted
-from optimizers.parts.policies import make_policy
 from optimizers.reinforce import Reinforce
+from optimizers.reinforce.policies import make_policy
 
 BENCHMARK = Planted(noise=0.0)
 SPACE = BENCHMARK.space

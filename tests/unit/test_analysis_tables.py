@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from analysis.runs import scan
 
 from analysis import comparison, curves, load_results, summarize, tables
-from analysis.runs import scan
 from analysis.selection import Study, defaults
 from analysis.style import PRINCIPAL, style
 from nas_bench_suite import ConfigError
@@ -152,8 +152,8 @@ def test_a_config_that_builds_on_another_asks_for_both(outputs: Path) -> None:
 
 
 def test_table2_counts(tmp_path: Path) -> None:
-    from optimizers.parts.policies import policy_class
-    from optimizers.parts.policies.complexity import POLICIES, count
+    from optimizers.reinforce.policies import policy_class
+    from optimizers.reinforce.policies.complexity import POLICIES, count
 
     assert all(
         count(policy, n, 36) == policy_class(policy).context_parameters(n, 36)

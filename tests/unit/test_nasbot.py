@@ -22,11 +22,10 @@ from nas_bench_suite import (
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.benchmarks.planted import Planted
 from nas_bench_suite.checks import ConfigError
-from optimizers.nasbot import NASBOT
+from optimizers.nasbot import NASBOT, otmann
+from optimizers.nasbot.descriptions import Descriptions, row_distances
+from optimizers.nasbot.gaussian_process import cholesky
 from optimizers.nasbot_as_run import NASBOTAsRun
-from optimizers.parts import otmann
-from optimizers.parts.descriptions import Descriptions, row_distances
-from optimizers.parts.gaussian_process import cholesky
 from optimizers.parts.mutation import Mutation
 
 WEIGHTS = np.array([0.1, 0.2, 0.4, 0.8])
@@ -166,7 +165,7 @@ def test_remembered_distances_change_nothing(monkeypatch: pytest.MonkeyPatch) ->
             return Evaluation(value, value, np.ones_like(value))
 
     with_cache = search(NASBOT(), Counted(), budget=40, trials=2, seed=4)
-    monkeypatch.setattr("optimizers.nasbot.CACHED", 1)
+    monkeypatch.setattr("optimizers.nasbot.method.CACHED", 1)
     without = search(NASBOT(), Counted(), budget=40, trials=2, seed=4)
     np.testing.assert_array_equal(with_cache.queries["cell_id"], without.queries["cell_id"])
 

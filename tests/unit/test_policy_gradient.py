@@ -20,8 +20,8 @@ from nas_bench_suite import (
     load_benchmark,
     search,
 )
-from optimizers.parts import policy_gradient as pg
 from optimizers.reinforce import Reinforce
+from optimizers.reinforce import policy_gradient as pg
 
 USED = np.array([[True, True, True, True], [True, True, False, False], [False, False, False, False]])
 REWARDS = np.array([[0.9, 0.1, 0.5, 0.5], [0.2, 0.4, 99.0, 99.0], [7.0, 7.0, 7.0, 7.0]])

@@ -3,7 +3,7 @@ Architecture Search with Bayesian Optimisation and Optimal Transport", NeurIPS 2
 
 Notation: T trials, N variables, A active points a trial, K structural weights nu (distances a pair), P
 strings in the acquisition's pool.
-Kernel, hyperparameters theta and posterior: `parts.gaussian_process`; distances: `parts.otmann`.
+Kernel, hyperparameters theta and posterior: `gaussian_process`; distances: `otmann`.
 
 Targets are standardised, so that hyperparameters have the ranges of the authors' code whatever the accuracies
 are: noise variance 0.005 to 0.2 and alphas 0.01 to 100 times the targets' variance; betas 1e-9 to 1e-3 by
@@ -22,8 +22,8 @@ from numba import njit
 
 from nas_bench_suite.checks import ConfigError, check_float, check_int
 from nas_bench_suite.optimizer import Task
-from optimizers.parts.descriptions import Descriptions, row_distances
-from optimizers.parts.gaussian_process import (
+from optimizers.nasbot.descriptions import Descriptions, row_distances
+from optimizers.nasbot.gaussian_process import (
     expected_improvement,
     factorise,
     forward,
@@ -31,9 +31,9 @@ from optimizers.parts.gaussian_process import (
     standardise,
     sum_kernel,
 )
-from optimizers.parts.gp_search import GaussianSearch
+from optimizers.nasbot.otmann import CHANNELS, LANES
+from optimizers.nasbot.search import GaussianSearch
 from optimizers.parts.mutation import Mutation
-from optimizers.parts.otmann import CHANNELS, LANES
 
 REUSED = 7
 CACHED = 1024  # cells a trial whose distances to the active points are remembered

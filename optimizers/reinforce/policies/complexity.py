@@ -1,6 +1,6 @@
 """Table 2: parameters of the context layer, counted on the policies that the searches use.
 
-    python -m optimizers.parts.policies.complexity --output-dir outputs
+    python -m optimizers.reinforce.policies.complexity --output-dir outputs
 
 writes `<output_dir>/complexity/table2.csv` with columns policy, N, d, context_parameters, commit. A policy is
 built for N binary variables and its parameters are counted, without the embeddings (named query and value)
@@ -24,8 +24,8 @@ EMBEDDINGS = ("query", "value")
 
 def count(policy: str, num_variables: int, width: int) -> int:
     """Parameters of the context layer of a policy over `num_variables` binary variables at width d."""
-    from optimizers.parts.policies import policy_class
-    from optimizers.parts.policies.base import Layout
+    from optimizers.reinforce.policies import policy_class
+    from optimizers.reinforce.policies.base import Layout
 
     ids = np.arange(2 * num_variables)
     layout = Layout(

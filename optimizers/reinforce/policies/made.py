@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from optimizers.parts.policies.base import Init, Policy, Variable, linear
+from optimizers.reinforce.policies.base import Init, Policy, Variable, linear
 
 
 class MADE(Policy):

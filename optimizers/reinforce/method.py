@@ -18,8 +18,8 @@ import torch
 
 from nas_bench_suite.checks import check_choice, check_float, check_int
 from nas_bench_suite.optimizer import NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
-from optimizers.parts import policy_gradient as pg
-from optimizers.parts.policies import POLICIES, make_policy, policy_class
+from optimizers.reinforce import policy_gradient as pg
+from optimizers.reinforce.policies import POLICIES, make_policy, policy_class
 
 ATTENTIONS = ("additive", "dot_product")
 # strings tried at first for each wanted one (0.73 of uniform NASBench-101 strings are valid); changes no
@@ -43,7 +43,7 @@ class Reinforce(Optimizer):
     """Policy-gradient search.
 
     Args:
-        policy: one of `optimizers.parts.policies.POLICIES`: maade, made, nade, lstm, independent.
+        policy: one of `optimizers.reinforce.policies.POLICIES`: maade, made, nade, lstm, independent.
         width: d of the policy (`independent` has none).
         blocks: M of maade.
         attention: of maade: additive, dot_product.

@@ -4,7 +4,7 @@ the distance of two rows.
 Notation: N variables; a description is float32[F]; K distances a pair (one for each structural weight; 1
 where weights have no meaning).
 
-    otmann   the OTMANN distance of labelled graphs (`parts.otmann`)
+    otmann   the OTMANN distance of labelled graphs (`otmann`)
     degrees  sum of absolute differences of the sorted in-degrees, of the sorted out-degrees and of the
              number of vertices with each operation
     hamming  the number of variables that differ; with counts: plus the differences in how often a family
@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 
 from nas_bench_suite.space import GraphSpace, SearchSpace
-from optimizers.parts import otmann
+from optimizers.nasbot import otmann
 
 OTMANN, ABSOLUTE = 0, 1
 

@@ -25,8 +25,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from optimizers.parts.policies import maade_kernels
-from optimizers.parts.policies.base import Init, Layout, Policy, Variable, linear, rows
+from optimizers.reinforce.policies import maade_kernels
+from optimizers.reinforce.policies.base import Init, Layout, Policy, Variable, linear, rows
 
 ATTENTIONS = ("additive", "dot_product")
 

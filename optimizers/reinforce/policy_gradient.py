@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nas_bench_suite.streams import Streams
-from optimizers.parts import adam_kernel
+from optimizers.reinforce import adam_kernel
 
 ADVANTAGES = ("plain", "ranked", "normalised")
 OBJECTIVES = ("reinforce", "ppo")

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from optimizers.parts.policies.base import Init, Policy, Variable
+from optimizers.reinforce.policies.base import Init, Policy, Variable
 
 
 class Independent(Policy):

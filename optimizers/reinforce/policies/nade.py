@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
-from optimizers.parts.policies.base import Init, Policy, Variable, linear, rows
+from optimizers.reinforce.policies.base import Init, Policy, Variable, linear, rows
 
 
 class NADE(Policy):

@@ -2,7 +2,7 @@
 that the model is fitted to.
 
 Notation: T trials, N variables; A = `max_points`, the most points that a model holds; F floats describe a
-string (`parts.descriptions`).
+string (`descriptions`).
 
 Every observation is kept (`strings`, `ids`, `accuracy`, `count`; a failed evaluation has accuracy -inf). The
 model sees the *active* ones: all of them as long as they are at most A; when there are more, the best third
@@ -19,7 +19,7 @@ from numba import njit
 
 from nas_bench_suite.checks import check_int
 from nas_bench_suite.optimizer import FAILED, NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
-from optimizers.parts.descriptions import Descriptions
+from optimizers.nasbot.descriptions import Descriptions
 from optimizers.parts.uniform import UniformStrings
 
 SPARE = 50  # uniform strings looked through for a new cell where the acquisition knows none

@@ -9,14 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optimizers.parts.policies.base import Policy
+    from optimizers.reinforce.policies.base import Policy
 
 POLICIES: dict[str, str] = {
-    "maade": "optimizers.parts.policies.maade:MAADE",
-    "made": "optimizers.parts.policies.made:MADE",
-    "nade": "optimizers.parts.policies.nade:NADE",
-    "lstm": "optimizers.parts.policies.lstm:LSTM",
-    "independent": "optimizers.parts.policies.independent:Independent",
+    "maade": "optimizers.reinforce.policies.maade:MAADE",
+    "made": "optimizers.reinforce.policies.made:MADE",
+    "nade": "optimizers.reinforce.policies.nade:NADE",
+    "lstm": "optimizers.reinforce.policies.lstm:LSTM",
+    "independent": "optimizers.reinforce.policies.independent:Independent",
 }
 
 
@@ -29,7 +29,7 @@ def policy_class(name: str) -> type[Policy]:
 def make_policy(name: str, space: Any, **options: Any) -> Policy:
     """Build the policy called `name` for a search space; `options` as the class takes them (unknown to it:
     left out)."""
-    from optimizers.parts.policies.base import Layout
+    from optimizers.reinforce.policies.base import Layout
 
     cls = policy_class(name)
     return cls(Layout.of(space), **{key: value for key, value in options.items() if key in cls.options})

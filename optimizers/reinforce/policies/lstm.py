@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from optimizers.parts.policies.base import Init, Policy, Variable, linear, rows
+from optimizers.reinforce.policies.base import Init, Policy, Variable, linear, rows
 
 
 class LSTM(Policy):
