@@ -17,14 +17,13 @@ import numpy as np
 from numba import njit
 
 from nas_bench_suite.benchmark import Evaluation, Lookups
+from nas_bench_suite.hash_table import empty_keys, move, slot
 from nas_bench_suite.optimizer import FAILED, INVALID, NOT_RUN, OK
 from nas_bench_suite.protocol import Protocol
 
 RUNNING, SPENT, EXHAUSTED, STALLED, NO_ROOM = 0, 1, 2, 3, 4
 ENDINGS = ("running", "budget", "exhausted", "stalled", "no_room")
 STALL = 10_000  # free outcomes or rejections in a row after which a trial is given up
-
-_EMPTY = np.int64(-(2**63))
 
 
 class Asked(NamedTuple):
@@ -98,17 +97,6 @@ COLUMNS = ("cell", "level", "run", "test_run", "status", "spent", "validation", 
 
 
 @njit(cache=True)
-def _slot(keys: np.ndarray, t: int, key: int) -> int:
-    """Index in the hash table of trial t where `key` lies or would lie."""
-    mask = keys.shape[1] - 1
-    mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
-    place = np.int64(mixed >> np.uint64(32)) & mask
-    while keys[t, place] != _EMPTY and keys[t, place] != key:
-        place = (place + 1) & mask
-    return place
-
-
-@njit(cache=True)
 def _open(rules: _Rules, books: _Books, t: int, cell: int, level: int) -> int:
     """Charge a query of trial t and open its row."""
     books.left[t] -= rules.costs[level]
@@ -175,7 +163,7 @@ def _admit(
             place = 0
             repeat = False
             if not invalid:
-                place = _slot(keys, t, key)
+                place = slot(keys[t], key)
                 repeat = keys[t, place] == key
                 if repeat and rules.free_repeats:
                     counts[t, 1] += 1
@@ -200,7 +188,7 @@ def _admit(
             else:
                 keys[t, place] = key
                 places[t, place] = row
-                place = _slot(seen, t, cell)
+                place = slot(seen[t], cell)
                 if seen[t, place] != cell:
                     seen[t, place] = cell
                     counts[t, 0] += 1
@@ -295,7 +283,7 @@ class Ledger:
             free_repeats=protocol.repeats == "free",
         )
         capacity = int(budget) + 1
-        keys, places = _tables(trials, capacity)
+        keys = empty_keys(trials, capacity)
         self._books = _Books(
             left=np.full(trials, self._rules.total, dtype=np.int64),
             ending=np.full(trials, SPENT if budget == 0 else RUNNING, dtype=np.int64),
@@ -304,7 +292,7 @@ class Ledger:
             counts=np.zeros((trials, 4), dtype=np.int64),
             best=np.full(trials, -1, dtype=np.int64),
             keys=keys,
-            places=places,
+            places=np.zeros(keys.shape, dtype=np.int32),
             seen=keys.copy(),
             **{
                 name: np.empty((trials, capacity), dtype=kind)
@@ -364,28 +352,28 @@ class Ledger:
             column = getattr(books, name)
             grown[name] = np.empty((column.shape[0], capacity), dtype=column.dtype)
             grown[name][:, : column.shape[1]] = column
-        keys, places = _tables(len(books.rows), capacity)
-        seen = keys.copy()
-        _rehash(books.keys, books.places, keys, places)
-        _rehash(books.seen, books.places, seen, np.zeros_like(places))
+        keys = empty_keys(len(books.rows), capacity)
+        seen, places = keys.copy(), np.zeros(keys.shape, dtype=np.int32)
+        move(books.keys, books.places, keys, places)
+        move(books.seen, books.places, seen, np.zeros_like(places))
         self._books = books._replace(keys=keys, places=places, seen=seen, **grown)
 
     def admit(self, asked: Asked) -> Admitted:
         """Decide the slots of a proposal, charge what is to be charged, and say what is to be looked up."""
         shape, rules = asked.cells.shape, self._rules
-        # A trial opens at most one row a slot, and none that it cannot pay for.
+        # A trial opens at most one row per slot, and none that it cannot pay for.
         self._reserve(min(shape[1], int(self.left.max(initial=0) // rules.costs.min()) + 1))
         books = self._books
         status = np.empty(shape, dtype=np.int8)
         slot_row = np.empty(shape, dtype=np.int64)
         opened = _Opened(*(np.empty(asked.cells.size, dtype=np.int64) for _ in range(3)))
         count = _admit(asked, rules, books, self._generators, status, slot_row, opened)
-        trial, slot, row = (column[:count] for column in opened)
+        trial, at, row = (column[:count] for column in opened)
         lookups = Lookups(
             books.cell[trial, row],
             books.run[trial, row] if rules.num_runs else "mean",
             self.fidelities[books.level[trial, row]],
-            asked.architectures[trial, slot],
+            asked.architectures[trial, at],
         )
         return Admitted(status, slot_row, trial, row, books.test_run[trial, row], lookups)
 
@@ -402,19 +390,3 @@ class Ledger:
             accuracy,
         )
         return accuracy
-
-
-def _tables(trials: int, capacity: int) -> tuple[np.ndarray, np.ndarray]:
-    """Empty hash tables for `capacity` entries per trial, at most half full."""
-    slots = 1 << int(np.ceil(np.log2(2 * max(capacity, 8))))
-    return np.full((trials, slots), _EMPTY, dtype=np.int64), np.zeros((trials, slots), dtype=np.int32)
-
-
-@njit(cache=True)
-def _rehash(keys: np.ndarray, places: np.ndarray, new_keys: np.ndarray, new_places: np.ndarray) -> None:
-    for t in range(keys.shape[0]):
-        for i in range(keys.shape[1]):
-            if keys[t, i] != _EMPTY:
-                place = _slot(new_keys, t, keys[t, i])
-                new_keys[t, place] = keys[t, i]
-                new_places[t, place] = places[t, i]
