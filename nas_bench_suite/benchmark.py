@@ -87,9 +87,48 @@ class Benchmark(ABC):
     fidelities: tuple[int, ...] = (1,)
     num_runs: int = 1
 
-    @abstractmethod
     def query(self, lookups: Lookups) -> Evaluation:
-        """Look cells up: `benchmark.query(Lookups(cells, runs, fidelities))`."""
+        """Look cells up: `benchmark.query(Lookups(cells, runs, fidelities))`.
+
+        Raises:
+            ConfigError: for a cell, a run or a fidelity that the benchmark does not have.
+        """
+        return self.look_up(self.checked(lookups))
+
+    @abstractmethod
+    def look_up(self, lookups: Lookups) -> Evaluation:
+        """The values of look-ups as `checked` returns them."""
+
+    def checked(self, lookups: Lookups) -> Lookups:
+        """The same look-ups in one form: `cells` int64[...] in range; `runs` "mean" or int64[...] in range;
+        `fidelities` int64[...] of offered budgets, or None where all are the full one.
+
+        Raises:
+            ConfigError: for what is out of range, or of another type.
+        """
+        cells = self.space.check_ids(lookups.cells)
+        runs = lookups.runs
+        if not isinstance(runs, str):
+            runs = np.asarray(runs)
+            if runs.dtype.kind not in "iu" or (
+                runs.size and not 0 <= runs.min() <= runs.max() < self.num_runs
+            ):
+                raise ConfigError(f"run={_first_wrong(runs, self.num_runs)} {self._runs_accepted}")
+        elif runs != "mean":
+            raise ConfigError(f"run={runs} {self._runs_accepted}")
+        fidelities = lookups.fidelities
+        if fidelities is not None:
+            fidelities = np.asarray(fidelities)
+            if (fidelities == self.fidelities[-1]).all():
+                fidelities = None
+            else:
+                self.levels(fidelities)
+        return Lookups(cells, runs, fidelities, lookups.architectures)
+
+    @property
+    def _runs_accepted(self) -> str:
+        stored = "0" if self.num_runs == 1 else f"0 to {self.num_runs - 1}"
+        return f"is not a run of benchmark '{self.name}'; accepted: {stored} (or an array of them), 'mean'."
 
     def query_each(self, lookups: Lookups) -> Iterator[tuple[int, tuple[float, float, float]]]:
         """The same for look-ups with one axis, one evaluation at a time as they finish: (index, (validation,
@@ -119,6 +158,12 @@ class Benchmark(ABC):
                 f"{', '.join(map(str, self.fidelities))}."
             )
         return levels
+
+
+def _first_wrong(values: np.ndarray, count: int) -> Any:
+    """The first of `values` that is not a whole number in 0 .. count - 1."""
+    flat = values.reshape(-1)
+    return flat[0] if values.dtype.kind not in "iu" else flat[(flat < 0) | (flat >= count)][0]
 
 
 # name -> "module:class"; modules are imported when asked for, since some take seconds.

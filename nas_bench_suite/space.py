@@ -12,9 +12,13 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from nas_bench_suite.checks import ConfigError, check_choice
+from nas_bench_suite.drawing import draw_valid
 from nas_bench_suite.streams import Streams
+
+NEVER = 2**63 - 1  # a limit that is never reached
 
 
 class Variable(NamedTuple):
@@ -64,11 +68,32 @@ class SearchSpace(ABC):
     def cell_id(self, architectures: np.ndarray) -> np.ndarray:
         """int64[...]: equal ids mean the same architecture up to isomorphism; -1 marks an invalid string."""
 
+    def check_ids(self, cell_id: np.ndarray | int) -> np.ndarray:
+        """int64[...]: the same ids, all of cells of this space.
+
+        Raises:
+            ConfigError: for an id outside 0 .. num_cells - 1 (below 0 where the space is not enumerable).
+        """
+        ids = np.asarray(cell_id)
+        count = self.num_cells
+        if ids.dtype.kind not in "iu" or (
+            ids.size and not (ids.min() >= 0 and (count is None or ids.max() < count))
+        ):
+            flat = ids.reshape(-1)
+            if ids.dtype.kind in "iu":
+                flat = flat[(flat < 0) | (flat >= (2**63 - 1 if count is None else count))]
+            wrong = flat[0] if len(flat) else "[]"
+            accepted = "of at least 0" if count is None else f"from 0 to {count - 1}"
+            raise ConfigError(
+                f"cell id {wrong} is out of range in space '{self.name}'; accepted: whole numbers {accepted}."
+            )
+        return ids.astype(np.int64, copy=False)
+
     def architecture(self, cell_id: np.ndarray | int) -> np.ndarray:
         """int64[..., N]: a representative string of each cell. Enumerable spaces only.
 
         Raises:
-            ConfigError: if the space cannot be enumerated.
+            ConfigError: if the space cannot be enumerated, or for an id that is none of a cell.
         """
         raise ConfigError(
             f"space '{self.name}' is not enumerable, so a cell id cannot be turned back into an architecture."
@@ -81,28 +106,23 @@ class SearchSpace(ABC):
 
         Args:
             streams: the streams of T trials.
-            count: strings a trial.
+            count: strings per trial.
             purpose: which stream.
             rows: indices of the trials that draw (all, if left out).
 
         Returns:
             int64[T or len(rows), count, N].
         """
-        rows = np.arange(streams.trials) if rows is None else np.asarray(rows, dtype=np.int64)
-        out = np.empty((len(rows), count, self.num_variables), dtype=np.int64)
-        have = np.zeros(len(rows), dtype=np.int64)
-        while True:
-            lacking = np.flatnonzero(have < count)
-            if not len(lacking):
-                return out
-            # Always `count` strings a trial and round, so that what a trial draws depends on its own stream
-            # alone.
-            drawn = self.from_uniforms(streams.uniforms(purpose, (count, self.num_variables), rows[lacking]))
-            valid = self.is_valid(drawn)
-            for i, t in enumerate(lacking):
-                kept = drawn[i][valid[i]][: count - have[t]]
-                out[t, have[t] : have[t] + len(kept)] = kept
-                have[t] += len(kept)
+        drawing = np.arange(streams.trials) if rows is None else np.asarray(rows, dtype=np.int64)
+        shape = (count, self.num_variables)
+
+        # Always `count` strings per trial and round, so that what a trial draws depends on its own stream
+        # alone.
+        def draw(places: np.ndarray) -> np.ndarray:
+            return self.from_uniforms(streams.uniforms(purpose, shape, drawing[places]))
+
+        wanted = np.full(len(drawing), count, dtype=np.int64)
+        return draw_valid(draw, self.is_valid, wanted, self.num_variables, limit=NEVER).strings
 
     def sample_rng(self, rng: np.random.Generator, shape: int | tuple[int, ...] = ()) -> np.ndarray:
         """Draw valid strings uniformly from a single generator: int64[*shape, N]."""
@@ -120,7 +140,8 @@ class SearchSpace(ABC):
 
     def from_uniforms(self, uniforms: np.ndarray) -> np.ndarray:
         """Map uniforms [..., N] to strings int64[..., N] with every choice of a variable equally likely."""
-        return np.minimum((uniforms * self.sizes).astype(np.int64), self.sizes - 1)
+        strings: np.ndarray = np.minimum((uniforms * self.sizes).astype(np.int64), self.sizes - 1)
+        return strings
 
     def encodings(self) -> tuple[str, ...]:
         """The names that `encode` takes."""
@@ -140,6 +161,38 @@ class SearchSpace(ABC):
         out = np.zeros((*architectures.shape[:-1], int(self.sizes.sum())), dtype=np.float32)
         np.put_along_axis(out, architectures + offsets, np.float32(1), axis=-1)
         return out
+
+
+def string_codes(architectures: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """int64[...]: the *codes* of strings int[..., N], that is, their indices among all strings, mixed radix,
+    the first variable most significant; -1 where a value is out of its range.
+
+    Raises:
+        ConfigError: for an array that does not hold strings of len(sizes) variables.
+    """
+    rows = np.asarray(architectures)
+    if rows.ndim < 1 or rows.shape[-1] != len(sizes) or rows.dtype.kind not in "iub":
+        raise ConfigError(
+            f"architectures of shape {rows.shape} and type {rows.dtype} do not fit; accepted: int[..., "
+            f"{len(sizes)}]."
+        )
+    rows = np.ascontiguousarray(rows, dtype=np.int64)
+    out = np.empty(rows.shape[:-1], dtype=np.int64)
+    _codes(rows.reshape(-1, rows.shape[-1]), sizes, out.reshape(-1))
+    return out
+
+
+@njit(cache=True)
+def _codes(rows: np.ndarray, sizes: np.ndarray, out: np.ndarray) -> None:
+    for r in range(len(rows)):
+        code = np.int64(0)
+        for i in range(len(sizes)):
+            value = rows[r, i]
+            if value < 0 or value >= sizes[i]:
+                code = np.int64(-1)
+                break
+            code = code * sizes[i] + value
+        out[r] = code
 
 
 class GraphSpace(SearchSpace):

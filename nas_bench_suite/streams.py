@@ -74,7 +74,7 @@ class Streams:
 
 
 @njit(cache=True)
-def _fill(generators, rows, out):
+def _fill(generators: Any, rows: np.ndarray, out: np.ndarray) -> None:
     for i in range(len(rows)):
         generator = generators[rows[i]]
         for j in range(out.shape[1]):

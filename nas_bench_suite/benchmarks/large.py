@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -48,6 +49,7 @@ _MASK = np.uint64(2**63 - 1)
 # odd, hence invertible modulo 2^63
 _FACTORS = (0xBF58476D1CE4E5B9 & (2**63 - 1), 0x94D049BB133111EB & (2**63 - 1))
 _HALF = np.uint64(32)
+OUTSIDE = -1  # the score of what is no string
 
 
 def _scramble(numbers: np.ndarray) -> np.ndarray:
@@ -57,7 +59,8 @@ def _scramble(numbers: np.ndarray) -> np.ndarray:
     for factor in _FACTORS:
         x = (x * np.uint64(factor)) & _MASK
         x = x ^ (x >> _HALF)
-    return x
+    scrambled: np.ndarray = x
+    return scrambled
 
 
 def _unscramble(numbers: np.ndarray) -> np.ndarray:
@@ -66,7 +69,8 @@ def _unscramble(numbers: np.ndarray) -> np.ndarray:
     for factor in reversed(_FACTORS):
         x = (x * np.uint64(pow(factor, -1, 2**63))) & _MASK
         x = x ^ (x >> _HALF)
-    return x
+    scrambled: np.ndarray = x
+    return scrambled
 
 
 def _uniforms(ids: np.ndarray, counter: int) -> np.ndarray:
@@ -76,27 +80,42 @@ def _uniforms(ids: np.ndarray, counter: int) -> np.ndarray:
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
     x = x ^ (x >> np.uint64(31))
-    return ((x >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    drawn: np.ndarray = ((x >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    return drawn
+
+
+class _Tables(NamedTuple):
+    """What a string's score and hash are made of. D: the most choices of a variable."""
+
+    sizes: np.ndarray  # int64[N]
+    parents: np.ndarray  # int64[N], -1 for the root
+    unary: np.ndarray  # int64[N, D]
+    pair: np.ndarray  # int64[N, D, D], by (own choice, parent's choice)
+    words: np.ndarray  # uint64[N, D]
 
 
 @njit(cache=True)
-def _score(strings, parents, unary, pair, words, scores, hashes):
-    """S int64[n] and tabulation hashes uint64[n] of strings int64[n, N]."""
+def _score(strings: np.ndarray, tables: _Tables, scores: np.ndarray, hashes: np.ndarray) -> None:
+    """S int64[n] and tabulation hashes uint64[n] of strings int64[n, N]; S is `OUTSIDE` where a value is out
+    of its range."""
     for row in range(strings.shape[0]):
         total = np.int64(0)
         code = np.uint64(0)
         for i in range(strings.shape[1]):
             a = strings[row, i]
-            total += unary[i, a]
-            code ^= words[i, a]
-            if i > 0:
-                total += pair[i, a, strings[row, parents[i]]]
+            if a < 0 or a >= tables.sizes[i]:
+                total = np.int64(OUTSIDE)
+                break
+            total += tables.unary[i, a]
+            code ^= tables.words[i, a]
+            if i > 0:  # a parent comes before its children
+                total += tables.pair[i, a, strings[row, tables.parents[i]]]
         scores[row] = total
         hashes[row] = code
 
 
 class LargeSpace(SearchSpace):
-    """N variables, every string valid, ids by hash.
+    """N variables, every string valid (a value out of its range makes none), ids by hash.
 
     Args:
         num_variables: N.
@@ -138,6 +157,7 @@ class LargeSpace(SearchSpace):
         for i in range(1, num_variables):
             self.pair[i, :, self.sizes[self.parents[i]] :] = 0
         self._words = rng.integers(0, 2**64, (num_variables, most), dtype=np.uint64)
+        self._tables = _Tables(self.sizes, self.parents, self.unary, self.pair, self._words)
         self.best, self.highest = self._extreme(1)
         self.worst, self.lowest = self._extreme(-1)
         self._level_bits = self.range.bit_length()
@@ -169,26 +189,26 @@ class LargeSpace(SearchSpace):
         return string, sign * int(root.max())
 
     def is_valid(self, architectures: np.ndarray) -> np.ndarray:
-        return np.ones(np.shape(architectures)[:-1], dtype=bool)
+        rows = np.asarray(architectures)
+        return np.asarray(((rows >= 0) & (rows < self.sizes)).all(axis=-1))
 
     def _scores(self, architectures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         strings = np.ascontiguousarray(architectures, dtype=np.int64)
         shape = strings.shape[:-1]
         strings = strings.reshape(-1, self.num_variables)
         scores, hashes = np.empty(len(strings), dtype=np.int64), np.empty(len(strings), dtype=np.uint64)
-        _score(strings, self.parents, self.unary, self.pair, self._words, scores, hashes)
+        _score(strings, self._tables, scores, hashes)
         return scores.reshape(shape), hashes.reshape(shape)
 
     def score(self, architectures: np.ndarray) -> np.ndarray:
-        """S int64[...] of strings int[..., N]."""
+        """S int64[...] of strings int[..., N]; -1 where a value is out of its range."""
         return self._scores(architectures)[0]
 
     def cell_id(self, architectures: np.ndarray) -> np.ndarray:
         scores, hashes = self._scores(architectures)
         level = (scores - self.lowest).astype(np.uint64)
-        return _scramble(
-            (level << np.uint64(self.hash_bits)) | (hashes >> np.uint64(64 - self.hash_bits))
-        ).astype(np.int64)
+        ids = _scramble((level << np.uint64(self.hash_bits)) | (hashes >> np.uint64(64 - self.hash_bits)))
+        return np.where(scores == OUTSIDE, -1, ids.astype(np.int64))
 
     def level(self, cell_id: np.ndarray | int) -> np.ndarray:
         """The level int64[...], 0 .. R, that each cell id carries.
@@ -261,25 +281,28 @@ class Large(Benchmark):
         size = None if isinstance(choices, str) else check_int("benchmark.choices", choices, 2, MOST_CHOICES)
         self.space: LargeSpace = LargeSpace(number, size, self.instance)
 
-    def mean_accuracy(self, level: np.ndarray | int) -> np.ndarray:
+    def mean_accuracy(self, level: np.ndarray | float) -> np.ndarray:
         """A cell's validation accuracy averaged over its runs, float64[...], from its level; test lies 0.006
         below."""
-        return _LOW + _SPAN * np.asarray(level) / self.space.range
+        accuracy: np.ndarray = _LOW + _SPAN * np.asarray(level) / self.space.range
+        return accuracy
 
     def _deviations(self, ids: np.ndarray, first_counter: int) -> np.ndarray:
         """float64[..., 3]: deviations of a cell's runs, each of standard deviation `noise`, that sum to
         zero."""
         drawn = np.stack([ndtri(_uniforms(ids, first_counter + r)) for r in range(_RUNS)], axis=-1)
-        return self.noise * (_RUNS / (_RUNS - 1)) ** 0.5 * (drawn - drawn.mean(axis=-1, keepdims=True))
+        scale = self.noise * (_RUNS / (_RUNS - 1)) ** 0.5
+        deviations: np.ndarray = scale * (drawn - drawn.mean(axis=-1, keepdims=True))
+        return deviations
 
-    def query(self, lookups: Lookups) -> Evaluation:
-        ids, runs = np.asarray(lookups.cells, dtype=np.int64), lookups.runs
+    def look_up(self, lookups: Lookups) -> Evaluation:
+        ids, runs = lookups.cells, lookups.runs
         mean = self.mean_accuracy(self.space.level(ids))
         seconds = 1000.0 * (0.5 + _uniforms(ids, 2 * _RUNS))
         if isinstance(runs, str):
             return Evaluation(mean, mean - _TEST_GAP, seconds)
         x, y = self._deviations(ids, 0), self._deviations(ids, _RUNS)
-        which = np.broadcast_to(np.asarray(runs, dtype=np.int64), ids.shape)[..., None]
+        which = np.broadcast_to(runs, ids.shape)[..., None].astype(np.int64)
         x, y = (np.take_along_axis(values, which, axis=-1)[..., 0] for values in (x, y))
         # Only deviations of more than five standard deviations reach the ends, and only at the highest noise.
         return Evaluation(
@@ -344,7 +367,7 @@ class Large(Benchmark):
             variance += float(np.var(pair - own[:, None] - others))
         mean += sum(float(effect.mean()) for effect in main)
         variance += sum(float(np.var(effect)) for effect in main)
-        return float(self.mean_accuracy(mean - space.lowest)), _SPAN * variance**0.5 / space.range  # type: ignore[arg-type]
+        return float(self.mean_accuracy(mean - space.lowest)), _SPAN * variance**0.5 / space.range
 
     @cached_property
     def _checksum(self) -> str:

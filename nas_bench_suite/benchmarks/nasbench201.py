@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas_bench_suite.benchmarks.table import read_frame
-from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, Origin, file_checksum, string_codes
+from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, Origin, file_checksum
 from nas_bench_suite.checks import ConfigError, check_bool, check_choice, nearest
-from nas_bench_suite.space import GraphSpace, Variable
+from nas_bench_suite.space import GraphSpace, Variable, string_codes
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -86,7 +86,8 @@ class NASBench201Space(GraphSpace):
         return np.where(codes >= 0, self._ids[codes], -1)
 
     def architecture(self, cell_id: np.ndarray | int) -> np.ndarray:
-        return self._strings[self.members[cell_id]]
+        rows: np.ndarray = self._strings[self.members[self.check_ids(cell_id)]]
+        return rows
 
     def graph(self, architecture: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """The pruned graph with a vertex for each edge's operation: adjacency int8[V, V], V from 2 to 8, and
@@ -142,7 +143,8 @@ class NASBench201Space(GraphSpace):
                 (matrix[np.ix_(at, at)].astype(np.int8).tobytes(), tuple(ops[i] for i in at))
             )
             if string is not None:
-                return self._strings[string]
+                row: np.ndarray = self._strings[string]
+                return row
         raise ConfigError(
             f"the graph with operations {list(ops)} is no cell of space '{self.name}', which has four nodes "
             "and six edges."
@@ -316,4 +318,5 @@ def _column(frame: DataFrame, column: str, rows: np.ndarray, where: str, kind: s
             f"{where}, column '{column}', line {row + 2}: '{frame[column].iloc[row]}' is out of range; "
             f"accepted: {accepted}."
         )
-    return numbers[rows]
+    by_code: np.ndarray = numbers[rows]
+    return by_code

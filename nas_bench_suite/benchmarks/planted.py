@@ -23,7 +23,7 @@ import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups
 from nas_bench_suite.checks import check_float, check_int
-from nas_bench_suite.space import SearchSpace, Variable
+from nas_bench_suite.space import SearchSpace, Variable, string_codes
 
 _EDGES, _OPS = 5, 5
 _GRID = 9984  # accuracies lie on this grid, as those of NASBench-101 do: ties are real
@@ -43,32 +43,37 @@ class PlantedSpace(SearchSpace):
         strings = np.stack(
             np.meshgrid(*[np.arange(size) for size in self.sizes], indexing="ij"), axis=-1
         ).reshape(-1, self.num_variables)
+        self._strings = len(strings)
         canonical = strings.copy()
         canonical[:, -2:].sort(axis=1)
         valid = self.is_valid(strings)
-        codes = self._code(canonical)
+        codes = string_codes(canonical, self.sizes)
         cells = np.unique(codes[valid])
         self._ids = np.where(valid, np.searchsorted(cells, codes), -1)
         self._representatives = strings[cells]
-
-    def _code(self, architectures: np.ndarray) -> np.ndarray:
-        """The index of a string among all: mixed radix, first variable most significant."""
-        weights = np.concatenate([np.cumprod(self.sizes[::-1])[::-1][1:], [1]])
-        return architectures @ weights
 
     @property
     def num_cells(self) -> int:
         return len(self._representatives)
 
     def is_valid(self, architectures: np.ndarray) -> np.ndarray:
-        architectures = np.asarray(architectures)
-        return (architectures[..., 0] + architectures[..., 1]) > 0
+        # The first two variables are binary and most significant, so both are 0 in the first quarter of the
+        # codes; a value out of range has the code -1.
+        valid: np.ndarray = string_codes(architectures, self.sizes) >= self._strings // 4
+        return valid
 
     def cell_id(self, architectures: np.ndarray) -> np.ndarray:
-        return self._ids[self._code(np.asarray(architectures))]
+        codes = string_codes(architectures, self.sizes)
+        return np.where(codes >= 0, self._ids[codes], -1)
 
     def architecture(self, cell_id: np.ndarray | int) -> np.ndarray:
-        return self._representatives[cell_id]
+        rows: np.ndarray = self._representatives[self.check_ids(cell_id)]
+        return rows
+
+
+def _on_grid(values: np.ndarray) -> np.ndarray:
+    rounded: np.ndarray = np.round(np.clip(values, 0, 1) * _GRID) / _GRID
+    return rounded
 
 
 class Planted(Benchmark):
@@ -97,9 +102,8 @@ class Planted(Benchmark):
             mean[:, None] - 0.1 * (1 - np.array(_FIDELITIES) / 108) + spread * rng.standard_normal(shape[:2])
         )
         run_noise = self.noise * rng.standard_normal(shape)
-        grid = lambda values: np.round(np.clip(values, 0, 1) * _GRID) / _GRID  # noqa: E731
-        self._validation = grid(level[..., None] + run_noise)
-        self._test = grid(
+        self._validation = _on_grid(level[..., None] + run_noise)
+        self._test = _on_grid(
             level[..., None] - 0.006 + run_noise * 0.9 + 0.3 * self.noise * rng.standard_normal(shape)
         )
         self._seconds = np.array(_FIDELITIES) * (5.0 + cells[:, _EDGES:].sum(axis=1))[:, None]
@@ -115,9 +119,10 @@ class Planted(Benchmark):
             scores.append(
                 (hits.sum(axis=-1) + 2 * (hits[..., :-1] & hits[..., 1:]).sum(axis=-1)) / (n + 2 * (n - 1))
             )
-        return np.maximum(*scores)
+        best: np.ndarray = np.maximum(*scores)
+        return best
 
-    def query(self, lookups: Lookups) -> Evaluation:
+    def look_up(self, lookups: Lookups) -> Evaluation:
         cells, level, runs = lookups.cells, self.levels(lookups.fidelities), lookups.runs
         seconds = self._seconds[cells, level]
         if isinstance(runs, str):

@@ -1,8 +1,8 @@
 """Bring your own table: a benchmark from a CSV or Parquet file (docs/tabular.md).
 
 Notation: N variables, S = product of their numbers of choices, C cells, F fidelities, K runs. The *code* of a
-string is its index among all S, mixed radix, the first variable most significant. Ids are dense: in order of
-code, or of the file's `cell` column where it has one.
+string is its index among all S (`space.string_codes`). Ids are dense: in order of code, or of the file's
+`cell` column where it has one.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups
 from nas_bench_suite.benchmarks.table import Table, parse_frame, read_frame
 from nas_bench_suite.checks import ConfigError, check_bool, check_choice
-from nas_bench_suite.space import SearchSpace, Variable
+from nas_bench_suite.space import SearchSpace, Variable, string_codes
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -66,7 +65,8 @@ class TabularSpace(SearchSpace):
         return len(self._representatives)
 
     def is_valid(self, architectures: np.ndarray) -> np.ndarray:
-        return self.cell_id(architectures) != -1
+        valid: np.ndarray = self.cell_id(architectures) != -1
+        return valid
 
     def cell_id(self, architectures: np.ndarray) -> np.ndarray:
         codes = string_codes(architectures, self.sizes)
@@ -78,32 +78,11 @@ class TabularSpace(SearchSpace):
         return np.where(self._codes[place] == codes, self._ids[place], -1)
 
     def architecture(self, cell_id: np.ndarray | int) -> np.ndarray:
-        codes = self._representatives[cell_id]
+        codes = self._representatives[self.check_ids(cell_id)]
         out = np.empty((*np.shape(codes), self.num_variables), dtype=np.int64)
         for i in range(self.num_variables - 1, -1, -1):
             codes, out[..., i] = np.divmod(codes, self.sizes[i])
         return out
-
-
-def string_codes(architectures: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """int64[...]: codes of strings int[..., N]; -1 where a value is out of range."""
-    rows = np.ascontiguousarray(architectures, dtype=np.int64)
-    out = np.empty(rows.shape[:-1], dtype=np.int64)
-    _codes(rows.reshape(-1, rows.shape[-1]), sizes, out.reshape(-1))
-    return out
-
-
-@njit(cache=True)
-def _codes(rows, sizes, out):
-    for r in range(len(rows)):
-        code = np.int64(0)
-        for i in range(len(sizes)):
-            value = rows[r, i]
-            if value < 0 or value >= sizes[i]:
-                code = np.int64(-1)
-                break
-            code = code * sizes[i] + value
-        out[r] = code
 
 
 class Origin(NamedTuple):
@@ -140,7 +119,7 @@ class ArrayBenchmark(Benchmark):
         self._mean_validation, self._mean_test = validation.mean(axis=2), test.mean(axis=2)
         self._origin = origin
 
-    def query(self, lookups: Lookups) -> Evaluation:
+    def look_up(self, lookups: Lookups) -> Evaluation:
         cells, level, runs = lookups.cells, self.levels(lookups.fidelities), lookups.runs
         seconds = self._seconds[cells, level]
         if isinstance(runs, str):

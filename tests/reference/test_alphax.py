@@ -26,7 +26,7 @@ class Noiseless(Benchmark):
     def accuracy(self, cells: np.ndarray | int) -> np.ndarray:
         return 0.85 + 0.1 * ((np.asarray(cells) * 7919) % 1000) / 1000
 
-    def query(self, lookups: Lookups) -> Evaluation:
+    def look_up(self, lookups: Lookups) -> Evaluation:
         values = self.accuracy(lookups.cells)
         return Evaluation(values, values, np.ones_like(values))
 
@@ -35,7 +35,7 @@ class Noiseless(Benchmark):
 
 
 def _state(optimizer: AlphaX, trial: int, node: int) -> State:
-    row = optimizer.trees.states[trial, node]
+    row = optimizer.trees.nodes.states[trial, node]
     tails, heads = np.triu_indices(7, k=1)
     edges = tuple((int(tails[e]), int(heads[e])) for e in range(21) if row[HEAD + e])
     return tuple(int(op) for op in row[HEAD + 21 : HEAD + 21 + row[0] - 2]), edges, bool(row[1])
@@ -69,13 +69,13 @@ def test_searches_equal_the_plain_twin(max_vertices: int, reuse: bool) -> None:
             reuse=reuse,
         )
         assert twin.run(queries) == list(record.queries["cell_id"][record.queries["trial"] == trial])
-        size = int(optimizer.trees.size[trial])
+        size = int(optimizer.trees.nodes.size[trial])
         for node in range(size):
             x, n, above = twin.nodes[_state(optimizer, trial, node)]
-            assert optimizer.trees.visits[trial, node] == n
-            assert optimizer.trees.value[trial, node] == pytest.approx(x, rel=1e-12)
+            assert optimizer.trees.nodes.visits[trial, node] == n
+            assert optimizer.trees.nodes.value[trial, node] == pytest.approx(x, rel=1e-12)
             if node:
-                assert _state(optimizer, trial, int(optimizer.trees.parent[trial, node])) == above
+                assert _state(optimizer, trial, int(optimizer.trees.nodes.parent[trial, node])) == above
         assert len(twin.nodes) == size
 
 
@@ -86,14 +86,14 @@ def test_counts_and_means_add_up() -> None:
     search(optimizer, Noiseless(), budget=400, trials=TRIALS, seed=SEED)
     trees = optimizer.trees
     for trial in range(TRIALS):
-        size = int(trees.size[trial])
+        size = int(trees.nodes.size[trial])
         visits, value, parent = (
-            trees.visits[trial, :size],
-            trees.value[trial, :size],
-            trees.parent[trial, :size],
+            trees.nodes.visits[trial, :size],
+            trees.nodes.value[trial, :size],
+            trees.nodes.parent[trial, :size],
         )
         assert (visits >= 1).all() and parent[0] == -1 and (parent[1:] < np.arange(1, size)).all()
-        inner = trees.states[trial, :size, 1] == 0
+        inner = trees.nodes.states[trial, :size, 1] == 0
         # An invalid terminal node (X = 0, and nothing else has it here) keeps its first 0 to itself; its
         # later visits go up.
         sent = np.bincount(parent[1:], weights=(visits - (value == 0))[1:], minlength=size)

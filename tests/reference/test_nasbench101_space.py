@@ -139,17 +139,7 @@ def test_hash_kernel_itself():
         stop = starts[np.searchsorted(starts, start, side="right")]
         out = np.zeros((len(tables.forms), 16), dtype=np.uint8)
         bounds = np.array([start, stop])
-        hashing._hash_all(
-            bounds,
-            tables.vertices,
-            tables.forms,
-            tables.codes,
-            np.array(hashing.LABELS),
-            hashing._HEX,
-            hashing._SINES,
-            hashing._ROTATIONS,
-            out,
-        )
+        hashing._hash_all(bounds, tables, hashing.CONSTANTS, out)
         np.testing.assert_array_equal(out[start:stop], hashing.all_digests()[start:stop])
 
 

@@ -323,18 +323,7 @@ def test_the_compiled_pass_never_accepts_what_the_plain_one_refuses():
     starts = stops - [len(item) for item in payloads]
     parsed = records.empty(len(payloads))
     odd = np.zeros(len(payloads), dtype=bool)
-    records.parse_all(
-        data,
-        starts,
-        stops,
-        records.SINGLE,
-        records.DOUBLE,
-        records._BASE64,
-        records._NAMES,
-        records._NAME_LENGTHS,
-        odd,
-        *parsed,
-    )
+    records.parse_all(data, starts, stops, records.ALPHABET, odd, parsed)
     assert not odd[: len(originals)].any()
     changed_values = 0
     for i in np.flatnonzero(~odd):

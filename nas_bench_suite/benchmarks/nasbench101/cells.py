@@ -51,13 +51,13 @@ _CACHE_NAME = "nasbench101-cells-2"
 
 
 @njit(cache=True)
-def _edge(u, v, n):
+def _edge(u: int, v: int, n: int) -> int:
     """Bit of edge (u, v), u < v, among n vertices."""
     return u * n - (u * (u + 1)) // 2 + v - u - 1
 
 
 @njit(cache=True)
-def _prune(mask, succ):
+def _prune(mask: int, succ: np.ndarray) -> int:
     """Write the pruned rows of a mask to `succ` (int64[7], bit sets of successors); return keep, or -1 where
     no path leads to the output."""
     bit = 0
@@ -85,7 +85,7 @@ def _prune(mask, succ):
 
 
 @njit(cache=True)
-def _form_bits(rows, keep, place):
+def _form_bits(rows: np.ndarray, keep: int, place: np.ndarray) -> tuple[int, int]:
     """Edge bits of the pruned form, and how many there are; `place` is int64[7] to work in."""
     n = 1
     for v in range(1, 6):
@@ -105,7 +105,7 @@ def _form_bits(rows, keep, place):
 
 
 @njit(cache=True)
-def _scan():
+def _scan() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Prune every mask.
 
     Returns:
@@ -133,17 +133,19 @@ def _scan():
 
 
 @njit(cache=True)
-def _canonical(form, k, orders, best):
+def _canonical(form: int, orders: np.ndarray, best: np.ndarray) -> tuple[np.int64, int]:
     """Find the least relabelling of a form.
 
     Args:
-        form: edge bits of a form with k inner vertices; orders: int64[k!, k], all orders of 0 .. k - 1.
+        form: edge bits of a form with k inner vertices.
+        orders: int64[k!, k], all orders of 0 .. k - 1.
         best: int64[k!], receives the rows of `orders` that reach the least bits; order[i] is where inner
             vertex i + 1 goes, less one.
 
     Returns:
         (the least bits, how many orders reach them).
     """
+    k = orders.shape[1]
     n = k + 2
     tail = np.empty(MAX_EDGES, dtype=np.int64)
     head = np.empty(MAX_EDGES, dtype=np.int64)
@@ -180,18 +182,29 @@ def _canonical(form, k, orders, best):
     return least, count
 
 
+class _Forms(NamedTuple):
+    """All F forms with k inner vertices."""
+
+    bits: np.ndarray  # int64[F], ascending
+    offsets: np.ndarray  # int64[F], their entries in `ids`
+    orders: np.ndarray  # int64[k!, k], all orders of 0 .. k - 1
+
+
+class _Numbered(NamedTuple):
+    """What the enumeration fills: E entries, at most as many cells."""
+
+    ids: np.ndarray  # int32[E + 1]
+    first: np.ndarray  # int32[E]
+    forms: np.ndarray  # int32[E]
+    codes: np.ndarray  # int16[E]
+
+
 @njit(cache=True)
-def _enumerate(forms, offsets, k, orders, start, ids, first, cell_forms, codes):
-    """Give ids to all cells with k inner vertices.
-
-    Args:
-        forms: int64[F], the bits of all forms with k inner vertices, ascending; offsets: int64[F], their
-            entries in `ids`.
-        orders: int64[k!, k]; start: the next free id; ids, first, cell_forms, codes: filled in place.
-
-    Returns:
-        the next free id.
-    """
+def _enumerate(forms: _Forms, start: int, out: _Numbered) -> int:
+    """Give ids to all cells with k inner vertices, the first of which is `start`, and return the next free
+    id."""
+    orders = forms.orders
+    k = orders.shape[1]
     size = 3**k
     best = np.empty(len(orders), dtype=np.int64)
     powers = np.empty(5, dtype=np.int64)
@@ -200,12 +213,12 @@ def _enumerate(forms, offsets, k, orders, start, ids, first, cell_forms, codes):
     # Two passes: a form's canonical form may come later or earlier, but representatives take their ids in
     # ascending order.
     for fill in range(2):
-        for f in range(len(forms)):
-            least, count = _canonical(forms[f], k, orders, best)
-            own = least == forms[f]
+        for f in range(len(forms.bits)):
+            least, count = _canonical(forms.bits[f], orders, best)
+            own = least == forms.bits[f]
             if (fill == 0) != own:
                 continue
-            base = offsets[np.searchsorted(forms, least)]
+            base = forms.offsets[np.searchsorted(forms.bits, least)]
             for code in range(size):
                 small = size
                 for b in range(count):
@@ -216,18 +229,18 @@ def _enumerate(forms, offsets, k, orders, start, ids, first, cell_forms, codes):
                         rest //= 3
                     small = min(small, moved)
                 if own and small == code:
-                    first[start] = base + code
-                    cell_forms[start] = least
-                    codes[start] = code
-                    ids[base + code] = start
+                    out.first[start] = base + code
+                    out.forms[start] = least
+                    out.codes[start] = code
+                    out.ids[base + code] = start
                     start += 1
                 else:
-                    ids[offsets[f] + code] = ids[base + small]
+                    out.ids[forms.offsets[f] + code] = out.ids[base + small]
     return start
 
 
 @njit(cache=True)
-def _gather_table():
+def _gather_table() -> np.ndarray:
     table = np.zeros((32, CODES), dtype=np.int32)
     for keep in range(32):
         for code in range(CODES):
@@ -250,18 +263,47 @@ def _orders(k: int) -> np.ndarray:
 class Cells(NamedTuple):
     """The tables described above."""
 
-    packed: np.ndarray
-    gather: np.ndarray
-    ids: np.ndarray
-    first: np.ndarray
-    forms: np.ndarray
-    vertices: np.ndarray
-    codes: np.ndarray
+    packed: np.ndarray  # int32[2^21]
+    gather: np.ndarray  # int32[32, 243]
+    ids: np.ndarray  # int32[E + 1]
+    first: np.ndarray  # int32[n]
+    forms: np.ndarray  # int32[n]
+    vertices: np.ndarray  # int8[n]
+    codes: np.ndarray  # int16[n]
 
     @property
     def invalid(self) -> int:
         """What `packed` holds for an invalid mask."""
         return 32 * (len(self.ids) - 1)
+
+    def is_sound(self) -> bool:
+        """Whether no look-up can leave the tables and the cells are those of this enumeration. For what comes
+        out of a file: kernels do not check where they read."""
+        count = len(self.vertices)
+        expected = {
+            "packed": (np.int32, (1 << EDGES,)),
+            "gather": (np.int32, (32, CODES)),
+            "ids": (np.int32, (len(self.ids),)),
+            "first": (np.int32, (count,)),
+            "forms": (np.int32, (count,)),
+            "vertices": (np.int8, (count,)),
+            "codes": (np.int16, (count,)),
+        }
+        if any(
+            (table.dtype, table.shape) != expected[name] or not table.flags.c_contiguous
+            for name, table in self._asdict().items()
+        ):
+            return False
+        # An entry of `packed` starts a form, of which the last one and the invalid one come last.
+        return bool(
+            0 <= self.packed.min() <= self.packed.max() == self.invalid
+            and 0 <= self.gather.min() <= self.gather.max() < CODES
+            and -1 == self.ids.min() <= self.ids.max() == count - 1
+            and len(self.ids) > CODES
+            and not self.gather[0].any()
+            and (self.packed[self.packed < self.invalid] >> 5).max() <= len(self.ids) - 1 - CODES
+            and self.checksum() == CHECKSUM
+        )
 
     def checksum(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of (vertices, form bits, code) of all cells in id
@@ -290,24 +332,26 @@ def enumerate_cells() -> Cells:
         base[rows] = place[bits[rows]]
         total += len(forms) * 3**k
         parts.append((forms, offsets))
-    ids = np.full(total + 1, -1, dtype=np.int32)
-    first = np.zeros(total, dtype=np.int32)
-    cell_forms = np.zeros(total, dtype=np.int32)
-    codes = np.zeros(total, dtype=np.int16)
+    numbered = _Numbered(
+        ids=np.full(total + 1, -1, dtype=np.int32),
+        first=np.zeros(total, dtype=np.int32),
+        forms=np.zeros(total, dtype=np.int32),
+        codes=np.zeros(total, dtype=np.int16),
+    )
     bounds = [0]
     for k, (forms, offsets) in enumerate(parts):
-        bounds.append(_enumerate(forms, offsets, k, _orders(k), bounds[-1], ids, first, cell_forms, codes))
+        bounds.append(_enumerate(_Forms(forms, offsets, _orders(k)), bounds[-1], numbered))
     count = bounds[-1]
     vertices = np.repeat(np.arange(2, 8, dtype=np.int8), np.diff(bounds))
     packed = np.where(base >= 0, base * 32 + keeps, 32 * total).astype(np.int32)
     return Cells(
         packed,
         _gather_table(),
-        ids,
-        first[:count].copy(),
-        cell_forms[:count].copy(),
+        numbered.ids,
+        numbered.first[:count].copy(),
+        numbered.forms[:count].copy(),
         vertices,
-        codes[:count].copy(),
+        numbered.codes[:count].copy(),
     )
 
 
@@ -315,14 +359,12 @@ def enumerate_cells() -> Cells:
 def cells() -> Cells:
     """Return the tables, from the cache folder if it holds them, else enumerated (and kept there if it can be
     written)."""
-    try:
-        stored = load_arrays(_CACHE_NAME)
-        if stored is not None:
-            found = Cells(**stored)
-            if found.checksum() == CHECKSUM and len(found.packed) == 1 << EDGES:
-                return found
-    except (TypeError, ValueError):
-        pass  # a file of another make: enumerate again
+    stored = load_arrays(_CACHE_NAME)
+    if stored is not None and stored.keys() == set(Cells._fields):
+        found = Cells(**stored)
+        if found.is_sound():
+            return found
+    # no file, or one of another make: enumerate again
     found = enumerate_cells()
     store_arrays(_CACHE_NAME, found._asdict())
     return found

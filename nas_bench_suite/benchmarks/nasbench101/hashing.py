@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from nas_bench_suite.benchmarks.nasbench101.cache import load_arrays, store_arrays
-from nas_bench_suite.benchmarks.nasbench101.cells import NUM_CELLS, Cells, cells
+from nas_bench_suite.benchmarks.nasbench101.cells import CODES, NUM_CELLS, Cells, cells
 
 LABELS = (1, 0, 2)  # of conv1x1, conv3x3, maxpool3x3 in the official order
 CHECKSUM = "dbe811be51718f04"  # of all digests in id order
@@ -86,22 +87,15 @@ def all_digests() -> np.ndarray:
     """uint8[423624, 16], the bytes of the official hash of every cell; from the cache folder if it holds
     them."""
     stored = load_arrays(_CACHE_NAME)
-    if stored is not None and "digests" in stored and digests_checksum(stored["digests"]) == CHECKSUM:
-        return stored["digests"]
+    if stored is not None and "digests" in stored:
+        kept = stored["digests"]
+        fits = kept.dtype == np.uint8 and kept.shape == (NUM_CELLS, 16)
+        if fits and digests_checksum(kept) == CHECKSUM:
+            return kept
     tables = cells()
     digests = np.empty((NUM_CELLS, 16), dtype=np.uint8)
     starts = np.flatnonzero(np.diff(tables.forms, prepend=-1) | np.diff(tables.vertices, prepend=0))
-    _hash_all(
-        np.append(starts, NUM_CELLS),
-        tables.vertices,
-        tables.forms,
-        tables.codes,
-        np.array(LABELS),
-        _HEX,
-        _SINES,
-        _ROTATIONS,
-        digests,
-    )
+    _hash_all(np.append(starts, NUM_CELLS), tables, CONSTANTS, digests)
     store_arrays(_CACHE_NAME, {"digests": digests})
     return digests
 
@@ -141,10 +135,39 @@ def _from_text(names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (values[..., 0] << 4 | (values[..., 1] & 15)).astype(np.uint8), known
 
 
+class Constants(NamedTuple):
+    """What every hash needs."""
+
+    labels: np.ndarray  # int64[3], of the operations in the official order
+    digits: np.ndarray  # uint8[16], hexadecimal
+    sines: np.ndarray  # uint32[64]
+    rotations: np.ndarray  # uint32[4, 4], by round, then step
+
+
+class Scratch(NamedTuple):
+    """What the MD5s of L lanes work in."""
+
+    text: np.ndarray  # uint8[L, 320], the messages
+    words: np.ndarray  # uint32[16, L], a block of each
+    state: np.ndarray  # uint32[4, L]
+    work: np.ndarray  # uint32[4, L]
+
+
+class Digests(NamedTuple):
+    """The digests of seven vertices in L lanes: hexadecimal, and as numbers that sort alike."""
+
+    hexes: np.ndarray  # uint8[7, L, 32]
+    values: np.ndarray  # uint64[7, L, 2]
+
+
+CONSTANTS = Constants(np.array(LABELS), _HEX, _SINES, _ROTATIONS)
+
+
 @njit(cache=True)
-def _compress(words, lanes, sines, rotations, state, work):
-    """One MD5 block (RFC 1321, section 3.4) in every lane: words uint32[16, L], state and work uint32[4,
-    L]."""
+def _compress(lanes: int, scratch: Scratch, constants: Constants) -> None:
+    """One MD5 block (RFC 1321, section 3.4), `scratch.words`, in every lane."""
+    words, state, work = scratch.words, scratch.state, scratch.work
+    sines, rotations = constants.sines, constants.rotations
     for i in range(4):
         for lane in range(lanes):
             work[i, lane] = state[i, lane]
@@ -187,12 +210,10 @@ def _compress(words, lanes, sines, rotations, state, work):
 
 
 @njit(cache=True)
-def _digest(text, length, lanes, sines, rotations, words, state, work, digits, hexes, values):
-    """MD5 of text[lane, :length] for every lane; text uint8[L, 320] is padded in place.
-
-    hexes uint8[L, 32] receives the hexadecimal digests, values uint64[L, 2] the same as numbers that sort
-    alike.
-    """
+def _digest(length: int, lanes: int, scratch: Scratch, constants: Constants, into: Digests, v: int) -> None:
+    """MD5 of `scratch.text[lane, :length]`, padded in place, for every lane: the digests of vertex v."""
+    text, words, state, digits = scratch.text, scratch.words, scratch.state, constants.digits
+    hexes, values = into.hexes[v], into.values[v]
     blocks = (length + 9 + 63) // 64
     for lane in range(lanes):
         text[lane, length] = 128
@@ -209,7 +230,7 @@ def _digest(text, length, lanes, sines, rotations, words, state, work, digits, h
         for lane in range(lanes):
             for w in range(16):
                 words[w, lane] = typed[lane, 16 * block + w]
-        _compress(words, lanes, sines, rotations, state, work)
+        _compress(lanes, scratch, constants)
     for lane in range(lanes):
         for half in range(2):
             value = np.uint64(0)
@@ -222,23 +243,24 @@ def _digest(text, length, lanes, sines, rotations, words, state, work, digits, h
 
 
 @njit(cache=True)
-def _put(text, lane, at, hexes, old, v):
+def _put(text: np.ndarray, lane: int, at: int, digests: Digests, v: int) -> None:
     for i in range(32):
-        text[lane, at + i] = hexes[old, v, lane, i]
+        text[lane, at + i] = digests.hexes[v, lane, i]
 
 
 @njit(cache=True)
-def _order(members, count, values, old, lane):
+def _order(members: np.ndarray, count: int, digests: Digests, lane: int) -> None:
     """Sort members[:count] (vertices) by their digests in one lane."""
+    values = digests.values
     for i in range(1, count):
         v = members[i]
         j = i
         while j > 0:
             u = members[j - 1]
-            if values[old, u, lane, 0] != values[old, v, lane, 0]:
-                before = values[old, u, lane, 0] < values[old, v, lane, 0]
+            if values[u, lane, 0] != values[v, lane, 0]:
+                before = values[u, lane, 0] < values[v, lane, 0]
             else:
-                before = values[old, u, lane, 1] <= values[old, v, lane, 1]
+                before = values[u, lane, 1] <= values[v, lane, 1]
             if before:
                 break
             members[j] = u
@@ -247,15 +269,19 @@ def _order(members, count, values, old, lane):
 
 
 @njit(cache=True)
-def _hash_all(starts, vertices, forms, codes, labels, digits, sines, rotations, out):
-    """Hash the cells starts[g] .. starts[g + 1] - 1, which share a form, for every g."""
-    size = 243
+def _hash_all(starts: np.ndarray, tables: Cells, constants: Constants, out: np.ndarray) -> None:
+    """Hash the cells starts[g] .. starts[g + 1] - 1, which share a form, for every g: out uint8[n, 16]."""
+    vertices, forms, codes, labels = tables.vertices, tables.forms, tables.codes, constants.labels
+    size = CODES
     text = np.zeros((size, _LONGEST), dtype=np.uint8)
-    words = np.zeros((16, size), dtype=np.uint32)
-    state = np.zeros((4, size), dtype=np.uint32)
-    work = np.zeros((4, size), dtype=np.uint32)
-    hexes = np.zeros((2, 7, size, 32), dtype=np.uint8)
-    values = np.zeros((2, 7, size, 2), dtype=np.uint64)
+    scratch = Scratch(
+        text,
+        np.zeros((16, size), dtype=np.uint32),
+        np.zeros((4, size), dtype=np.uint32),
+        np.zeros((4, size), dtype=np.uint32),
+    )
+    old = Digests(np.zeros((7, size, 32), dtype=np.uint8), np.zeros((7, size, 2), dtype=np.uint64))
+    new = Digests(np.zeros((7, size, 32), dtype=np.uint8), np.zeros((7, size, 2), dtype=np.uint64))
     into = np.zeros((7, 7), dtype=np.int64)
     onto = np.zeros((7, 7), dtype=np.int64)
     members = np.zeros(7, dtype=np.int64)
@@ -292,20 +318,7 @@ def _hash_all(starts, vertices, forms, codes, labels, digits, sines, rotations, 
                     text[lane, 8] = 41
             if not end:
                 power *= 3
-            _digest(
-                text,
-                10 if end else 9,
-                lanes,
-                sines,
-                rotations,
-                words,
-                state,
-                work,
-                digits,
-                hexes[0, v],
-                values[0, v],
-            )
-        old = 0
+            _digest(10 if end else 9, lanes, scratch, constants, old, v)
         for _ in range(n):
             for v in range(n):
                 for lane in range(lanes):
@@ -314,56 +327,32 @@ def _hash_all(starts, vertices, forms, codes, labels, digits, sines, rotations, 
                         count = ins[v] if side == 0 else outs[v]
                         for i in range(count):
                             members[i] = into[v, i] if side == 0 else onto[v, i]
-                        _order(members, count, values, old, lane)
+                        _order(members, count, old, lane)
                         for i in range(count):
-                            _put(text, lane, at, hexes, old, members[i])
+                            _put(text, lane, at, old, members[i])
                             at += 32
                         text[lane, at] = 124
                         at += 1
-                    _put(text, lane, at, hexes, old, v)
+                    _put(text, lane, at, old, v)
                 length = 32 * (ins[v] + outs[v] + 1) + 2
-                _digest(
-                    text,
-                    length,
-                    lanes,
-                    sines,
-                    rotations,
-                    words,
-                    state,
-                    work,
-                    digits,
-                    hexes[1 - old, v],
-                    values[1 - old, v],
-                )
-            old = 1 - old
+                _digest(length, lanes, scratch, constants, new, v)
+            old, new = new, old
         for lane in range(lanes):
             for v in range(n):
                 members[v] = v
-            _order(members, n, values, old, lane)
+            _order(members, n, old, lane)
             at = 0
             for i in range(n):
                 text[lane, at] = 91 if i == 0 else 32
                 text[lane, at + 1] = 39
-                _put(text, lane, at + 2, hexes, old, members[i])
+                _put(text, lane, at + 2, old, members[i])
                 text[lane, at + 34] = 39
                 text[lane, at + 35] = 93 if i == n - 1 else 44
                 at += 36
-        _digest(
-            text,
-            36 * n,
-            lanes,
-            sines,
-            rotations,
-            words,
-            state,
-            work,
-            digits,
-            hexes[1 - old, 0],
-            values[1 - old, 0],
-        )
+        _digest(36 * n, lanes, scratch, constants, new, 0)
         for lane in range(lanes):
             for half in range(2):
                 for i in range(8):
                     out[first + lane, 8 * half + i] = (
-                        values[1 - old, 0, lane, half] >> np.uint64(56 - 8 * i)
+                        new.values[0, lane, half] >> np.uint64(56 - 8 * i)
                     ) & np.uint64(255)

@@ -11,7 +11,7 @@ import hashlib
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -27,19 +27,44 @@ RUNS = 3
 _INVALID, _HASH, _EPOCHS, _FOURTH, _TWICE, _PARAMETERS = range(1, 7)
 
 
-class Accumulator:
+class _Known(NamedTuple):
+    """What records are held against."""
+
+    packed: np.ndarray  # of `cells.Cells`, as are `ids` and `invalid`
+    ids: np.ndarray
+    invalid: int
+    digests: np.ndarray  # uint8[n, 16], official hashes
+    budgets: np.ndarray  # int64[B]
+
+
+class _Gathered(NamedTuple):
     """What has been read so far: arrays as in `tablefile`, but for all budgets and cells (untouched pages
     take no memory)."""
 
+    accuracies: np.ndarray  # uint16[B, n, 3, 2, 3]
+    seconds: np.ndarray  # float64[B, n, 3, 2]
+    counts: np.ndarray  # int8[B, n], runs
+    parameters: np.ndarray  # int32[n]
+    forms: np.ndarray  # int32[n]
+    codes: np.ndarray  # uint8[n]
+    appearance: np.ndarray  # int32[n], the place of a cell's first record among the cells; -1 = not seen
+    seen: np.ndarray  # int64[1], cells
+
+
+class Accumulator:
+    """What has been read so far, and the checks of what is added to it."""
+
     def __init__(self) -> None:
-        self.accuracies = np.zeros((len(BUDGETS), NUM_CELLS, RUNS, 2, 3), dtype=np.uint16)
-        self.seconds = np.zeros((len(BUDGETS), NUM_CELLS, RUNS, 2), dtype=np.float64)
-        self.counts = np.zeros((len(BUDGETS), NUM_CELLS), dtype=np.int8)
-        self.parameters = np.zeros(NUM_CELLS, dtype=np.int32)
-        self.forms = np.zeros(NUM_CELLS, dtype=np.int32)
-        self.codes = np.zeros(NUM_CELLS, dtype=np.uint8)
-        self.appearance = np.full(NUM_CELLS, -1, dtype=np.int32)
-        self.seen = 0  # cells
+        self.gathered = _Gathered(
+            accuracies=np.zeros((len(BUDGETS), NUM_CELLS, RUNS, 2, 3), dtype=np.uint16),
+            seconds=np.zeros((len(BUDGETS), NUM_CELLS, RUNS, 2), dtype=np.float64),
+            counts=np.zeros((len(BUDGETS), NUM_CELLS), dtype=np.int8),
+            parameters=np.zeros(NUM_CELLS, dtype=np.int32),
+            forms=np.zeros(NUM_CELLS, dtype=np.int32),
+            codes=np.zeros(NUM_CELLS, dtype=np.uint8),
+            appearance=np.full(NUM_CELLS, -1, dtype=np.int32),
+            seen=np.zeros(1, dtype=np.int64),
+        )
         self.records = 0
         self.precision = ""  # "single" or "double" once a record has decided
 
@@ -47,23 +72,9 @@ class Accumulator:
         """Store the first `count` of a block's records: (how many are right before the first wrong one, what
         is wrong with it or "")."""
         tables = cells()
-        wrong, why, self.seen = _store(
-            count,
-            tables.packed,
-            tables.ids,
-            tables.invalid,
-            hashing.all_digests(),
-            np.array(BUDGETS),
-            self.accuracies,
-            self.seconds,
-            self.counts,
-            self.parameters,
-            self.forms,
-            self.codes,
-            self.appearance,
-            self.seen,
-            *parsed[:8],
-        )
+        budgets = np.array(BUDGETS, dtype=np.int64)
+        known = _Known(tables.packed, tables.ids, tables.invalid, hashing.all_digests(), budgets)
+        wrong, why = _store(count, known, parsed, self.gathered)
         odd = self._precision(parsed, wrong)
         if odd < wrong:
             return (
@@ -105,21 +116,22 @@ class Accumulator:
         Raises:
             ConfigError: if cells are lacking (unless `partial`) or a cell lacks runs.
         """
-        present = np.asarray(self.counts.any(axis=1))
+        gathered = self.gathered
+        present = np.asarray(gathered.counts.any(axis=1))
         budgets = tuple(budget for budget, some in zip(BUDGETS, present.tolist()) if some)
-        held = np.flatnonzero(self.appearance >= 0).astype(np.int32)
+        held = np.flatnonzero(gathered.appearance >= 0).astype(np.int32)
         if len(held) < NUM_CELLS and not partial:
             raise ConfigError(
                 f"{path} holds {len(held):,} of {NUM_CELLS:,} cells; accepted: the whole file, or a part of "
                 "it with --partial."
             )
         for budget in np.flatnonzero(present):
-            short = held[self.counts[budget, held] < RUNS]
+            short = held[gathered.counts[budget, held] < RUNS]
             if len(short):
-                cell = int(short[np.argmin(self.appearance[short])])
+                cell = int(short[np.argmin(gathered.appearance[short])])
                 name = hashing.all_digests()[cell].tobytes().hex()
                 raise ConfigError(
-                    f"{path} holds {int(self.counts[budget, cell])} of {RUNS} runs of cell {name} at "
+                    f"{path} holds {int(gathered.counts[budget, cell])} of {RUNS} runs of cell {name} at "
                     f"{BUDGETS[budget]} epochs "
                     f"({len(short):,} cells lack runs there); accepted: three runs of every cell at every "
                     "budget of the file."
@@ -128,16 +140,16 @@ class Accumulator:
         rows: Any = slice(None) if len(held) == NUM_CELLS else held
         first, last = np.flatnonzero(present)[[0, -1]]
         some: Any = slice(first, last + 1) if present[first : last + 1].all() else present
-        seconds = self.seconds[some][:, rows]
+        seconds = gathered.seconds[some][:, rows]
         narrow = seconds.astype(np.float32)
         return budgets, {
             "cells": held,
-            "accuracies": self.accuracies[some][:, rows],
+            "accuracies": gathered.accuracies[some][:, rows],
             "seconds": narrow if (narrow == seconds).all() else seconds,
-            "parameters": self.parameters[rows],
-            "forms": self.forms[rows],
-            "codes": self.codes[rows],
-            "order": np.argsort(self.appearance[held], kind="stable").astype(np.int32),
+            "parameters": gathered.parameters[rows],
+            "forms": gathered.forms[rows],
+            "codes": gathered.codes[rows],
+            "order": np.argsort(gathered.appearance[held], kind="stable").astype(np.int32),
         }
 
 
@@ -270,78 +282,55 @@ class _bar:
 
 
 @njit(cache=True)
-def _store(
-    count,
-    packed,
-    ids,
-    invalid,
-    digests,
-    budgets,
-    all_accuracies,
-    all_seconds,
-    counts,
-    all_parameters,
-    all_forms,
-    all_codes,
-    appearance,
-    seen,
-    hashes,
-    epochs,
-    vertices,
-    forms,
-    codes,
-    parameters,
-    accuracies,
-    seconds,
-):
-    """Store `count` records: (place of the first wrong one or count, what is wrong with it or 0, cells seen
-    so far)."""
+def _store(count: int, known: _Known, parsed: records.Parsed, out: _Gathered) -> tuple[int, int]:
+    """Store `count` records: (place of the first wrong one or count, what is wrong with it or 0)."""
     for i in range(count):
-        n = vertices[i]
+        n = parsed.vertices[i]
         mask = 0
         bit = 0
         for u in range(n - 1):
             for v in range(u + 1, n):
                 head = 6 if v == n - 1 else v
-                mask |= ((forms[i] >> bit) & 1) << (u * 7 - (u * (u + 1)) // 2 + head - u - 1)
+                mask |= ((parsed.forms[i] >> bit) & 1) << (u * 7 - (u * (u + 1)) // 2 + head - u - 1)
                 bit += 1
-        entry = packed[mask]
-        if entry == invalid or (entry & 31) != (1 << (n - 2)) - 1:
-            return i, 1, seen
-        cell = ids[(entry >> 5) + codes[i]]
+        entry = known.packed[mask]
+        if entry == known.invalid or (entry & 31) != (1 << (n - 2)) - 1:
+            return i, _INVALID
+        cell = known.ids[(entry >> 5) + parsed.codes[i]]
         for j in range(16):
-            if hashes[i, j] != digests[cell, j]:
-                return i, 2, seen
+            if parsed.digests[i, j] != known.digests[cell, j]:
+                return i, _HASH
         budget = 0
-        while budget < len(budgets) and budgets[budget] != epochs[i]:
+        while budget < len(known.budgets) and known.budgets[budget] != parsed.epochs[i]:
             budget += 1
-        if budget == len(budgets):
-            return i, 3, seen
-        run = counts[budget, cell]
+        if budget == len(known.budgets):
+            return i, _EPOCHS
+        run = out.counts[budget, cell]
         if run == 3:
-            return i, 4, seen
+            return i, _FOURTH
         for other in range(run):
             same = True
             for half in range(2):
-                same &= all_seconds[budget, cell, other, half] == seconds[i, half]
+                same &= out.seconds[budget, cell, other, half] == parsed.seconds[i, half]
                 for metric in range(3):
-                    same &= all_accuracies[budget, cell, other, half, metric] == accuracies[i, half, metric]
+                    earlier = out.accuracies[budget, cell, other, half, metric]
+                    same &= earlier == parsed.accuracies[i, half, metric]
             if same:
-                return i, 5, seen
-        if appearance[cell] < 0:
-            appearance[cell] = seen
-            seen += 1
-            all_parameters[cell] = parameters[i]
-            all_forms[cell] = forms[i]
-            all_codes[cell] = codes[i]
-        elif all_parameters[cell] != parameters[i]:
-            return i, 6, seen
+                return i, _TWICE
+        if out.appearance[cell] < 0:
+            out.appearance[cell] = out.seen[0]
+            out.seen[0] += 1
+            out.parameters[cell] = parsed.parameters[i]
+            out.forms[cell] = parsed.forms[i]
+            out.codes[cell] = parsed.codes[i]
+        elif out.parameters[cell] != parsed.parameters[i]:
+            return i, _PARAMETERS
         for half in range(2):
-            all_seconds[budget, cell, run, half] = seconds[i, half]
+            out.seconds[budget, cell, run, half] = parsed.seconds[i, half]
             for metric in range(3):
-                all_accuracies[budget, cell, run, half, metric] = accuracies[i, half, metric]
-        counts[budget, cell] = run + 1
-    return count, 0, seen
+                out.accuracies[budget, cell, run, half, metric] = parsed.accuracies[i, half, metric]
+        out.counts[budget, cell] = run + 1
+    return count, 0
 
 
 def add_parser(subparsers: Any) -> None:

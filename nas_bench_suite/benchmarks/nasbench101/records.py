@@ -21,12 +21,13 @@ import binascii
 import json
 import math
 import struct
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from nas_bench_suite.benchmarks.nasbench101.cells import VERTICES
-from nas_bench_suite.benchmarks.nasbench101.records_kernel import parse_all
+from nas_bench_suite.benchmarks.nasbench101.records_kernel import Alphabet, Parsed, empty, parse_all
 from nas_bench_suite.benchmarks.nasbench101.space import OPERATIONS
 
 GRID = 9984
@@ -36,45 +37,8 @@ OFFICIAL_NAMES = ("conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3")
 METRICS = ("train_accuracy", "validation_accuracy", "test_accuracy")
 
 
-class Parsed(NamedTuple):
-    """n records, one row each.
-
-    digests uint8[n, 16], the hash's bytes; epochs int64[n]; vertices int64[n]; forms int64[n], the upper
-    triangle row by row, edge i in bit i; codes int64[n], the inner operations as digits to the base 3;
-    parameters int64[n]; accuracies uint16[n, 2, 3] in 1/9984 (half-way, end; train, validation, test);
-    seconds float64[n, 2]; single, double bool[n], whether all of a record's accuracies are stored so.
-    """
-
-    digests: np.ndarray
-    epochs: np.ndarray
-    vertices: np.ndarray
-    forms: np.ndarray
-    codes: np.ndarray
-    parameters: np.ndarray
-    accuracies: np.ndarray
-    seconds: np.ndarray
-    single: np.ndarray
-    double: np.ndarray
-
-
 class PayloadError(ValueError):
     """What is wrong with a payload, without saying where it stands."""
-
-
-def empty(count: int) -> Parsed:
-    """Room for `count` records."""
-    return Parsed(
-        digests=np.zeros((count, 16), dtype=np.uint8),
-        epochs=np.zeros(count, dtype=np.int64),
-        vertices=np.zeros(count, dtype=np.int64),
-        forms=np.zeros(count, dtype=np.int64),
-        codes=np.zeros(count, dtype=np.int64),
-        parameters=np.zeros(count, dtype=np.int64),
-        accuracies=np.zeros((count, 2, 3), dtype=np.uint16),
-        seconds=np.zeros((count, 2), dtype=np.float64),
-        single=np.zeros(count, dtype=np.bool_),
-        double=np.zeros(count, dtype=np.bool_),
-    )
 
 
 def parse_block(data: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> tuple[Parsed, int, str]:
@@ -85,7 +49,7 @@ def parse_block(data: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> tupl
     """
     parsed = empty(len(starts))
     odd = np.zeros(len(starts), dtype=np.bool_)
-    parse_all(data, starts, stops, SINGLE, DOUBLE, _BASE64, _NAMES, _NAME_LENGTHS, odd, *parsed)
+    parse_all(data, starts, stops, ALPHABET, odd, parsed)
     for i in np.flatnonzero(odd):
         try:
             row = parse_payload(data[starts[i] : stops[i]].tobytes())
@@ -188,7 +152,7 @@ def _graph(adjacency: object, operations: object) -> tuple[int, int, int]:
     return n, form, code
 
 
-def _fields(message: bytes):
+def _fields(message: bytes) -> Iterator[tuple[int, int, Any]]:
     """Yield (field number, wire type, value) of a protobuf message."""
     at = 0
 
@@ -239,11 +203,30 @@ def _metrics(message: bytes) -> tuple[int, list[dict[int, float]]]:
     return parameters, evaluations
 
 
-_BASE64 = np.full(256, 255, dtype=np.uint8)
-_BASE64[
-    np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", dtype=np.uint8)
-] = np.arange(64)
-_NAMES = np.zeros((3, 16), dtype=np.uint8)
-for _i, _name in enumerate(OFFICIAL_NAMES):
-    _NAMES[_i, : len(_name)] = np.frombuffer(_name.encode(), dtype=np.uint8)
-_NAME_LENGTHS = np.array([len(name) for name in OFFICIAL_NAMES], dtype=np.int64)
+def _alphabet() -> Alphabet:
+    digits = np.full(256, 255, dtype=np.uint8)
+    letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    digits[np.frombuffer(letters, dtype=np.uint8)] = np.arange(64)
+    names = np.zeros((3, 16), dtype=np.uint8)
+    for i, name in enumerate(OFFICIAL_NAMES):
+        names[i, : len(name)] = np.frombuffer(name.encode(), dtype=np.uint8)
+    lengths = np.array([len(name) for name in OFFICIAL_NAMES], dtype=np.int64)
+    return Alphabet(SINGLE, DOUBLE, digits, names, lengths)
+
+
+ALPHABET = _alphabet()
+
+__all__ = [
+    "ALPHABET",
+    "DOUBLE",
+    "GRID",
+    "METRICS",
+    "OFFICIAL_NAMES",
+    "SINGLE",
+    "Parsed",
+    "PayloadError",
+    "empty",
+    "parse_all",
+    "parse_block",
+    "parse_payload",
+]

@@ -7,14 +7,57 @@ decides. Positions are indices into `data`; -1 stands for odd.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
 _ROOM = 4096  # bytes of a decoded message; official ones have about 155
 
 
+class Alphabet(NamedTuple):
+    """What payloads are written in."""
+
+    single: np.ndarray  # float64[9985], accuracies k / 9984 as single-precision files store them
+    double: np.ndarray  # float64[9985], the same in double precision
+    base64: np.ndarray  # uint8[256], the value of each digit; 255 for what is none
+    names: np.ndarray  # uint8[3, 16], the operations' official names
+    name_lengths: np.ndarray  # int64[3]
+
+
+class Parsed(NamedTuple):
+    """n records, one row each."""
+
+    digests: np.ndarray  # uint8[n, 16], the hash's bytes
+    epochs: np.ndarray  # int64[n]
+    vertices: np.ndarray  # int64[n]
+    forms: np.ndarray  # int64[n], the upper triangle row by row, edge i in bit i
+    codes: np.ndarray  # int64[n], the inner operations as digits to the base 3
+    parameters: np.ndarray  # int64[n]
+    accuracies: np.ndarray  # uint16[n, 2, 3] in 1/9984 (half-way, end; train, validation, test)
+    seconds: np.ndarray  # float64[n, 2]
+    single: np.ndarray  # bool[n], whether all of a record's accuracies are stored in single precision
+    double: np.ndarray  # bool[n], whether in double precision
+
+
+def empty(count: int) -> Parsed:
+    """Room for `count` records."""
+    return Parsed(
+        digests=np.zeros((count, 16), dtype=np.uint8),
+        epochs=np.zeros(count, dtype=np.int64),
+        vertices=np.zeros(count, dtype=np.int64),
+        forms=np.zeros(count, dtype=np.int64),
+        codes=np.zeros(count, dtype=np.int64),
+        parameters=np.zeros(count, dtype=np.int64),
+        accuracies=np.zeros((count, 2, 3), dtype=np.uint16),
+        seconds=np.zeros((count, 2), dtype=np.float64),
+        single=np.zeros(count, dtype=np.bool_),
+        double=np.zeros(count, dtype=np.bool_),
+    )
+
+
 @njit(cache=True)
-def _expect(data, at, stop, char):
+def _expect(data: np.ndarray, at: int, stop: int, char: int) -> int:
     """Position after white space and `char`, or -1."""
     if at < 0:
         return -1
@@ -24,7 +67,7 @@ def _expect(data, at, stop, char):
 
 
 @njit(cache=True)
-def _hash(data, at, stop, digests, i):
+def _hash(data: np.ndarray, at: int, stop: int, digests: np.ndarray, i: int) -> int:
     if at < 0 or at + 32 > stop:
         return -1
     for j in range(32):
@@ -43,7 +86,7 @@ def _hash(data, at, stop, digests, i):
 
 
 @njit(cache=True)
-def _whole(data, at, stop):
+def _whole(data: np.ndarray, at: int, stop: int) -> tuple[int, int]:
     """(position after a positive number of at most nine digits, the number)."""
     while 0 <= at < stop and (data[at] == 32 or data[at] == 9 or data[at] == 10 or data[at] == 13):
         at += 1
@@ -60,7 +103,7 @@ def _whole(data, at, stop):
 
 
 @njit(cache=True)
-def _adjacency(data, at, stop):
+def _adjacency(data: np.ndarray, at: int, stop: int) -> tuple[int, int, np.int64 | int]:
     """(position after the matrix, vertices, form)."""
     if at < 0:
         return -1, 0, 0
@@ -86,8 +129,9 @@ def _adjacency(data, at, stop):
 
 
 @njit(cache=True)
-def _operations(data, at, stop, n, names, name_lengths):
+def _operations(data: np.ndarray, at: int, stop: int, n: int, alphabet: Alphabet) -> tuple[int, int]:
     """(position after the labels, code)."""
+    names, name_lengths = alphabet.names, alphabet.name_lengths
     if at < 0 or at + 5 > stop:
         return -1, 0
     if not (
@@ -128,7 +172,7 @@ def _operations(data, at, stop, n, names, name_lengths):
 
 
 @njit(cache=True)
-def _decode(data, at, stop, base64, room):
+def _decode(data: np.ndarray, at: int, stop: int, base64: np.ndarray, room: np.ndarray) -> tuple[int, int]:
     """(position of the closing quote, bytes decoded into `room`)."""
     if at < 0:
         return -1, 0
@@ -171,7 +215,7 @@ def _decode(data, at, stop, base64, room):
 
 
 @njit(cache=True)
-def _varint(room, at, size):
+def _varint(room: np.ndarray, at: int | np.int64, size: int | np.int64) -> tuple[int, np.int64]:
     """(position after a number below 2^35, the number)."""
     value = np.int64(0)
     for shift in range(0, 35, 7):
@@ -186,7 +230,7 @@ def _varint(room, at, size):
 
 
 @njit(cache=True)
-def _message(room, size, bits, values):
+def _message(room: np.ndarray, size: int, bits: np.ndarray, values: np.ndarray) -> np.int64:
     """Parse a ModelMetrics message. values float64[2, 6] receives the fields of the second and third
     evaluation; bits uint64[1] is its scratch.
 
@@ -196,7 +240,7 @@ def _message(room, size, bits, values):
     floats = bits.view(np.float64)
     parameters = np.int64(-1)
     evaluation = 0
-    at = 0
+    at: int | np.int64 = 0
     seen = np.int64(0)
     while at < size:
         tag = room[at]
@@ -204,7 +248,7 @@ def _message(room, size, bits, values):
         if tag == 0x0A:
             at, length = _varint(room, at, size)
             if at < 0 or at + length > size:
-                return -1
+                return np.int64(-1)
             end = at + length
             while at < end:
                 inner = np.int64(room[at])
@@ -212,7 +256,7 @@ def _message(room, size, bits, values):
                 number = inner >> 3
                 if inner & 7 == 1 and 1 <= number <= 5:
                     if at + 8 > end:
-                        return -1
+                        return np.int64(-1)
                     word = np.uint64(0)
                     for j in range(8):
                         word |= np.uint64(room[at + j]) << np.uint64(8 * j)
@@ -224,21 +268,21 @@ def _message(room, size, bits, values):
                 elif inner == 0x32:
                     at, length = _varint(room, at, end)
                     if at < 0 or at + length > end:
-                        return -1
+                        return np.int64(-1)
                     at += length
                 else:
-                    return -1
+                    return np.int64(-1)
             evaluation += 1
         elif tag == 0x10:
             at, parameters = _varint(room, at, size)
             if at < 0:
-                return -1
+                return np.int64(-1)
         elif tag == 0x19:
             if at + 8 > size:
-                return -1
+                return np.int64(-1)
             at += 8
         else:
-            return -1
+            return np.int64(-1)
     needed = 0b00111100
     if (
         evaluation < 3
@@ -246,33 +290,15 @@ def _message(room, size, bits, values):
         or (seen >> 8) & needed != needed
         or not 0 < parameters < 2**31
     ):
-        return -1
+        return np.int64(-1)
     return parameters
 
 
 @njit(cache=True)
 def parse_all(
-    data,
-    starts,
-    stops,
-    single,
-    double,
-    base64,
-    names,
-    name_lengths,
-    odd,
-    digests,
-    epochs,
-    vertices,
-    forms,
-    codes,
-    parameters,
-    accuracies,
-    seconds,
-    is_single,
-    is_double,
-):
-    """Fill row i of every output (see `records.Parsed`) from data[starts[i] : stops[i]], or set odd[i]."""
+    data: np.ndarray, starts: np.ndarray, stops: np.ndarray, alphabet: Alphabet, odd: np.ndarray, out: Parsed
+) -> None:
+    """Fill row i of `out` from data[starts[i] : stops[i]], or set odd[i]."""
     room = np.zeros(_ROOM, dtype=np.uint8)
     bits = np.zeros(1, dtype=np.uint64)
     values = np.zeros((2, 6), dtype=np.float64)
@@ -280,25 +306,26 @@ def parse_all(
         odd[i] = True
         stop = stops[i]
         at = _expect(data, _expect(data, starts[i], stop, 91), stop, 34)
-        at = _hash(data, at, stop, digests, i)
+        at = _hash(data, at, stop, out.digests, i)
         at = _expect(data, at, at + 1, 34)
-        at, epochs[i] = _whole(data, _expect(data, at, stop, 44), stop)
-        at, vertices[i], forms[i] = _adjacency(
+        at, out.epochs[i] = _whole(data, _expect(data, at, stop, 44), stop)
+        at, out.vertices[i], out.forms[i] = _adjacency(
             data, _expect(data, _expect(data, at, stop, 44), stop, 34), stop
         )
         at = _expect(data, at, at + 1, 34)
         at = _expect(data, _expect(data, at, stop, 44), stop, 34)
-        at, codes[i] = _operations(data, at, stop, vertices[i], names, name_lengths)
+        at, out.codes[i] = _operations(data, at, stop, out.vertices[i], alphabet)
         at = _expect(data, at, at + 1, 34)
-        at, size = _decode(data, _expect(data, _expect(data, at, stop, 44), stop, 34), stop, base64, room)
+        at = _expect(data, _expect(data, at, stop, 44), stop, 34)
+        at, size = _decode(data, at, stop, alphabet.base64, room)
         at = _expect(data, at, stop, 34)
         at = _expect(data, at, stop, 93)
         while 0 <= at < stop and (data[at] == 32 or data[at] == 9 or data[at] == 10 or data[at] == 13):
             at += 1
         if at != stop:
             continue
-        parameters[i] = _message(room, size, bits, values)
-        if parameters[i] < 0:
+        out.parameters[i] = _message(room, size, bits, values)
+        if out.parameters[i] < 0:
             continue
         fits_single = True
         fits_double = True
@@ -306,15 +333,15 @@ def parse_all(
         for half in range(2):
             time = values[half, 2]
             sound &= 0.0 <= time < np.inf
-            seconds[i, half] = time
+            out.seconds[i, half] = time
             for metric in range(3):
                 value = values[half, metric + 3]
                 k = 0
                 if 0.0 <= value <= 1.0:
                     k = int(value * 9984.0 + 0.5)
-                fits_single &= single[k] == value
-                fits_double &= double[k] == value
-                accuracies[i, half, metric] = k
-        is_single[i] = fits_single
-        is_double[i] = fits_double
+                fits_single &= alphabet.single[k] == value
+                fits_double &= alphabet.double[k] == value
+                out.accuracies[i, half, metric] = k
+        out.single[i] = fits_single
+        out.double[i] = fits_double
         odd[i] = not (sound and (fits_single or fits_double))

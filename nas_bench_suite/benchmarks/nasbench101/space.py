@@ -12,6 +12,7 @@ code bases: 27.3 %). Ids are those of `cells`: dense, equal for isomorphic cells
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -37,7 +38,7 @@ def enumeration_checksum() -> str:
 
 
 @njit(cache=True)
-def _strings(rows, out):
+def _strings(rows: np.ndarray, out: np.ndarray) -> None:
     """mask + 2^21 code of rows int[n, 26]; 0, an invalid string, where a value is out of its range."""
     for i in range(len(rows)):
         mask = np.int64(0)
@@ -59,14 +60,16 @@ def _strings(rows, out):
 # A kernel of its own: within one loop, or one function, with `_strings` the compiler vectorises neither (80
 # or 30 against 13 ns a row).
 @njit(cache=True)
-def _look_up(strings, packed, gather, ids, out):
+def _look_up(
+    strings: np.ndarray, packed: np.ndarray, gather: np.ndarray, ids: np.ndarray, out: np.ndarray
+) -> None:
     for i in range(len(strings)):
         entry = np.int64(packed[strings[i] & 0x1FFFFF])
         out[i] = ids[(entry >> 5) + gather[entry & 31, strings[i] >> 21]]
 
 
 @njit(cache=True)
-def _sample(generators, trials, packed, invalid, out):
+def _sample(generators: Any, trials: np.ndarray, packed: np.ndarray, invalid: int, out: np.ndarray) -> None:
     """Fill out[i, :, 26] with valid strings from the generator of trial trials[i], one uniform for each
     string tried."""
     for i in range(len(trials)):
@@ -81,7 +84,7 @@ def _sample(generators, trials, packed, invalid, out):
 
 
 @njit(cache=True)
-def _unpack(mask, code, row):
+def _unpack(mask: np.int64, code: np.int64, row: np.ndarray) -> None:
     for e in range(21):
         row[e] = (mask >> e) & 1
     for v in range(21, 26):
@@ -90,13 +93,13 @@ def _unpack(mask, code, row):
 
 
 @njit(cache=True)
-def _unpack_all(masks, codes, out):
+def _unpack_all(masks: np.ndarray, codes: np.ndarray, out: np.ndarray) -> None:
     for i in range(len(masks)):
         _unpack(masks[i], codes[i], out[i])
 
 
 @njit(cache=True)
-def _paths(rows, starts, out):
+def _paths(rows: np.ndarray, starts: np.ndarray, out: np.ndarray) -> None:
     """Add one to out[i, p] for every path p of rows int[n, 26] (see `NASBench101Space.path_counts`)."""
     succ = np.zeros(7, dtype=np.int64)
     for i in range(len(rows)):
@@ -178,7 +181,7 @@ class NASBench101Space(GraphSpace):
         Raises:
             ConfigError: for an id outside 0 .. num_cells - 1.
         """
-        ids = self._checked(cell_id)
+        ids = self.check_ids(cell_id)
         masks, codes = _masks()
         flat = ids.reshape(-1)
         out = np.empty((len(flat), NUM_VARIABLES), dtype=np.int64)
@@ -273,7 +276,7 @@ class NASBench101Space(GraphSpace):
     def official_hash(self, cell_id: np.ndarray | int) -> np.ndarray | str:
         """The MD5 under which the official table keeps each cell: a string for one id, an array of
         32-character strings for several."""
-        ids = self._checked(cell_id)
+        ids = self.check_ids(cell_id)
         digests = hashing.hex_digests(self._cells, ids.reshape(-1))
         return str(digests[0]) if ids.ndim == 0 else digests.reshape(ids.shape)
 
@@ -302,8 +305,17 @@ class NASBench101Space(GraphSpace):
         Shorter sequences come first: one of length l with operations o_1 .. o_l has index 1 + 3 + ... +
         3^(l-1) + sum_i 3^(i-1) o_i, as in BANANAS (White et al. 2021, section 4), so that a truncated
         encoding is a prefix.
+
+        Raises:
+            ConfigError: for an operation out of range.
         """
         rows, shape = self._rows(architectures)
+        ops = rows[:, EDGES:]
+        if len(rows) and not 0 <= ops.min() <= ops.max() < len(OPERATIONS):
+            raise ConfigError(
+                f"operation {ops.min() if ops.min() < 0 else ops.max()} is out of range in space "
+                f"'{self.name}'; accepted: 0 to {len(OPERATIONS) - 1}."
+            )
         out = np.zeros((len(rows), NUM_PATHS), dtype=np.int64)
         _paths(rows, _PATH_STARTS, out)
         return out.reshape(*shape, NUM_PATHS)
@@ -328,16 +340,6 @@ class NASBench101Space(GraphSpace):
         shape = rows.shape[:-1]
         wanted = np.int8 if rows.dtype == np.int8 else np.int64
         return np.ascontiguousarray(rows.reshape(-1, NUM_VARIABLES), dtype=wanted), shape
-
-    def _checked(self, cell_id: np.ndarray | int) -> np.ndarray:
-        ids = np.asarray(cell_id)
-        flat = ids.reshape(-1)
-        wrong = flat if ids.dtype.kind not in "iu" else flat[(flat < 0) | (flat >= self.num_cells)]
-        if wrong.size:
-            raise ConfigError(
-                f"cell id {wrong[0]} is out of range; accepted: whole numbers from 0 to {self.num_cells - 1}."
-            )
-        return ids.astype(np.int64)
 
 
 def _bits(row: np.ndarray) -> int:

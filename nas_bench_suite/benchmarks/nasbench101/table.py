@@ -48,7 +48,7 @@ class NASBench101(Benchmark):
         cells = self.arrays["cells"]
         self.partial = len(cells) < self.space.num_cells
         self.grid = SINGLE if self.header["precision"] == "single" else DOUBLE
-        self._rows = None
+        self._rows: np.ndarray | None = None
         if self.partial:
             self._rows = np.full(self.space.num_cells, -1, dtype=np.int32)
             self._rows[cells] = np.arange(len(cells), dtype=np.int32)
@@ -59,16 +59,12 @@ class NASBench101(Benchmark):
         Raises:
             ConfigError: for an id that is out of range or that a partial table lacks.
         """
-        ids = np.asarray(cell_ids)
-        wrong = (ids < 0) | (ids >= self.space.num_cells)
-        if wrong.any():
-            raise ConfigError(
-                f"cell id {ids[wrong].flat[0]} is out of range; accepted: whole numbers from 0 to "
-                f"{self.space.num_cells - 1}."
-            )
+        return self._held(self.space.check_ids(cell_ids))
+
+    def _held(self, ids: np.ndarray) -> np.ndarray:
         if self._rows is None:
             return ids
-        rows = self._rows[ids].astype(np.int64)
+        rows: np.ndarray = self._rows[ids].astype(np.int64)
         if (rows < 0).any():
             cell = int(ids[rows < 0].flat[0])
             raise ConfigError(
@@ -78,22 +74,16 @@ class NASBench101(Benchmark):
             )
         return rows
 
-    def query(self, lookups: Lookups) -> Evaluation:
-        """Look cells up; see `Benchmark.query`. "mean" averages accuracies and seconds over the three
-        runs."""
-        rows, budget, run = self.rows(lookups.cells), self.levels(lookups.fidelities), lookups.runs
+    def look_up(self, lookups: Lookups) -> Evaluation:
+        """See `Benchmark.look_up`. "mean" averages accuracies and seconds over the three runs."""
+        rows, budget, runs = self._held(lookups.cells), self.levels(lookups.fidelities), lookups.runs
         accuracies, seconds = self.arrays["accuracies"], self.arrays["seconds"]
-        if isinstance(run, str):
-            if run != "mean":
-                raise ConfigError(f"run={run} is not known; accepted: 0, 1, 2 (or an array of them), 'mean'.")
+        if isinstance(runs, str):
             rows, budget = np.broadcast_arrays(rows, budget)
             values = self.grid[accuracies[budget, rows, :, _END, 1:]].mean(axis=-2)
             return Evaluation(
                 values[..., 0], values[..., 1], seconds[budget, rows, :, _END].mean(axis=-1, dtype=np.float64)
             )
-        runs = np.asarray(run)
-        if runs.dtype.kind not in "iu" or ((runs < 0) | (runs >= RUNS)).any():
-            raise ConfigError(f"run={run} is out of range; accepted: 0, 1, 2 (or an array of them), 'mean'.")
         rows, budget, runs = np.broadcast_arrays(rows, budget, runs)
         return Evaluation(
             self.grid[accuracies[budget, rows, runs, _END, _VALIDATION]],

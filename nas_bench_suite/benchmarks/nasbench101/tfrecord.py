@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import google_crc32c
 import numpy as np
@@ -60,7 +60,7 @@ def frame(payload: bytes) -> bytes:
     )
 
 
-def open_file(path: Path):
+def open_file(path: Path) -> BinaryIO:
     """Open a file for reading.
 
     Raises:
@@ -125,7 +125,7 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES, digest: Any = None) 
 
 
 @njit(cache=True)
-def _number(data, at, count):
+def _number(data: np.ndarray, at: int, count: int) -> np.uint64:
     value = np.uint64(0)
     for i in range(count):
         value |= np.uint64(data[at + i]) << np.uint64(8 * i)
@@ -133,7 +133,7 @@ def _number(data, at, count):
 
 
 @njit(cache=True)
-def _walk(data):
+def _walk(data: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
     """Follow the length fields through a block: (starts, stops of payloads; all lengths seen and their stored
     CRCs; bytes of whole records).
 

@@ -65,14 +65,12 @@ class NASBench101Surrogate(Benchmark):
         # Validation in the low and test in the high half of a word: one gather a query.
         self._packed = (runs[:, :, 0] | (runs[:, :, 1].astype(np.uint32) << 16)).ravel()
 
-    def query(self, lookups: Lookups) -> Evaluation:
-        """Look cells up; see ``Benchmark.query``. Architectures are not needed."""
-        cell_ids, run, fidelity = np.asarray(lookups.cells), lookups.runs, lookups.fidelities
-        if isinstance(run, str):
-            check_choice("run", run, ("mean",))
-        if fidelity is None or (np.ndim(fidelity) == 0 and fidelity == FIDELITIES[-1]):
+    def look_up(self, lookups: Lookups) -> Evaluation:
+        """See ``Benchmark.look_up``. Architectures are not needed."""
+        cell_ids, run = lookups.cells, lookups.runs
+        if lookups.fidelities is None:
             return self._full(cell_ids, run)
-        levels = np.broadcast_to(self.levels(fidelity), cell_ids.shape)
+        levels = np.broadcast_to(self.levels(lookups.fidelities), cell_ids.shape)
         full = self._full(cell_ids, run)
         validation, test, seconds = (np.array(part) for part in full)
         for level, epochs in enumerate(FIDELITIES[:-1]):
@@ -97,8 +95,10 @@ class NASBench101Surrogate(Benchmark):
     def _early(self, cell_ids: np.ndarray, run: np.ndarray | str, level: int) -> np.ndarray:
         runs = self._artefact.early_runs
         if isinstance(run, str):
-            return runs[cell_ids, level].mean(axis=-1) / GRID
-        return runs[cell_ids, level, run] / GRID
+            mean: np.ndarray = runs[cell_ids, level].mean(axis=-1) / GRID
+            return mean
+        early: np.ndarray = runs[cell_ids, level, run] / GRID
+        return early
 
     def prediction(self, cell_ids: np.ndarray, statistic: str = "mean", fidelity: int = 108) -> np.ndarray:
         """The smooth prediction of validation accuracy: what the fitted models say, without residual and run
@@ -115,11 +115,14 @@ class NASBench101Surrogate(Benchmark):
             ConfigError: for an unknown statistic or fidelity.
         """
         check_choice("fidelity", fidelity, FIDELITIES)
+        cell_ids = self.space.check_ids(cell_ids)
         if fidelity != FIDELITIES[-1]:
             check_choice("statistic", statistic, ("mean",))
-            return self._artefact.early[cell_ids, FIDELITIES.index(fidelity)] / FINE
+            early: np.ndarray = self._artefact.early[cell_ids, FIDELITIES.index(fidelity)] / FINE
+            return early
         check_choice("statistic", statistic, STATISTICS)
-        return self._artefact.predictions[cell_ids, 1 - STATISTICS.index(statistic)] / FINE
+        full: np.ndarray = self._artefact.predictions[cell_ids, 1 - STATISTICS.index(statistic)] / FINE
+        return full
 
     def trainable_parameters(self, cell_ids: np.ndarray) -> np.ndarray:
         """Trainable parameters of the network built from each cell, int64[...]; exact (see

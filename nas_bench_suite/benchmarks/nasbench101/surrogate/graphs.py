@@ -86,7 +86,8 @@ def _module_parameters(adjacency: np.ndarray, ops: np.ndarray, inputs: int, widt
     )
     projections = np.where(adjacency[:, 0, 1 : SLOTS - 1], inputs * inner + batch_norm, 0)
     skip = np.where(adjacency[:, 0, SLOTS - 1], inputs * width + 2 * width, 0)
-    return operations.sum(axis=1) + projections.sum(axis=1) + skip
+    total: np.ndarray = operations.sum(axis=1) + projections.sum(axis=1) + skip
+    return total
 
 
 def trainable_parameters(adjacency: np.ndarray, ops: np.ndarray) -> np.ndarray:
