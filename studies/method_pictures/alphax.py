@@ -55,9 +55,9 @@ def collect() -> Data:
 
     optimizer = AlphaX()
     found = [shares(method) for method in (RandomSearch(), optimizer, AlphaX(reuse=False))]
-    trees = optimizer.trees
-    size = int(trees.size[0])
-    return Data(Tree(trees.parent[0, :size], trees.value[0, :size], trees.visits[0, :size]), found)
+    nodes = optimizer.trees.nodes
+    size = int(nodes.size[0])
+    return Data(Tree(nodes.parent[0, :size], nodes.value[0, :size], nodes.visits[0, :size]), found)
 
 
 def angles(parent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -93,12 +93,6 @@ def _correlations(benchmark: Benchmark) -> np.ndarray:
     )
 
 
-def model_share(data: Data) -> float:
-    """The model's share of the fresh architectures once every trial has a model."""
-    later = data.kinds[:, SETTLED:]
-    return float((later == MODEL).sum() / (later != PROMOTED).sum())
-
-
 def draw(data: Data) -> Figure:
     """One trial's round, fresh architectures by kind, and rank correlations."""
     figure = Figure(figsize=(12.5, 4.3), layout="constrained")

@@ -42,6 +42,10 @@ class Member:
     seed: int
 
 
+# The arguments of ``fit_member``: what is fitted, to which cells, and the cells to predict.
+FitJob = tuple[Member, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
 def targets(observed: Observed) -> np.ndarray:
     """Transformed targets, float64[N, 5]; see the module's notation."""
     values = np.empty((len(observed.ops), 5))
@@ -55,6 +59,14 @@ def targets(observed: Observed) -> np.ndarray:
 def natural(values: np.ndarray) -> np.ndarray:
     """Back from transformed targets to accuracies and seconds, float64[..., 5]."""
     return np.concatenate([-np.expm1(-values[..., :4]), np.exp(values[..., 4:])], axis=-1)
+
+
+def members(networks: int, seed: int, quick: bool) -> list[Member]:
+    """The ensemble: some networks that differ in their seed alone, and one set of trees."""
+    network = NetworkSettings(epochs=2) if quick else NetworkSettings()
+    trees = TreeSettings(trees=100, learning_rate=0.1) if quick else TreeSettings()
+    chosen = [Member(f"network {index}", network, 1000 * seed + index) for index in range(networks)]
+    return [*chosen, Member("trees", trees, 1000 * seed)]
 
 
 def fit_member(
@@ -121,7 +133,7 @@ def _single_thread() -> None:
 
 
 def fit_all(
-    jobs: list[tuple[Member, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]],
+    jobs: list[FitJob],
     workers: int,
     log: str | None,
 ) -> Iterator[tuple[int, np.ndarray, float]]:
@@ -137,3 +149,32 @@ def fit_all(
         futures = {pool.submit(fit_member, *job, log): index for index, job in enumerate(jobs)}
         for future in as_completed(futures):
             yield futures[future], future.result(), time.perf_counter() - started
+
+
+def combine(predictions: list[np.ndarray], chosen: list[Member], tree_weight: float) -> np.ndarray:
+    """Weighted mean in the transformed targets, float64[n, 5]: trees against the mean of the networks."""
+    networks = [
+        p
+        for p, member in zip(predictions, chosen, strict=True)
+        if isinstance(member.settings, NetworkSettings)
+    ]
+    trees = [
+        p for p, member in zip(predictions, chosen, strict=True) if isinstance(member.settings, TreeSettings)
+    ]
+    mean = np.mean(networks, axis=0).astype(np.float64)
+    voiced = np.mean(trees, axis=0)
+    return np.asarray(np.where(np.isnan(voiced), mean, (1 - tree_weight) * mean + tree_weight * voiced))
+
+
+def best_tree_weight(
+    predictions: list[np.ndarray], chosen: list[Member], observed: Observed, held: np.ndarray
+) -> float:
+    """The weight of the trees, in steps of .02, with the least squared error on held cells that trained."""
+    truth = observed.accuracies[held, 3]
+    trained = truth >= COLLAPSED_108
+    weights = np.arange(0.0, 1.001, 0.02)
+    errors = []
+    for weight in weights:
+        accuracy = natural(combine(predictions, chosen, weight))[:, 3]
+        errors.append(np.mean((accuracy - truth)[trained] ** 2))
+    return float(weights[int(np.argmin(errors))])
