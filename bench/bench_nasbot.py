@@ -8,10 +8,9 @@ import time
 import numpy as np
 
 from bench.plain import nasbot as plain
-from nas_bench_suite import load_benchmark, search
-from nas_bench_suite.job import make_optimizer
+from nas_bench_suite import experiments, load_benchmark, search
+from nas_bench_suite.build import make_optimizer
 from optimizers.nasbot.descriptions import Descriptions, row_distances
-from tests.laws.collect import composed
 
 SEED, CELLS, PAIRS = 0, 1000, 100
 # label, queries, trials
@@ -28,7 +27,7 @@ def run() -> list[tuple[str, str]]:
     benchmark = load_benchmark("nasbench101_surrogate")
     rows = []
     for name, budget, trials in METHODS:
-        optimizer = make_optimizer(composed(f"optimizer={name}")["optimizer"])
+        optimizer = make_optimizer(experiments.compose({"optimizer": name})["optimizer"])
         search(optimizer, benchmark, budget=20, trials=2, seed=SEED)  # compiles
         began = time.process_time()
         search(optimizer, benchmark, budget=budget, trials=trials, seed=SEED)
@@ -43,10 +42,10 @@ def run() -> list[tuple[str, str]]:
     described = Descriptions(benchmark.space, transport=True, weights=np.array(plain.NUS))
     cells = described.describe(strings)
     out = np.zeros((CELLS, described.lanes), dtype=np.float32)
-    row_distances(described.kind, described.inner, described.weights, cells[0], cells, CELLS, out)
+    row_distances(described.metric, cells[0], cells, CELLS, out)
     began = time.process_time()
     for row in cells[:PAIRS]:
-        row_distances(described.kind, described.inner, described.weights, row, cells, CELLS, out)
+        row_distances(described.metric, row, cells, CELLS, out)
     ours = (time.process_time() - began) / (PAIRS * CELLS)
     problems = [
         plain.problem(plain.cell_of(a), plain.cell_of(b), nu)

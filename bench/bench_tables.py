@@ -9,16 +9,15 @@ from __future__ import annotations
 import time
 
 from analysis import published
-from nas_bench_suite import search
-from nas_bench_suite.job import make_benchmark, make_optimizer, make_protocol
-from tests.laws.collect import composed
+from nas_bench_suite import experiments, search
+from nas_bench_suite.build import make_benchmark, make_optimizer, make_protocol
 
 FULL, LIMIT = 500, 60.0  # trials of a table; seconds after which no further trials are timed
 METHODS = {
     budget: list(dict.fromkeys(row.label for row in (*rows, *ours)))
     for budget, rows, ours in (
-        (150, published.TABLE3, published.OURS_150),
-        (3200, published.TABLE5, published.OURS_3200),
+        (150, published.TABLE3, published.OURS),
+        (3200, published.TABLE5, published.OURS),
     )
 }
 
@@ -41,7 +40,7 @@ def run() -> list[tuple[str, str]]:
 def _time(label: str, budget: int) -> tuple[float, int]:
     """Processor seconds and the number of trials that they are of: as many as finish soon, all if these are
     few."""
-    config = composed(f"optimizer={label}", f"budget={budget}")
+    config = experiments.compose({"optimizer": label, "budget": budget})
     optimizer, benchmark, protocol = (
         make_optimizer(config["optimizer"]),
         make_benchmark(config["benchmark"]),

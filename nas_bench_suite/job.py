@@ -7,33 +7,25 @@ goes on where it stopped.
 
 from __future__ import annotations
 
-import importlib.metadata
-import inspect
 import json
-import platform
-import socket
+import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nas_bench_suite.benchmark import Benchmark, load_benchmark
-from nas_bench_suite.checks import ConfigError, check_choice, check_int, nearest
+from nas_bench_suite.benchmark import Benchmark
+from nas_bench_suite.build import check_device, make_benchmark, make_optimizer, make_protocol
+from nas_bench_suite.checks import ConfigError, check_int, nearest
 from nas_bench_suite.optimizer import Optimizer
 from nas_bench_suite.protocol import Protocol
-from nas_bench_suite.results import (
-    Block,
-    Run,
-    git_commit,
-    remove_leftovers,
-    run_key,
-    source_hash,
-    write_whole,
-)
+from nas_bench_suite.provenance import Provenance, provenance
+from nas_bench_suite.results import LARGEST, Block, Run, remove_leftovers, run_key, write_whole
 from nas_bench_suite.search import search
 
 KEYS = (
@@ -49,8 +41,8 @@ KEYS = (
     "device",
     "workers",
 )
-_VERSIONS = ("numpy", "numba", "torch", "scipy", "scikit-learn", "hydra-core", "pyarrow", "nas-bench-suite")
-_CORE = Path(__file__).parent
+_ROW_BYTES = 250  # of memory per query while a block is searched: books, hash tables and the record
+_DISK_BYTES = 12  # per query in a result file
 BlockProgress = Callable[[float], None]  # trials finished, counting parts of those under way
 
 
@@ -89,9 +81,9 @@ class Work:
     def of(cls, config: Mapping[str, Any]) -> Work:
         """Check and make it from a job's configuration; raises `ConfigError`."""
         return cls(
-            budget=check_int("budget", config["budget"], 1),
+            budget=check_int("budget", config["budget"], 1, LARGEST),
             seed=check_int("seed", config["seed"], 0),
-            device=_check_device(str(config["device"])),
+            device=check_device(str(config["device"])),
             protocol=make_protocol(config["protocol"]),
             optimizer=make_optimizer(config["optimizer"]),
             benchmark=make_benchmark(config["benchmark"]),
@@ -118,16 +110,22 @@ def run_job(
             f"{unknown[0]} is not a key of this configuration{nearest(unknown[0], KEYS)}; accepted: "
             f"{', '.join(KEYS)}."
         )
-    trials = check_int("trials", config["trials"], 1)
-    first_trial = check_int("first_trial", config["first_trial"], 0)
+    missing = [key for key in KEYS if key not in config]
+    if missing:
+        raise ConfigError(
+            f"{missing[0]} is missing from this configuration; accepted: every key of {', '.join(KEYS)}."
+        )
+    trials = check_int("trials", config["trials"], 1, LARGEST)
+    first_trial = check_int("first_trial", config["first_trial"], 0, LARGEST)
     workers = check_int("workers", config["workers"], 1)
+    output_dir = check_output_dir(config["output_dir"])
     work = Work.of(config)
     size = config["trials_per_block"]
-    size = (
-        min(work.optimizer.trials_per_block, trials)
-        if size is None
-        else check_int("trials_per_block", size, 1)
-    )
+    if size is None:
+        size = min(work.optimizer.trials_per_block, trials)
+    size = check_int("trials_per_block", size, 1)
+    begin, end = first_trial // size * size, -(-(first_trial + trials) // size) * size
+    _check_size(work.budget, end, end - begin, size, workers, output_dir)
     facts = work.benchmark.facts()
     identity = {
         # What a file holds determines the result, where it lies does not.
@@ -137,35 +135,36 @@ def run_job(
         "budget": work.budget,
         "optimizer": dict(config["optimizer"]),
         "optimizer_label": label,
-        "protocol": {key: getattr(work.protocol, key) for key in ("run", "repeats", "invalid", "cost")},
+        "protocol": asdict(work.protocol),
         "seed": work.seed,
         "trials_per_block": size,
     }
     identity = json.loads(json.dumps(identity))
-    run = Run(Path(config["output_dir"]) / benchmark_label / label / f"{work.budget}-{run_key(identity)}")
-    provenance = {"key": run_key(identity), **_provenance(work, facts)}
-    provenance["benchmark"]["options"] = json.loads(json.dumps(dict(config["benchmark"])))
-    blocks = [
-        run.block(first, size) for first in range(first_trial // size * size, first_trial + trials, size)
-    ]
-    todo, warnings = _unfinished(blocks, provenance)
-    if facts.get("notice"):
-        warnings.append(facts["notice"])
+    key = run_key(identity)
+    run = Run(output_dir / benchmark_label / label / f"{work.budget}-{key}")
+    options = json.loads(json.dumps(dict(config["benchmark"])))
+    origin = provenance(key, work.optimizer, work.benchmark, options, work.device)
+    blocks = [run.block(first, size) for first in range(begin, end, size)]
+    try:
+        remove_leftovers(run.folder)
+        todo, warnings = _unfinished(blocks, origin)
+    except OSError as error:
+        raise ConfigError(
+            f"output_dir={output_dir} cannot be used: {error.strerror or error}; accepted: a folder that can "
+            "be "
+            "written to, or a path where one can be made."
+        ) from None
+    if notice := facts.get("notice"):
+        warnings.append(notice)
     result = JobResult(
-        label,
-        benchmark_label,
-        work.budget,
-        str(run.folder),
-        surrogate=bool(facts.get("surrogate")),
-        warnings=warnings,
+        label, benchmark_label, work.budget, str(run.folder), surrogate=facts["surrogate"], warnings=warnings
     )
     result.computed = len(todo)
     if todo:
         _write_config(run, identity)
-        remove_leftovers(run.folder)
         done = float(trials_of(blocks) - trials_of(todo))
         report = (lambda more: progress(done + more)) if progress is not None else None
-        _compute(todo, config, work, provenance, workers, report)
+        result.warnings += _compute(todo, config, work, origin, workers, report)
     ledgers = [block.ledger() for block in blocks]
     joined = {name: np.concatenate([ledger[name] for ledger in ledgers]) for name in ledgers[0]}
     asked = (joined["trial"] >= first_trial) & (joined["trial"] < first_trial + trials)
@@ -174,122 +173,76 @@ def run_job(
     return result
 
 
+def check_output_dir(value: Any) -> Path:
+    """The folder of results; raises `ConfigError` for what is no path."""
+    if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
+        raise ConfigError(f"output_dir={value!r} is no path; accepted: the path of a folder, as in outputs.")
+    return Path(value)
+
+
+def _check_size(budget: int, end: int, trials: int, size: int, workers: int, folder: Path) -> None:
+    """Refuse what cannot end well before anything is computed: trials past what a file holds, a block past
+    the memory, results past the disk.
+
+    Args:
+        budget: queries per trial.
+        end: the trial after the last one of the last block.
+        trials: of all blocks.
+        size: of a block.
+        workers: blocks at a time.
+        folder: where results go.
+    """
+    if end - 1 > LARGEST:
+        raise ConfigError(
+            f"first_trial + trials reaches trial {end - 1:,} (whole blocks of {size:,}); accepted: up to "
+            f"{LARGEST:,}."
+        )
+    at_once = min(workers, -(-trials // size))
+    need, memory = _ROW_BYTES * budget * size * at_once, _physical_memory()
+    if memory and need > memory:
+        raise ConfigError(
+            f"{at_once} block(s) of {size:,} trials with budget={budget:,} need about "
+            f"{need / 1e9:,.0f} GB of memory, and this machine has {memory / 1e9:,.0f} GB; accepted: a "
+            "smaller trials_per_block, budget or workers."
+        )
+    need, free = _DISK_BYTES * budget * trials, _free_disk(folder)
+    if need > free:
+        raise ConfigError(
+            f"{trials:,} trials with budget={budget:,} are {budget * trials:,} queries and need about "
+            f"{need / 1e9:,.0f} GB in {folder}, where {free / 1e9:,.0f} GB are free; accepted: fewer trials, "
+            "or an "
+            "output_dir with more room."
+        )
+
+
+def _free_disk(folder: Path) -> int:
+    """Bytes that are free where `folder` lies or would be made; as good as any number where that is not
+    known."""
+    for place in (folder.absolute(), *folder.absolute().parents):
+        try:
+            return shutil.disk_usage(place).free
+        except OSError:
+            continue
+    return sys.maxsize
+
+
+def _physical_memory() -> int:
+    """Bytes of memory that this machine has; 0 where that is not known."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return 0
+
+
 def trials_of(blocks: list[Block]) -> int:
     """How many trials these blocks hold."""
     return sum(block.last - block.first + 1 for block in blocks)
 
 
-def make_protocol(options: Mapping[str, Any]) -> Protocol:
-    """The protocol of a config section; raises `ConfigError` for an unknown key or value."""
-    accepted = list(inspect.signature(Protocol).parameters)
-    for key in options:
-        if key not in accepted:
-            raise ConfigError(
-                f"protocol.{key} is not known{nearest(key, accepted)}; accepted: {', '.join(accepted)}."
-            )
-    return Protocol(**{str(key): value for key, value in options.items()})
-
-
-def make_benchmark(options: Mapping[str, Any]) -> Benchmark:
-    """The benchmark of a config section (`name` and its options)."""
-    if "name" not in options:
-        raise ConfigError(
-            "benchmark.name is missing; accepted: the name of a benchmark, as in conf/benchmark/*.yaml."
-        )
-    return load_benchmark(
-        options["name"], **{str(key): value for key, value in options.items() if key != "name"}
-    )
-
-
-def make_optimizer(options: Mapping[str, Any]) -> Optimizer:
-    """The method of a config section (`_target_` and hyperparameters); raises `ConfigError` for a wrong
-    one."""
-    from hydra.errors import InstantiationException
-    from hydra.utils import get_class, instantiate
-
-    try:
-        target = get_class(options["_target_"])
-    except KeyError:
-        raise ConfigError(
-            "optimizer._target_ is missing; accepted: the dotted path of an Optimizer class."
-        ) from None
-    except (ImportError, ValueError) as error:
-        raise ConfigError(
-            f"optimizer._target_={options['_target_']} cannot be imported ({str(error).splitlines()[0]}); "
-            "accepted: the dotted path of an "
-            "Optimizer class."
-        ) from None
-    if not (inspect.isclass(target) and issubclass(target, Optimizer)):
-        raise ConfigError(
-            f"optimizer._target_={options['_target_']} is no Optimizer; accepted: a subclass of "
-            "nas_bench_suite.Optimizer."
-        )
-    accepted = [name for name in inspect.signature(target).parameters if name != "self"]
-    for key in options:
-        if key not in accepted and not str(key).startswith("_"):
-            raise ConfigError(
-                f"optimizer.{key} is not a hyperparameter of {target.__name__}{nearest(key, accepted)}; "
-                f"accepted: {', '.join(accepted)}."
-            )
-    try:
-        return instantiate(dict(options))
-    except InstantiationException as error:
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, ConfigError):
-                raise cause from None
-            cause = cause.__cause__
-        raise
-
-
-def _check_device(device: str) -> str:
-    if device == "cpu":
-        return device
-    check_choice("device", device.split(":")[0], ("cpu", "cuda", "mps"))
-    import torch
-
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError):
-        raise ConfigError(f"device={device} is not to be had on this machine; accepted here: cpu.") from None
-    return device
-
-
-def _provenance(work: Work, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a manifest says of how a result came about."""
-    module = Path(inspect.getfile(type(work.optimizer)))
-    sources = [
-        *_CORE.glob("*.py"),
-        module,
-        *([module.parent / "parts"] if (module.parent / "parts").is_dir() else []),
-    ]
-    sources += [Path(inspect.getfile(type(work.benchmark)))]
-    return {
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _VERSIONS},
-        **git_commit(_CORE.parent),
-        "source_hash": f"{source_hash(sources)}-{str(facts.get('checksum', ''))[:16]}",
-        "benchmark": {
-            key: facts.get(key)
-            for key in ("name", "description", "source", "checksum", "surrogate", "notice")
-        },
-        "host": socket.gethostname(),
-        "platform": f"{platform.machine()} {platform.system()}",
-        "device": work.device,
-        "command": sys.argv,
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _unfinished(blocks: list[Block], provenance: dict[str, Any]) -> tuple[list[Block], list[str]]:
+def _unfinished(blocks: list[Block], origin: Provenance) -> tuple[list[Block], list[str]]:
     """The blocks to compute, and warnings. Results of other code are reused when they are complete and never
     mixed with new ones; those of another configuration, moved here by hand, are not used."""
-    current: str = provenance["source_hash"]
+    current = origin["source_hash"]
     made_by: dict[Block, str | None] = {}
     warnings = []
     for block in blocks:
@@ -297,9 +250,7 @@ def _unfinished(blocks: list[Block], provenance: dict[str, Any]) -> tuple[list[B
             made_by[block] = None
             continue
         try:
-            block.queries()
-            block.check_key(provenance["key"])
-            made_by[block] = block.manifest().get("source_hash")
+            made_by[block] = block.check(origin["key"]).get("source_hash")
         except ConfigError as error:
             made_by[block] = None
             warnings.append(f"{error} It is computed anew.")
@@ -335,35 +286,75 @@ def _compute(
     blocks: list[Block],
     config: Mapping[str, Any],
     work: Work,
-    provenance: dict[str, Any],
+    origin: Provenance,
     workers: int,
     report: BlockProgress | None,
-) -> None:
+) -> list[str]:
+    """Compute the blocks, one after another or `workers` at a time. Returns warnings."""
+    if workers > 1:
+        return _compute_in_workers(blocks, config, origin, workers, report)
     done = 0.0
-    if workers == 1:
-        for block in blocks:
-            size = block.last - block.first + 1
+    for block in blocks:
+        size = block.last - block.first + 1
 
-            def within(spent: int, total: int, done: float = done, size: int = size) -> None:
-                if report is not None:
-                    report(done + size * spent / total)
-
-            _compute_block(block, work, provenance, within)
-            done += size
+        def within(spent: int, total: int, done: float = done, size: int = size) -> None:
             if report is not None:
-                report(done)
-        return
-    from joblib import Parallel, delayed
+                report(done + size * spent / total)
 
-    jobs = (delayed(_compute_in_worker)(block, dict(config), provenance) for block in blocks)
-    for size in Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
+        _compute_block(block, work, origin, within)
         done += size
         if report is not None:
             report(done)
+    return []
+
+
+def _compute_in_workers(
+    blocks: list[Block],
+    config: Mapping[str, Any],
+    origin: Provenance,
+    workers: int,
+    report: BlockProgress | None,
+) -> list[str]:
+    """The same in processes. If one is killed, the blocks that were under way are tried once more.
+
+    Raises:
+        ConfigError: if a process is killed again.
+    """
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    warnings: list[str] = []
+    left, done = list(blocks), 0.0
+    for attempt in (1, 2):
+        jobs = (delayed(_compute_in_worker)(block, dict(config), origin) for block in left)
+        finished = set()
+        try:
+            for block in Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
+                finished.add(block)
+                done += trials_of([block])
+                if report is not None:
+                    report(done)
+            return warnings
+        except TerminatedWorkerError:
+            left = [block for block in left if block not in finished]
+            where = f"trials {left[0].first} to {left[-1].last} in {left[0].folder}"
+            if attempt == 2:
+                raise ConfigError(
+                    f"a worker process was killed twice over {where} (memory?); accepted: fewer workers, or "
+                    "a smaller "
+                    "trials_per_block. What was finished is kept."
+                ) from None
+            warnings.append(
+                f"a worker process was killed over {where} (memory?); its block was tried once more."
+            )
+    return warnings
 
 
 def _compute_block(
-    block: Block, work: Work, provenance: dict[str, Any], progress: Callable[[int, int], None] | None = None
+    block: Block,
+    work: Work,
+    origin: Provenance,
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Search one block's trials and write it."""
     if "torch" in sys.modules:
@@ -374,15 +365,15 @@ def _compute_block(
         work.benchmark,
         work.protocol,
         budget=work.budget,
-        trials=block.last - block.first + 1,
+        trials=trials_of([block]),
         first_trial=block.first,
         seed=work.seed,
         device=work.device,
         progress=progress,
     )
-    block.write(record, provenance)
+    block.write(record, origin)
 
 
-def _compute_in_worker(block: Block, config: dict[str, Any], provenance: dict[str, Any]) -> int:
-    _compute_block(block, Work.of(config), provenance)
-    return block.last - block.first + 1
+def _compute_in_worker(block: Block, config: dict[str, Any], origin: Provenance) -> Block:
+    _compute_block(block, Work.of(config), origin)
+    return block

@@ -97,10 +97,10 @@ COLUMNS = ("cell", "level", "run", "test_run", "status", "spent", "validation", 
 
 
 @njit(cache=True)
-def _open(rules: _Rules, books: _Books, t: int, cell: int, level: int) -> int:
+def _open(rules: _Rules, books: _Books, t: int, cell: int, level: int) -> np.int64:
     """Charge a query of trial t and open its row."""
     books.left[t] -= rules.costs[level]
-    row = books.rows[t]
+    row: np.int64 = books.rows[t]
     books.rows[t] += 1
     books.streak[t] = 0
     books.cell[t, row] = cell
@@ -111,7 +111,7 @@ def _open(rules: _Rules, books: _Books, t: int, cell: int, level: int) -> int:
 
 
 @njit(cache=True)
-def _draw_runs(rules: _Rules, books: _Books, t: int, row: int, generator: Any) -> None:
+def _draw_runs(rules: _Rules, books: _Books, t: int, row: np.int64, generator: Any) -> None:
     """Choose the stored runs that the row reads."""
     n = rules.num_runs
     books.run[t, row] = min(np.int64(generator.random() * n), n - 1)
@@ -160,7 +160,7 @@ def _admit(
                 streak[t] += 1
                 continue
             key = cell * fidelities + level
-            place = 0
+            place = np.int64(0)
             repeat = False
             if not invalid:
                 place = slot(keys[t], key)

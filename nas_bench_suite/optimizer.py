@@ -86,10 +86,15 @@ class Optimizer(ABC):
     """A search method. The constructor takes hyperparameters only, by keyword, and checks their ranges.
 
     `trials_per_block` is the number of trials that a run gives a method at a time, unless the user says
-    otherwise: as many as its memory and its batching like.
+    otherwise: as many as fit in memory and make good batches.
     """
 
     trials_per_block: ClassVar[int] = 500
+
+    def uses(self) -> tuple[type, ...]:
+        """Further classes whose code decides the search because a hyperparameter names them: a result says
+        which code it was made by."""
+        return ()
 
     @abstractmethod
     def start(self, task: Task) -> None:

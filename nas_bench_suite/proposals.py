@@ -81,5 +81,6 @@ def out_of_range(architectures: np.ndarray, sizes: np.ndarray) -> int:
         for q in range(slots):
             for i in range(n):
                 if architectures[t, q, i] < 0 or architectures[t, q, i] >= sizes[i]:
-                    return (t * slots + q) * n + i
+                    place: int = (t * slots + q) * n + i
+                    return place
     return -1

@@ -7,11 +7,14 @@ made in blocks on an absolute grid of trials:
     config.yaml                        what determines the result, resolved
     trials-000000-000049.json          the manifest: versions, commit, source hash, host, seconds, and the
                                        ledger of each trial
-    trials-000000-000049.parquet       one row a charged query: `QUERY_COLUMNS`
+    trials-000000-000049.parquet       one row per charged query: `QUERY_COLUMNS`
 
 The manifest is written first and the query file last, each under a temporary name and then renamed, so a
 query file that exists is complete and has its provenance. Query files hold nothing that depends on when,
 where or in how many pieces they were made.
+
+Everything that a number is read from is tied to its place: the folder's name holds the key of config.yaml;
+the manifest holds that key, its block's trials, the query file's checksum and its own.
 """
 
 from __future__ import annotations
@@ -22,20 +25,21 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nas_bench_suite.checks import ConfigError
+from nas_bench_suite.provenance import Provenance
 from nas_bench_suite.record import SearchRecord
 
-FORMAT = 1
+FORMAT = 2  # of manifests; 1 had no checksum of its own
 QUERY_COLUMNS: dict[str, pa.DataType] = {
     "trial": pa.int32(),
     "query": pa.int32(),
@@ -50,42 +54,70 @@ QUERY_COLUMNS: dict[str, pa.DataType] = {
 }
 _SCHEMA = pa.schema(list(QUERY_COLUMNS.items()))
 _BLOCK = re.compile(r"trials-(\d{6,})-(\d{6,})\.parquet")
-_TEMPORARY = re.compile(r"\.partial-(?P<host>.+)-(?P<pid>\d+)-.*")
+# The largest index of a trial and number of a query, as `QUERY_COLUMNS` has them.
+LARGEST = int(np.iinfo(np.int32).max)
+# The process that writes comes first: a host's name may hold anything that a file's name may.
+_TEMPORARY = re.compile(r"\.partial-(?P<pid>\d+)-(?P<host>[0-9a-f]{8})-.+")
+
+
+class Manifest(Provenance):
+    """What lies beside a query file: how it came about, and the ledger of each trial, a column per name."""
+
+    format: int
+    seconds: float
+    query_file: str
+    query_sha256: str
+    ledger: dict[str, list[Any]]
+    sha256: str  # of all the rest, as `manifest_digest` has it
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it exists complete or not at all.
+    """Write a file so that it exists complete or not at all. What an earlier process that was killed left of
+    the same file is removed.
 
     Raises:
         ConfigError: if it cannot be written (no permission, full disk); nothing is left behind.
     """
-    partial = path.with_name(f".partial-{socket.gethostname()}-{os.getpid()}-{path.name}")
+    partial = path.with_name(f".partial-{os.getpid()}-{_host()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path.parent, path.name)
         with open(partial, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
+    except BaseException as error:
+        _remove(partial)
+        if not isinstance(error, OSError):
+            raise
         raise ConfigError(
             f"{path} cannot be written: {error.strerror or error}; what was finished before is kept."
         ) from None
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove partial files that processes of this host left when they were killed."""
-    for path in folder.glob(".partial-*"):
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Remove partial files (of the file `name`) that processes of this host left when they were killed."""
+    for path in folder.glob(f".partial-*-{name}"):
         match = _TEMPORARY.fullmatch(path.name)
-        if match and match["host"] == socket.gethostname() and not _alive(int(match["pid"])):
-            path.unlink(missing_ok=True)
+        if match and match["host"] == _host() and not _alive(int(match["pid"])):
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # the folder is gone or read-only: there is nothing that could be tidied up
+        path.unlink(missing_ok=True)
+
+
+def _host() -> str:
+    """Eight hexadecimal digits for this machine's name."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
@@ -118,7 +150,7 @@ class Block:
     def exists(self) -> bool:
         return self.path.exists()
 
-    def write(self, record: SearchRecord, provenance: dict[str, Any]) -> None:
+    def write(self, record: SearchRecord, provenance: Provenance) -> None:
         """Write the block whole or not at all.
 
         Raises:
@@ -133,7 +165,7 @@ class Block:
             table, buffer, compression="zstd", version="2.6", store_schema=False, use_dictionary=True
         )
         content = buffer.getvalue()
-        manifest = {
+        manifest: dict[str, Any] = {
             "format": FORMAT,
             **provenance,
             "seconds": record.seconds,
@@ -141,42 +173,72 @@ class Block:
             "query_sha256": hashlib.sha256(content).hexdigest(),
             "ledger": {name: _plain(column) for name, column in record.ledger.items()},
         }
+        manifest["sha256"] = manifest_digest(manifest)
         write_whole(self.manifest_path, json.dumps(manifest, indent=1, allow_nan=False).encode())
         write_whole(self.path, content)
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """Read the manifest.
 
         Raises:
-            ConfigError: if it is missing, unreadable or of another format.
+            ConfigError: if it is missing, damaged, of another format, or of another block.
         """
+        advice = f"remove it and {self.path.name}, and run the job again"
         try:
             manifest = json.loads(self.manifest_path.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
+            raise ConfigError(f"{self.manifest_path} cannot be read ({error}); {advice}.") from None
+        found = manifest.get("format") if isinstance(manifest, dict) else None
+        if found not in (1, FORMAT) or not isinstance(manifest.get("ledger"), dict):
+            raise ConfigError(f"{self.manifest_path} is no manifest of format {FORMAT}; {advice}.")
+        if (found == FORMAT or "sha256" in manifest) and manifest.get("sha256") != manifest_digest(manifest):
             raise ConfigError(
-                f"{self.manifest_path} cannot be read ({error}); remove it and {self.path.name}, and run the "
-                "job again."
-            ) from None
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or "ledger" not in manifest:
-            raise ConfigError(
-                f"{self.manifest_path} is no manifest of format {FORMAT}; remove it and {self.path.name}, "
-                "and run the job again."
+                f"{self.manifest_path} is damaged (its content does not match its checksum); {advice}."
             )
-        return manifest
+        expected = list(range(self.first, self.last + 1))
+        columns = manifest["ledger"].values()
+        whole = all(isinstance(column, list) and len(column) == len(expected) for column in columns)
+        if (
+            not whole
+            or manifest["ledger"].get("trial") != expected
+            or manifest.get("query_file") != self.path.name
+        ):
+            raise ConfigError(f"{self.manifest_path} describes another block than its name says; {advice}.")
+        return cast(Manifest, manifest)
 
-    def check_key(self, key: str) -> None:
-        """Check that the block belongs to the configuration with this key (a manifest that names none is
-        taken at its place).
+    def check(self, key: str) -> Manifest:
+        """The manifest of a block that is whole and belongs to the configuration with this key (a manifest
+        that names none is taken at its place).
 
         Raises:
-            ConfigError: if it belongs to another.
+            ConfigError: if a file is missing or damaged, or belongs elsewhere.
         """
-        found = self.manifest().get("key")
+        manifest = self.manifest()
+        found = manifest.get("key")
         if found not in (None, key):
             raise ConfigError(
                 f"{self.path} holds results of another configuration ({found} instead of {key}); remove it "
-                "and run the job again."
+                "and "
+                "run the job again."
             )
+        self._content(manifest)
+        return manifest
+
+    def _content(self, manifest: Manifest) -> bytes:
+        """The query file's bytes, checked against the manifest."""
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise ConfigError(
+                f"{self.path} cannot be read ({error.strerror or error}); remove it and run the job again."
+            ) from None
+        if hashlib.sha256(content).hexdigest() != manifest.get("query_sha256"):
+            raise ConfigError(
+                f"{self.path} is damaged: its {len(content)} bytes do not match its manifest (cut short, or "
+                "from "
+                "elsewhere); remove it and run the job again."
+            )
+        return content
 
     def ledger(self) -> dict[str, np.ndarray]:
         """One array a column of the ledger, over the block's trials; missing numbers are NaN."""
@@ -192,13 +254,8 @@ class Block:
         Raises:
             ConfigError: if it is missing, damaged or has other columns.
         """
+        content = self._content(self.manifest())
         advice = "remove it and run the job again"
-        try:
-            content = self.path.read_bytes()
-        except OSError as error:
-            raise ConfigError(f"{self.path} cannot be read ({error.strerror or error}); {advice}.") from None
-        if hashlib.sha256(content).hexdigest() != self.manifest().get("query_sha256"):
-            raise ConfigError(f"{self.path} is damaged (its content does not match its manifest); {advice}.")
         try:
             table = pq.read_table(io.BytesIO(content))
         except (pa.ArrowException, OSError) as error:
@@ -258,35 +315,14 @@ def find_runs(output_dir: str | Path) -> Iterator[Run]:
         yield Run(folder)
 
 
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of a manifest without its own checksum, whatever its layout and the order of its keys."""
+    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
 def _plain(column: np.ndarray) -> list[Any]:
     """A column as JSON values; NaN becomes null."""
     if column.dtype.kind == "f":
         return [None if np.isnan(value) else float(value) for value in column]
     return list(column.tolist())
-
-
-@lru_cache(maxsize=1)
-def git_commit(root: Path) -> dict[str, Any]:
-    """The commit that the code at `root` was run from, and whether its tracked files differ from it."""
-    import subprocess
-
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    status = git("status", "--porcelain", "--untracked-files=no")
-    return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
-
-
-def source_hash(paths: list[Path]) -> str:
-    """A hash of the Python files among and below `paths`."""
-    digest = hashlib.sha256()
-    files = sorted({file for path in paths for file in ([path] if path.is_file() else path.rglob("*.py"))})
-    for file in files:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]

@@ -3,6 +3,7 @@ files."""
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
 import signal
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from nas_bench_suite.results import manifest_digest
 
 ROOT = Path(__file__).parents[2]
 WORDS = ("optimizer=random", "benchmark=planted", "budget=400", "trials=3000", "trials_per_block=250")
@@ -73,14 +76,16 @@ def test_damaged_and_foreign_files_are_named_and_made_anew(tmp_path: Path) -> No
     assert done.returncode == 0 and f"{first} is damaged" in done.stderr and files(tmp_path) == expected
     # Results of other code: reused with a warning while complete, never mixed with new blocks.
     for path in (first, second):
-        manifest = path.with_suffix(".json")
-        manifest.write_text(manifest.read_text().replace('"source_hash": "', '"source_hash": "other'))
+        manifest = json.loads(path.with_suffix(".json").read_text())
+        manifest["source_hash"] = "other code"
+        manifest["sha256"] = manifest_digest(manifest)
+        path.with_suffix(".json").write_text(json.dumps(manifest))
     done = subprocess.run(command(tmp_path, *words), capture_output=True, text=True)
     assert done.returncode == 0 and "made by another version of the code and is reused" in done.stderr
     second.unlink()
     done = subprocess.run(command(tmp_path, *words), capture_output=True, text=True)
     assert done.returncode == 0 and "are made anew" in done.stderr and files(tmp_path) == expected
-    assert not [path for path in tmp_path.rglob("*.json") if '"source_hash": "other' in path.read_text()]
+    assert not [path for path in tmp_path.rglob("*.json") if "other code" in path.read_text()]
     # Results of another configuration: never taken for this one's.
     subprocess.run(command(tmp_path / "elsewhere", *words, "seed=1"), check=True, capture_output=True)
     for path in sorted((tmp_path / "elsewhere").rglob("trials-*")):

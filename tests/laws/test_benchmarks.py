@@ -13,7 +13,7 @@ import pytest
 from bench.synthetic import write_synthetic
 from nas_bench_suite import Benchmark, ConfigError, Lookups, Streams
 from nas_bench_suite.benchmarks.nasbench101.importer import import_file
-from nas_bench_suite.job import make_benchmark
+from nas_bench_suite.build import make_benchmark
 from tests import made_up
 from tests.laws.collect import composed, names
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nas_bench_suite.results import git_commit, write_whole
+from nas_bench_suite.provenance import git_state
+from nas_bench_suite.results import write_whole
 
 POLICIES = ("maade", "nade", "made", "lstm")
 VARIABLES = (26, 52, 104)
@@ -48,7 +49,7 @@ def main() -> None:
     )
     parser.add_argument("--output-dir", type=Path, default=Path("outputs"))
     path = parser.parse_args().output_dir / "complexity" / "table2.csv"
-    commit = (git_commit(Path(__file__).parents[3])["commit"] or "unknown")[:8]
+    commit = (git_state().commit or "unknown")[:8]
     lines = ["policy,N,d,context_parameters,commit"]
     lines += [
         f"{policy},{n},{d},{count(policy, n, d)},{commit}"
