@@ -12,16 +12,19 @@ their paper.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numba import njit
 
 from nas_bench_suite.checks import check_choice, check_float, check_int
+from nas_bench_suite.drawing import Drawn, draw_valid
+from nas_bench_suite.hash_table import EMPTY, empty_keys, slot
 from nas_bench_suite.optimizer import FAILED, NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
-from optimizers.parts.ensemble import Ensemble, Sparse
+from optimizers.parts.ensemble import Ensemble
 from optimizers.parts.mutation import change_probabilities, check_changes, mutate
-from optimizers.parts.uniform import INVALID_IN_A_ROW, UniformStrings
+from optimizers.parts.sparse import Sparse
+from optimizers.parts.uniform import UniformStrings
 
 ENCODINGS = ("path", "one_hot", "adjacency")
 ROWS_AT_A_TIME = 20_000  # encodings made in one go: bounds the memory of the dense ones
@@ -91,8 +94,8 @@ class Bananas(Optimizer):
         self._error = np.full((trials, room), np.inf, dtype=np.float32)  # percent, in the order of evaluation
         self._encodings = Sparse.empty((trials, room), 1)
         self._known = np.zeros(trials, dtype=np.int64)  # n
-        # keys of what was evaluated or told to be invalid
-        self._seen = np.zeros((trials, 2 * room), dtype=np.int64)
+        # Tables of the keys (see `_keys`) of what was evaluated or told to be invalid.
+        self._seen = empty_keys(trials, 2 * room)
         self._num_seen = np.zeros(trials, dtype=np.int64)
 
     def ask(self, room: np.ndarray) -> Proposal:
@@ -116,31 +119,27 @@ class Bananas(Optimizer):
         return Proposal(out, wanted, rejected=rejected_all)
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
-        trial, slot = np.nonzero(outcome.status != NOT_RUN)
+        trial, place = np.nonzero(outcome.status != NOT_RUN)
         if not len(trial):
             return
-        strings = proposal.architectures[trial, slot]
-        status = outcome.status[trial, slot]
+        strings = proposal.architectures[trial, place]
+        status = outcome.status[trial, place]
         keys = self._keys(strings)
         _remember(trial, keys, self._seen, self._num_seen)
         # A failed evaluation is seen but teaches nothing, nor does an invalid string.
-        good = (status == OK) & ~np.isnan(outcome.accuracy[trial, slot]) & (status != FAILED)
-        trial, strings, accuracy = trial[good], strings[good], outcome.accuracy[trial, slot][good]
+        good = (status == OK) & ~np.isnan(outcome.accuracy[trial, place]) & (status != FAILED)
+        trial, strings, accuracy = trial[good], strings[good], outcome.accuracy[trial, place][good]
         fits = _places(trial, self._known, self._error.shape[1])
         kept = fits >= 0
         trial, strings, accuracy, fits = trial[kept], strings[kept], accuracy[kept], fits[kept]
-        new = Sparse.of(self._dense(strings))
-        self._encodings = self._encodings.widened(new.index.shape[-1])
-        width = new.index.shape[-1]
-        self._encodings.index[trial, fits, :width] = new.index
-        self._encodings.value[trial, fits, :width] = new.value
-        self._encodings.count[trial, fits] = new.count
+        self._encodings = self._encodings.written(trial, fits, Sparse.of(self._dense(strings)))
         self._strings[trial, fits] = strings
         self._error[trial, fits] = 100 * (1 - accuracy)
 
     def _batch(self, trials: np.ndarray) -> np.ndarray:
         """int64[R]: how many architectures each of `trials` proposes."""
-        return np.maximum(self.k, (self.growth * self._known[trials]).astype(np.int64))
+        batch: np.ndarray = np.maximum(self.k, (self.growth * self._known[trials]).astype(np.int64))
+        return batch
 
     def _dense(self, strings: np.ndarray) -> np.ndarray:
         encoded = self._task.space.encode(strings, self._kind)
@@ -165,50 +164,30 @@ class Bananas(Optimizer):
         parents_left = np.minimum(-(-5 * target // self.mutants), self._known[trials])
         most = int(target.max()) + self.mutants
         strings = np.zeros((len(trials), most, n), dtype=np.int64)
-        keys = np.zeros((len(trials), most), dtype=np.int64)
+        met = empty_keys(len(trials), most)
         asked, rejected = np.zeros(len(trials), dtype=np.int64), np.zeros(len(trials), dtype=np.int64)
         rank = 0
         while True:
             rows = np.flatnonzero((asked < target) & (rank < parents_left))
             if not len(rows):
                 return strings, asked, rejected
-            drawn, given, thrown = self._mutants(
-                trials[rows], self._strings[trials[rows], ranked[rows, rank]]
-            )
-            rejected[rows] += thrown
-            _append_new(
-                trials,
-                rows,
-                drawn,
-                self._keys(drawn),
-                given,
-                self._seen,
-                self._num_seen,
-                strings,
-                keys,
-                asked,
-            )
+            drawn = self._mutants(trials[rows], self._strings[trials[rows], ranked[rows, rank]])
+            rejected[rows] += drawn.rejected
+            new = _unmet(self._keys(drawn.strings), drawn.given, self._seen[trials[rows]], met, rows)
+            _append(rows, drawn.strings, new, strings, asked)
             rank += 1
 
-    def _mutants(self, trials: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """int64[R, mutants, N] mutants, valid ones only if invalid strings are to be rejected; their numbers;
-        how many were rejected."""
-        task, n = self._task, parents.shape[-1]
-        generators = task.streams.typed("bananas_mutation")
-        out = np.zeros((len(trials), self.mutants, n), dtype=np.int64)
-        have, rejected = np.zeros(len(trials), dtype=np.int64), np.zeros(len(trials), dtype=np.int64)
-        rows = np.arange(len(trials))
-        while len(rows):
-            drawn = np.empty((len(rows), self.mutants, n), dtype=np.int64)
-            mutate(generators, trials[rows], parents[rows], self._probabilities, task.space.sizes, drawn)
-            valid = (
-                task.space.is_valid(drawn)
-                if task.reject_invalid
-                else np.ones(drawn.shape[:2], dtype=np.bool_)
-            )
-            _fill(rows, drawn, valid, out, have, rejected)
-            rows = rows[(have[rows] < self.mutants) & (rejected[rows] < INVALID_IN_A_ROW)]
-        return out, have, rejected
+    def _mutants(self, trials: np.ndarray, parents: np.ndarray) -> Drawn:
+        """Mutants of parents int64[R, N], valid ones only if invalid strings are to be rejected."""
+        task, generators = self._task, self._task.streams.typed("bananas_mutation")
+
+        def draw(rows: np.ndarray) -> np.ndarray:
+            out = np.empty((len(rows), self.mutants, parents.shape[-1]), dtype=np.int64)
+            mutate(generators, trials[rows], parents[rows], self._probabilities, task.space.sizes, out)
+            return out
+
+        valid = task.space.is_valid if task.reject_invalid else None
+        return draw_valid(draw, valid, np.full(len(trials), self.mutants), parents.shape[-1])
 
     def _choose(
         self, trials: np.ndarray, strings: np.ndarray, asked: np.ndarray, room: np.ndarray
@@ -238,17 +217,18 @@ class Bananas(Optimizer):
 
 
 @njit(cache=True)
-def _remember(trial, keys, seen, num_seen):
-    """Add each key to its trial's list, unless it is full."""
+def _remember(trial: np.ndarray, keys: np.ndarray, seen: np.ndarray, num_seen: np.ndarray) -> None:
+    """Add each key to its trial's table, unless that is half full."""
     for s in range(len(trial)):
         t = trial[s]
-        if num_seen[t] < seen.shape[1]:
-            seen[t, num_seen[t]] = keys[s]
+        at = slot(seen[t], keys[s])
+        if seen[t, at] == EMPTY and 2 * num_seen[t] < seen.shape[1]:
+            seen[t, at] = keys[s]
             num_seen[t] += 1
 
 
 @njit(cache=True)
-def _places(trial, known, room):
+def _places(trial: np.ndarray, known: np.ndarray, room: int) -> np.ndarray:
     """int64[len(trial)]: the next free place of each one's trial; -1 where the history is full (free repeats
     can fill it)."""
     out = np.full(len(trial), -1, dtype=np.int64)
@@ -260,43 +240,47 @@ def _places(trial, known, room):
 
 
 @njit(cache=True)
-def _fill(rows, drawn, valid, out, have, rejected):
-    """Move valid strings into out[rows[i]] until it is full; count the invalid ones met before that."""
+def _unmet(
+    keys: np.ndarray, given: np.ndarray, seen: np.ndarray, met: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """bool[L, C]: which of the first given[i] keys [L, C] are neither in seen[i] nor in met[rows[i]], which
+    they then enter."""
+    new = np.zeros(keys.shape, dtype=np.bool_)
     for i in range(len(rows)):
-        r = rows[i]
-        for c in range(drawn.shape[1]):
-            if have[r] == out.shape[1]:
-                break
-            if not valid[i, c]:
-                rejected[r] += 1
-                continue
-            for v in range(drawn.shape[2]):
-                out[r, have[r], v] = drawn[i, c, v]
-            have[r] += 1
+        own = met[rows[i]]
+        for c in range(given[i]):
+            key = keys[i, c]
+            at = slot(own, key)
+            if own[at] == EMPTY and seen[i, slot(seen[i], key)] == EMPTY:
+                own[at] = key
+                new[i, c] = True
+    return new
 
 
 @njit(cache=True)
-def _append_new(trials, rows, drawn, drawn_keys, given, seen, num_seen, strings, keys, asked):
-    """Append to strings[r] the drawn ones whose key neither the trial's history nor the candidates so far
-    have."""
+def _append(
+    rows: np.ndarray, drawn: np.ndarray, new: np.ndarray, strings: np.ndarray, asked: np.ndarray
+) -> None:
+    """Append the new ones of drawn [L, C, N] to the strings of each row."""
     for i in range(len(rows)):
         r = rows[i]
-        t = trials[r]
-        met = set(seen[t, : num_seen[t]])
-        for c in range(asked[r]):
-            met.add(keys[r, c])
-        for c in range(given[i]):
-            key = drawn_keys[i, c]
-            if key not in met:
-                met.add(key)
-                keys[r, asked[r]] = key
+        for c in range(drawn.shape[1]):
+            if new[i, c]:
                 for v in range(drawn.shape[2]):
                     strings[r, asked[r], v] = drawn[i, c, v]
                 asked[r] += 1
 
 
 @njit(cache=True)
-def _thompson(generators, trials, predictions, asked, strings, sizes, out):
+def _thompson(
+    generators: Any,
+    trials: np.ndarray,
+    predictions: np.ndarray,
+    asked: np.ndarray,
+    strings: np.ndarray,
+    sizes: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """Independent Thompson sampling: candidate c's draw is N(mean, SD) of the members' predictions for it;
     the smallest win."""
     members = predictions.shape[1]

@@ -13,7 +13,7 @@ O - 1 add a vertex, O .. O + E - 1 add an edge, O + E stops; of the other: the v
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -120,7 +120,7 @@ def num_actions(game: Game) -> int:
 
 
 @njit(cache=True)
-def list_actions(game, state, out):
+def list_actions(game: Game, state: np.ndarray, out: np.ndarray) -> Any:
     """Write the actions that the game lists for a state to `out` and return their number. Some may lead
     nowhere: see `act`."""
     if not game.cell:
@@ -139,7 +139,7 @@ def list_actions(game, state, out):
 
 
 @njit(cache=True)
-def act(game, state, action):
+def act(game: Game, state: np.ndarray, action: int) -> bool:
     """Change `state` by a listed action and return True; or return False, the state untouched, where this
     exceeds the limits."""
     if not game.cell:
@@ -167,7 +167,7 @@ def act(game, state, action):
 
 
 @njit(cache=True)
-def state_key(state):
+def state_key(state: np.ndarray) -> Any:
     """A 64-bit hash of a state, never 0. Equal states have equal keys however they were reached."""
     mixed = np.uint64(0x9E3779B97F4A7C15)
     for i in range(len(state)):
@@ -177,7 +177,7 @@ def state_key(state):
 
 
 @njit(cache=True)
-def write_string(game, state, row):
+def write_string(game: Game, state: np.ndarray, row: np.ndarray) -> None:
     """Write a terminal state as a string of the space; operations of vertices that it lacks are 0."""
     if not game.cell:
         for i in range(len(row)):
@@ -196,7 +196,7 @@ def write_string(game, state, row):
 
 
 @njit(cache=True)
-def play_out(game, generator, start, state, actions):
+def play_out(game: Game, generator: Any, start: np.ndarray, state: np.ndarray, actions: np.ndarray) -> None:
     """Play uniformly random listed actions from `start` to a terminal state; an action that leads nowhere
     starts again from `start`."""
     state[:] = start
@@ -207,7 +207,7 @@ def play_out(game, generator, start, state, actions):
 
 
 @njit(cache=True)
-def cell_play_outs(game, generator, start, out):
+def cell_play_outs(game: Game, generator: Any, start: np.ndarray, out: np.ndarray) -> None:
     """Fill out[:, N] with what `play_out` and `write_string` give, with the same random numbers; cell game
     only. Edges are bits of one word, which is some four times as fast."""
     one = np.int64(1)

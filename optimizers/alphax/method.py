@@ -11,18 +11,19 @@ Details are those of the authors' code: see docs/methods/alphax.md, which also s
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from nas_bench_suite.checks import check_bool, check_float, check_int
+from nas_bench_suite.drawing import INVALID_IN_A_ROW
+from nas_bench_suite.hash_table import empty_places, fill_places, place_slot
 from nas_bench_suite.optimizer import OK, Optimizer, Outcome, Proposal, Task
-from optimizers.alphax.build_game import cell_play_outs, game_of, play_out, write_string
+from optimizers.alphax.build_game import Game, cell_play_outs, game_of, play_out, write_string
 from optimizers.alphax.tree import Trees
-from optimizers.parts.ensemble import Ensemble, Sparse
-from optimizers.parts.hash_index import index, slot
-from optimizers.parts.uniform import INVALID_IN_A_ROW
+from optimizers.parts.ensemble import Ensemble
+from optimizers.parts.sparse import Sparse
 
 PLAY_OUTS = 32  # drawn at a time; a constant, so that what a trial draws depends on itself alone
 # play-outs in a row that end invalid, after which a node is given the value NO_PLAY_OUT (the code)
@@ -31,6 +32,33 @@ NO_PLAY_OUT = 0.1
 # known cells in a row that cost nothing (`reuse`), after which the space counts as exhausted; a node without
 # news counts 100
 REUSES = 1000
+
+
+class Cells(NamedTuple):
+    """The cells that each of T trials has evaluated, room for K each, with the last accuracy read."""
+
+    known: np.ndarray  # int64[T], how many
+    ids: np.ndarray  # int64[T, K], in order of their first evaluation
+    accuracy: np.ndarray  # float64[T, K]
+    table: np.ndarray  # int32[T, M], table of places by id (see `hash_table`)
+
+    def doubled(self) -> Cells:
+        """The same with room for twice as many."""
+        ids = np.concatenate([self.ids, np.full_like(self.ids, -1)], axis=1)
+        accuracy = np.concatenate([self.accuracy, np.zeros_like(self.accuracy)], axis=1)
+        table = empty_places(*ids.shape)
+        fill_places(self.known, ids, table)
+        return Cells(self.known, ids, accuracy, table)
+
+
+class _Ends(NamedTuple):
+    """Valid ends of play-outs from R nodes, and how the search for them goes."""
+
+    strings: np.ndarray  # int64[R, most, N]
+    needed: np.ndarray  # int64[R]
+    have: np.ndarray  # int64[R]
+    fruitless: np.ndarray  # int64[R], invalid ends in a row
+    rejected: np.ndarray  # int64[R], invalid ends before the first valid one
 
 
 class AlphaX(Optimizer):
@@ -87,13 +115,13 @@ class AlphaX(Optimizer):
         self._predicted = np.full(trials, np.nan)  # and the network's part of its value
         first = space.encode(np.zeros((1, space.num_variables), dtype=np.int64))
         self._features = first.shape[-1]
-        # The cells evaluated, each once, with the last accuracy read.
-        self._ids = np.full((trials, 64), -1, dtype=np.int64)
-        self._accuracy = np.zeros((trials, 64))
+        self._cells = Cells(
+            known=np.zeros(trials, dtype=np.int64),
+            ids=np.full((trials, 64), -1, dtype=np.int64),
+            accuracy=np.zeros((trials, 64)),
+            table=empty_places(trials, 64),
+        )
         self._encodings = Sparse.empty((trials, 64), 1)
-        self._known = np.zeros(trials, dtype=np.int64)
-        # where each id is: open addressing
-        self._table = np.full((trials, 4 * self._ids.shape[1]), -1, dtype=np.int32)
         self._trainings = np.zeros(trials, dtype=np.int64)
         self._networks: np.ndarray | None = None  # float32[T, 1, P], from the first training on
 
@@ -109,7 +137,7 @@ class AlphaX(Optimizer):
             self._train(rows)
             nodes, new = self.trees.descend(task.streams.typed("alphax_tree"), rows, self.exploration)
             self._node[rows], fresh[rows] = nodes, new
-            terminal = self.trees.states[rows, nodes, 1] == 1
+            terminal = self.trees.nodes.states[rows, nodes, 1] == 1
             stopped, going = rows[terminal], rows[~terminal]
             strings[stopped] = self._strings(stopped)
             found = np.ones(len(stopped), dtype=np.bool_)
@@ -153,15 +181,13 @@ class AlphaX(Optimizer):
     def _known_accuracy(self, trials: np.ndarray, strings: np.ndarray) -> np.ndarray:
         """float64[R]: the accuracy of each trial's string where its cell was evaluated, else NaN."""
         out = np.full((len(trials), 1), np.nan)
-        _correct(
-            trials, self._task.space.cell_id(strings)[:, None], self._ids, self._accuracy, self._table, out
-        )
+        _correct(trials, self._task.space.cell_id(strings)[:, None], self._cells, out)
         return out[:, 0]
 
     def _strings(self, trials: np.ndarray) -> np.ndarray:
         """int64[R, N]: the terminal states that `trials` stand at, as strings."""
         out = np.zeros((len(trials), self._task.space.num_variables), dtype=np.int64)
-        _write(self._game, self.trees.states[trials, self._node[trials]], out)
+        _write(self._game, self.trees.nodes.states[trials, self._node[trials]], out)
         return out
 
     def _play_out(self, trials: np.ndarray, strings: np.ndarray, rejected: np.ndarray) -> np.ndarray:
@@ -174,89 +200,77 @@ class AlphaX(Optimizer):
         task = self._task
         trained = self._trainings[trials] > 0
         needed = np.where(trained, 1 + self.simulations, 1)
-        ends = np.zeros((len(trials), 1 + self.simulations, task.space.num_variables), dtype=np.int64)
-        have, fruitless = np.zeros(len(trials), dtype=np.int64), np.zeros(len(trials), dtype=np.int64)
+        ends = _Ends(
+            strings=np.zeros((len(trials), 1 + self.simulations, task.space.num_variables), dtype=np.int64),
+            needed=needed,
+            have=np.zeros(len(trials), dtype=np.int64),
+            fruitless=np.zeros(len(trials), dtype=np.int64),
+            rejected=np.zeros(len(trials), dtype=np.int64),
+        )
         rows = np.arange(len(trials))
-        states = self.trees.states[trials, self._node[trials]]
+        states = self.trees.nodes.states[trials, self._node[trials]]
         while len(rows):
-            drawn = np.empty((len(rows), PLAY_OUTS, ends.shape[-1]), dtype=np.int64)
+            drawn = np.empty((len(rows), PLAY_OUTS, task.space.num_variables), dtype=np.int64)
             _play(self._game, task.streams.typed("alphax_play_outs"), trials[rows], states[rows], drawn)
             valid = (
                 task.space.is_valid(drawn)
                 if task.reject_invalid
                 else np.ones(drawn.shape[:2], dtype=np.bool_)
             )
-            _gather(rows, trials, drawn, valid, needed, ends, have, fruitless, rejected)
-            rows = rows[(have[rows] < needed[rows]) & (fruitless[rows] < FRUITLESS)]
-        strings[trials] = ends[:, 0]
+            _gather(rows, drawn, valid, ends)
+            rows = rows[(ends.have[rows] < needed[rows]) & (ends.fruitless[rows] < FRUITLESS)]
+        rejected[trials] += ends.rejected
+        strings[trials] = ends.strings[:, 0]
         # the code averages only where every play-out was found
-        full = np.flatnonzero(trained & (have == needed))
+        full = np.flatnonzero(trained & (ends.have == needed))
         if len(full) and self._networks is not None:
             asked = np.full(len(full), self.simulations)
             guesses = self.network.predict(
                 self._networks[trials[full]],
-                Sparse.of(task.space.encode(ends[full, 1:])),
+                Sparse.of(task.space.encode(ends.strings[full, 1:])),
                 asked,
                 self._features,
             )[:, 0].astype(np.float64)
-            ids = task.space.cell_id(ends[full, 1:])
-            _correct(trials[full], ids, self._ids, self._accuracy, self._table, guesses)
+            ids = task.space.cell_id(ends.strings[full, 1:])
+            _correct(trials[full], ids, self._cells, guesses)
             self._predicted[trials[full]] = guesses.mean(axis=1)
-        return have > 0
+        return ends.have > 0
 
     def _learn(self, trials: np.ndarray, strings: np.ndarray, accuracy: np.ndarray) -> None:
         """Keep each cell with its last accuracy."""
-        if (self._known[trials] == self._ids.shape[1]).any():
-            self._ids = np.concatenate([self._ids, np.full_like(self._ids, -1)], axis=1)
-            self._accuracy = np.concatenate([self._accuracy, np.zeros_like(self._accuracy)], axis=1)
-            columns = (self._encodings.index, self._encodings.value, self._encodings.count)
-            self._encodings = Sparse(
-                *(np.concatenate([column, np.zeros_like(column)], axis=1) for column in columns)
-            )
-            self._table = np.full((len(self._ids), 4 * self._ids.shape[1]), -1, dtype=np.int32)
-            index(self._known, self._ids, self._table)
+        if (self._cells.known[trials] == self._cells.ids.shape[1]).any():
+            self._cells = self._cells.doubled()
+            self._encodings = self._encodings.doubled()
         new = Sparse.of(self._task.space.encode(strings))
-        self._encodings = self._encodings.widened(new.index.shape[-1])
-        place = _keep(
-            trials,
-            self._task.space.cell_id(strings),
-            accuracy,
-            self._ids,
-            self._accuracy,
-            self._known,
-            self._table,
-        )
-        width = new.index.shape[-1]
-        self._encodings.index[trials, place, :width] = new.index
-        self._encodings.value[trials, place, :width] = new.value
-        self._encodings.count[trials, place] = new.count
+        place = _keep(trials, self._task.space.cell_id(strings), accuracy, self._cells)
+        self._encodings = self._encodings.written(trials, place, new)
 
     def _train(self, trials: np.ndarray) -> None:
-        due = trials[self._known[trials] // self.retrain_every > self._trainings[trials]]
+        due = trials[self._cells.known[trials] // self.retrain_every > self._trainings[trials]]
         if not len(due) or not self.simulations:
             return
         fitted = self.network.fit(
             self._task.streams.typed("alphax_network"),
             due,
             self._encodings,
-            self._accuracy.astype(np.float32),
-            self._known,
+            self._cells.accuracy.astype(np.float32),
+            self._cells.known,
             self._features,
         )
         if self._networks is None:
             self._networks = np.zeros((self._task.trials, *fitted.shape[1:]), dtype=np.float32)
         self._networks[due] = fitted
-        self._trainings[due] = self._known[due] // self.retrain_every
+        self._trainings[due] = self._cells.known[due] // self.retrain_every
 
 
 @njit(cache=True)
-def _write(game, states, out):
+def _write(game: Game, states: np.ndarray, out: np.ndarray) -> None:
     for r in range(len(states)):
         write_string(game, states[r], out[r])
 
 
 @njit(cache=True)
-def _play(game, generators, trials, starts, out):
+def _play(game: Game, generators: Any, trials: np.ndarray, starts: np.ndarray, out: np.ndarray) -> None:
     """Fill out[r, :, N] with the ends of random play-outs from starts[r]."""
     state = starts[0].copy()
     actions = np.empty(game.sizes.max(), np.int64)
@@ -270,46 +284,47 @@ def _play(game, generators, trials, starts, out):
 
 
 @njit(cache=True)
-def _gather(rows, trials, drawn, valid, needed, ends, have, fruitless, rejected):
-    """Move valid ends of rows[i] to its row of `ends` until it has what it needs, or too many in a row are
-    invalid."""
+def _gather(rows: np.ndarray, drawn: np.ndarray, valid: np.ndarray, ends: _Ends) -> None:
+    """Move valid ends drawn int64[L, C, N] to rows[i] of `ends` until it has what it needs, or too many in a
+    row are invalid."""
+    have, fruitless = ends.have, ends.fruitless
     for i in range(len(rows)):
         r = rows[i]
         for c in range(drawn.shape[1]):
-            if have[r] == needed[r] or fruitless[r] == FRUITLESS:
+            if have[r] == ends.needed[r] or fruitless[r] == FRUITLESS:
                 break
             if not valid[i, c]:
                 fruitless[r] += 1
-                rejected[trials[r]] += have[r] == 0
+                ends.rejected[r] += have[r] == 0
                 continue
             fruitless[r] = 0
-            ends[r, have[r]] = drawn[i, c]
+            ends.strings[r, have[r]] = drawn[i, c]
             have[r] += 1
 
 
 @njit(cache=True)
-def _correct(trials, cells, ids, accuracy, table, guesses):
-    """Replace guesses [R, C] for cells that a trial has evaluated by their accuracies."""
+def _correct(trials: np.ndarray, asked: np.ndarray, cells: Cells, guesses: np.ndarray) -> None:
+    """Replace guesses [R, C] for ids asked [R, C] that a trial has evaluated by their accuracies."""
     for r in range(len(trials)):
         t = trials[r]
-        for c in range(cells.shape[1]):
-            place = table[t, slot(table[t], ids[t], cells[r, c])]
+        for c in range(asked.shape[1]):
+            place = cells.table[t, place_slot(cells.table[t], cells.ids[t], asked[r, c])]
             if place >= 0:
-                guesses[r, c] = accuracy[t, place]
+                guesses[r, c] = cells.accuracy[t, place]
 
 
 @njit(cache=True)
-def _keep(trials, cells, values, ids, accuracy, known, table):
-    """Write each cell's accuracy to its trial's place for it, a new one if need be; return the places."""
+def _keep(trials: np.ndarray, ids: np.ndarray, values: np.ndarray, cells: Cells) -> np.ndarray:
+    """Write each id's accuracy to its trial's place for it, a new one if need be; return the places."""
     out = np.empty(len(trials), np.int64)
     for r in range(len(trials)):
         t = trials[r]
-        at = slot(table[t], ids[t], cells[r])
-        if table[t, at] < 0:
-            table[t, at] = known[t]
-            ids[t, known[t]] = cells[r]
-            known[t] += 1
-        place = table[t, at]
-        accuracy[t, place] = values[r]
+        at = place_slot(cells.table[t], cells.ids[t], ids[r])
+        if cells.table[t, at] < 0:
+            cells.table[t, at] = cells.known[t]
+            cells.ids[t, cells.known[t]] = ids[r]
+            cells.known[t] += 1
+        place = cells.table[t, at]
+        cells.accuracy[t, place] = values[r]
         out[r] = place
     return out

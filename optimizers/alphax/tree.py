@@ -14,40 +14,50 @@ or failed architecture) is kept at its node and goes no further.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
+from nas_bench_suite.hash_table import empty_places, fill_places, place_slot
 from optimizers.alphax.build_game import Game, act, initial_state, list_actions, num_actions, state_key
-from optimizers.parts.hash_index import index, slot
 
-ABSENT, NOWHERE, END = -1, -2, -3  # what an entry of `_children` can be besides a node
+ABSENT, NOWHERE, END = -1, -2, -3  # what an entry of `children` can be besides a node
 # descents in a row that end at known terminal nodes, before such a node is evaluated once more
 FREE_DESCENTS = 1000
 
 
-class Trees:
-    """The trees of T trials.
+class Nodes(NamedTuple):
+    """The nodes of T trees, room for C each, S numbers per state and A actions at most."""
 
-    Attributes:
-        size: int64[T], nodes of each tree. states: int16[T, C, S]; value (X): float64[T, C]; visits (n):
-        int64[T, C]; parent: int64[T, C], -1 for the root.
-    """
+    size: np.ndarray  # int64[T], nodes of each tree
+    states: np.ndarray  # int16[T, C, S]
+    value: np.ndarray  # float64[T, C], X
+    visits: np.ndarray  # int64[T, C], n
+    parent: np.ndarray  # int64[T, C], -1 for the root
+    keys: np.ndarray  # int64[T, C], of the states
+    table: np.ndarray  # int32[T, M], table of places by key (see `hash_table`)
+    # int32[T, C, A + 1]: in the order in which actions are listed, up to an END; all END until a walk has
+    # come through. Nearly all walks of a long search lead through nodes whose children are all in the tree,
+    # and read this alone.
+    children: np.ndarray
+
+
+class Trees:
+    """The trees of T trials; what `nodes` holds is theirs."""
 
     def __init__(self, game: Game, trials: int, capacity: int = 64) -> None:
         self.game = game
-        self.size = np.zeros(trials, dtype=np.int64)
-        self.states = np.zeros((trials, capacity, game.state_size), dtype=np.int16)
-        self.value = np.zeros((trials, capacity))
-        self.visits = np.zeros((trials, capacity), dtype=np.int64)
-        self.parent = np.full((trials, capacity), -1, dtype=np.int64)
-        self._table = np.full((trials, 4 * capacity), -1, dtype=np.int32)  # open addressing, by key
-        self._keys = np.zeros((trials, capacity), dtype=np.int64)
-        # In the order in which actions are listed, up to an END; all END until a walk has come through.
-        # Nearly all walks of a long search lead through nodes whose children are all in the tree, and read
-        # this alone.
-        self._children = np.full((trials, capacity, num_actions(game) + 1), END, dtype=np.int32)
+        self.nodes = Nodes(
+            size=np.zeros(trials, dtype=np.int64),
+            states=np.zeros((trials, capacity, game.state_size), dtype=np.int16),
+            value=np.zeros((trials, capacity)),
+            visits=np.zeros((trials, capacity), dtype=np.int64),
+            parent=np.full((trials, capacity), -1, dtype=np.int64),
+            keys=np.zeros((trials, capacity), dtype=np.int64),
+            table=empty_places(trials, capacity),
+            children=np.full((trials, capacity, num_actions(game) + 1), END, dtype=np.int32),
+        )
         self._root = initial_state(game)
 
     def descend(
@@ -55,55 +65,43 @@ class Trees:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Walk down every tree of `trials` to a new node, adding it; the first walk adds the root.
 
-        Returns: int64[R], the nodes to be evaluated, and bool[R]: whether the node is new. Where
-            FREE_DESCENTS walks in a row found no new node, it is the last terminal node met, or the root if
-            there was none.
+        Returns:
+            int64[R], the nodes to be evaluated, and bool[R]: whether the node is new. Where FREE_DESCENTS
+            walks in a row found no new node, it is the last terminal node met, or the root if there was none.
         """
-        if (self.size[trials] >= self.value.shape[1]).any():
+        if (self.nodes.size[trials] >= self.nodes.value.shape[1]).any():
             self._grow()
-        nodes, new = np.zeros(len(trials), dtype=np.int64), np.zeros(len(trials), dtype=np.bool_)
-        _descend(
-            self.game,
-            generators,
-            trials,
-            exploration,
-            self._root,
-            self.size,
-            self.states,
-            self.value,
-            self.visits,
-            self.parent,
-            self._table,
-            self._keys,
-            self._children,
-            nodes,
-            new,
-        )
-        return nodes, new
+        return _descend(self.game, self._root, generators, trials, exploration, self.nodes)
 
     def settle(self, trials: np.ndarray, nodes: np.ndarray, values: np.ndarray) -> None:
         """Give each node of `descend` its value, float64[R], and send it up the tree."""
-        _settle(trials, nodes, values, self.value, self.visits, self.parent)
+        _settle(trials, nodes, values, self.nodes)
 
     def _grow(self) -> None:
-        capacity = self.value.shape[1]
-        for name, blank in (
-            ("states", 0),
-            ("value", 0),
-            ("visits", 0),
-            ("_keys", 0),
-            ("parent", -1),
-            ("_children", END),
-        ):
-            old = getattr(self, name)
-            setattr(self, name, np.concatenate([old, np.full_like(old, blank)], axis=1))
-        self._table = np.full((len(self.size), 8 * capacity), -1, dtype=np.int32)
-        index(self.size, self._keys, self._table)
+        """Make room for twice as many nodes."""
+        old = self.nodes
+        table = empty_places(len(old.size), 2 * old.value.shape[1])
+
+        def doubled(column: np.ndarray, blank: int) -> np.ndarray:
+            return np.concatenate([column, np.full_like(column, blank)], axis=1)
+
+        self.nodes = Nodes(
+            size=old.size,
+            states=doubled(old.states, 0),
+            value=doubled(old.value, 0),
+            visits=doubled(old.visits, 0),
+            parent=doubled(old.parent, -1),
+            keys=doubled(old.keys, 0),
+            table=table,
+            children=doubled(old.children, END),
+        )
+        fill_places(old.size, self.nodes.keys, table)
 
 
 @njit(cache=True)
-def _send_up(node, result, value, visits, parent):
+def _send_up(nodes: Nodes, t: int, node: Any, result: float) -> None:
     """Add `result` to the means of all ancestors of a node."""
+    value, visits, parent = nodes.value[t], nodes.visits[t], nodes.parent[t]
     node = parent[node]
     while node >= 0:
         visits[node] += 1
@@ -112,55 +110,45 @@ def _send_up(node, result, value, visits, parent):
 
 
 @njit(cache=True)
-def _settle(trials, nodes, values, value, visits, parent):
+def _settle(trials: np.ndarray, places: np.ndarray, values: np.ndarray, nodes: Nodes) -> None:
+    value, visits = nodes.value, nodes.visits
     for r in range(len(trials)):
-        t, node = trials[r], nodes[r]
+        t, node = trials[r], places[r]
         visits[t, node] += 1
         value[t, node] += (values[r] - value[t, node]) / visits[t, node]
         if values[r] > 0:
-            _send_up(node, values[r], value[t], visits[t], parent[t])
+            _send_up(nodes, t, node, values[r])
 
 
 @njit(cache=True)
-def _add(state, above, t, size, states, parent, table, keys):
-    node = size[t]
+def _add(nodes: Nodes, t: int, state: np.ndarray, above: Any) -> Any:
+    """Add a node for a state to tree t, below the node `above`."""
+    node = nodes.size[t]
     key = state_key(state)
-    states[t, node] = state
-    parent[t, node] = above
-    keys[t, node] = key
-    table[t, slot(table[t], keys[t], key)] = node
-    size[t] += 1
+    nodes.states[t, node] = state
+    nodes.parent[t, node] = above
+    nodes.keys[t, node] = key
+    nodes.table[t, place_slot(nodes.table[t], nodes.keys[t], key)] = node
+    nodes.size[t] += 1
     return node
 
 
 @njit(cache=True, error_model="numpy")
 def _descend(
-    game,
-    generators,
-    trials,
-    exploration,
-    root,
-    size,
-    states,
-    value,
-    visits,
-    parent,
-    table,
-    keys,
-    children,
-    nodes,
-    new,
-):
+    game: Game, root: np.ndarray, generators: Any, trials: np.ndarray, exploration: float, nodes: Nodes
+) -> tuple[np.ndarray, np.ndarray]:
+    found, new = np.zeros(len(trials), dtype=np.int64), np.zeros(len(trials), dtype=np.bool_)
+    states, children, table, keys = nodes.states, nodes.children, nodes.table, nodes.keys
     state = root.copy()
     actions = np.empty(children.shape[2], np.int64)
     for r in range(len(trials)):
         t = trials[r]
-        if size[t] == 0:
-            nodes[r] = _add(root, -1, t, size, states, parent, table, keys)
+        if nodes.size[t] == 0:
+            found[r] = _add(nodes, t, root, -1)
             new[r] = True
             continue
         generator = generators[t]
-        own_value, own_visits = value[t], visits[t]
+        own_value, own_visits = nodes.value[t], nodes.visits[t]
         free, last, node = 0, 0, 0
         while True:
             below = children[t, node]
@@ -175,11 +163,9 @@ def _descend(
                 if child == ABSENT:  # when last looked up: it may have been reached from elsewhere since
                     state[:] = states[t, node]
                     list_actions(game, state, actions)
-                    child = (
-                        table[t, slot(table[t], keys[t], state_key(state))]
-                        if act(game, state, actions[k])
-                        else np.int32(NOWHERE)
-                    )
+                    child = np.int32(NOWHERE)
+                    if act(game, state, actions[k]):
+                        child = table[t][place_slot(table[t], keys[t], state_key(state))]
                     below[k] = child
                 score = np.inf if child == ABSENT else 0.0
                 if child >= 0:
@@ -195,8 +181,8 @@ def _descend(
                 state[:] = states[t, node]
                 list_actions(game, state, actions)
                 act(game, state, actions[best])
-                nodes[r] = _add(state, node, t, size, states, parent, table, keys)
-                below[best] = nodes[r]
+                found[r] = _add(nodes, t, state, node)
+                below[best] = found[r]
                 new[r] = True
                 break
             if best_child >= 0 and states[t, best_child, 1] == 0:
@@ -206,13 +192,14 @@ def _descend(
             # leads nowhere, which counts as 0 for the ancestors of the node where it stopped. Then it starts
             # again from the root.
             if best_child >= 0:
-                visits[t, best_child] += 1
-                _send_up(best_child, value[t, best_child], value[t], visits[t], parent[t])
+                own_visits[best_child] += 1
+                _send_up(nodes, t, best_child, own_value[best_child])
                 last = best_child
             else:
-                _send_up(node, 0.0, value[t], visits[t], parent[t])
+                _send_up(nodes, t, node, 0.0)
             free += 1
             node = 0
             if free == FREE_DESCENTS:
-                nodes[r], new[r] = last, False
+                found[r], new[r] = last, False
                 break
+    return found, new

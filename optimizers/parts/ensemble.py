@@ -1,65 +1,33 @@
 """Ensembles of small networks for T trials: every trial's every member is initialised, trained and asked in
 one compiled call.
 
-Notation: T trials, E members, n examples and C questions a trial (each trial has its own numbers), F features
-of which at most K differ from zero. `mlp` holds what happens to one network. Trials do not meet: a trial's
-networks depend on its examples and its generator alone, so they are bit for bit the same whichever trials are
-trained beside it.
+Notation: T trials, E members, n examples and C questions per trial (each trial has its own numbers), F
+features of which at most K differ from zero. `mlp` holds what happens to one network. Trials do not meet: a
+trial's networks depend on its examples and its generator alone, so they are bit for bit the same whichever
+trials are trained beside it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from nas_bench_suite.checks import check_choice, check_float, check_int
 from optimizers.parts import mlp
+from optimizers.parts.sparse import Sparse
 
 BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-7  # BANANAS's second beta; Keras's epsilon
 
 
-@dataclass(frozen=True)
-class Sparse:
-    """Feature vectors [..., F] by their entries other than zero: index int32[..., K], value float32[..., K],
-    count int64[...]."""
+class Lessons(NamedTuple):
+    """What the networks of all trials are trained on."""
 
-    index: np.ndarray
-    value: np.ndarray
-    count: np.ndarray
-
-    @classmethod
-    def empty(cls, shape: tuple[int, ...], most: int) -> Sparse:
-        """All-zero vectors, with room for `most` entries each."""
-        return cls(
-            np.zeros((*shape, most), np.int32),
-            np.zeros((*shape, most), np.float32),
-            np.zeros(shape, np.int64),
-        )
-
-    @classmethod
-    def of(cls, dense: np.ndarray) -> Sparse:
-        """From float32[..., F]."""
-        flat = np.ascontiguousarray(dense, dtype=np.float32).reshape(-1, dense.shape[-1])
-        count = np.count_nonzero(flat, axis=1)
-        out = cls.empty((len(flat),), max(1, int(count.max(initial=0))))
-        _compress(flat, out.index, out.value, out.count)
-        return cls(
-            *(
-                column.reshape(*dense.shape[:-1], *column.shape[1:])
-                for column in (out.index, out.value, out.count)
-            )
-        )
-
-    def widened(self, most: int) -> Sparse:
-        """The same vectors with room for at least `most` entries each."""
-        more = most - self.index.shape[-1]
-        if more <= 0:
-            return self
-        pad = [(0, 0)] * (self.index.ndim - 1) + [(0, more)]
-        return Sparse(np.pad(self.index, pad), np.pad(self.value, pad), self.count)
+    examples: Sparse  # [T, >= n]
+    targets: np.ndarray  # float32[T, >= n]
+    known: np.ndarray  # int64[T], n of each trial
 
 
 @dataclass(frozen=True)
@@ -69,9 +37,9 @@ class Ensemble:
     Attributes:
         networks: E.
         layers, width: hidden layers and their units (ReLU), then one linear output.
-        epochs, batch_size: passes over the examples, in a fresh random order each; examples a step (the last
-            step takes what is left).
-        max_steps: at most this many steps a fit, in whole epochs but at least one; 0 = no limit.
+        epochs, batch_size: passes over the examples, in a fresh random order each; examples per step (the
+            last step takes what is left).
+        max_steps: at most this many steps per fit, in whole epochs but at least one; 0 = no limit.
         learning_rate: Adam's.
         loss: mean absolute ("mae") or mean squared ("mse") error.
     """
@@ -117,31 +85,9 @@ class Ensemble:
         """
         if (known[trials] < 1).any():
             raise ValueError("a network was to be trained without examples")
-        out = np.empty(
-            (len(trials), self.networks, mlp.num_parameters(features, self.width, self.layers)),
-            dtype=np.float32,
-        )
-        _fit(
-            generators,
-            trials,
-            examples.index,
-            examples.value,
-            examples.count,
-            targets,
-            known,
-            features,
-            self.width,
-            self.layers,
-            self.epochs,
-            self.batch_size,
-            self.max_steps,
-            self.loss == "mse",
-            self.learning_rate,
-            BETA1,
-            BETA2,
-            EPSILON,
-            out,
-        )
+        shape = mlp.Shape(features, self.width, self.layers)
+        out = np.empty((len(trials), self.networks, mlp.num_parameters(shape)), dtype=np.float32)
+        _fit(generators, trials, Lessons(examples, targets, known), shape, self._training(), out)
         return out
 
     def predict(
@@ -150,32 +96,24 @@ class Ensemble:
         """Ask networks float32[R, E, P] about the first asked[r] of questions [R, >= C, K]: float32[R, E, max
         C], zero past those."""
         out = np.zeros((*networks.shape[:2], int(asked.max(initial=0))), dtype=np.float32)
-        _predict(
-            networks,
-            questions.index,
-            questions.value,
-            questions.count,
-            asked,
-            features,
-            self.width,
-            self.layers,
-            out,
-        )
+        _predict(networks, questions, asked, mlp.Shape(features, self.width, self.layers), out)
         return out
 
+    def _training(self) -> mlp.Training:
+        return mlp.Training(
+            self.epochs,
+            self.batch_size,
+            self.max_steps,
+            self.loss == "mse",
+            self.learning_rate,
+            BETA1,
+            BETA2,
+            EPSILON,
+        )
+
 
 @njit(cache=True)
-def _compress(dense, index, value, count):
-    for s in range(len(dense)):
-        for f in range(dense.shape[1]):
-            if dense[s, f] != 0:
-                index[s, count[s]] = f
-                value[s, count[s]] = dense[s, f]
-                count[s] += 1
-
-
-@njit(cache=True)
-def draw_orders(generator, orders):
+def draw_orders(generator: np.random.Generator, orders: np.ndarray) -> None:
     """Fill orders int32[epochs, n] with uniform permutations (Fisher-Yates, each epoch going on from the last
     one's order)."""
     n = orders.shape[1]
@@ -188,7 +126,7 @@ def draw_orders(generator, orders):
 
 
 @njit(cache=True)
-def epochs_within(epochs, examples, batch, max_steps):
+def epochs_within(epochs: int, examples: int, batch: int, max_steps: int) -> int:
     """How many epochs a fit runs."""
     steps = (examples + batch - 1) // batch
     return epochs if max_steps == 0 else max(1, min(epochs, max_steps // steps))
@@ -196,60 +134,32 @@ def epochs_within(epochs, examples, batch, max_steps):
 
 @njit(cache=True)
 def _fit(
-    generators,
-    trials,
-    index,
-    value,
-    count,
-    targets,
-    known,
-    features,
-    width,
-    layers,
-    epochs,
-    batch,
-    max_steps,
-    squared,
-    rate,
-    beta1,
-    beta2,
-    epsilon,
-    out,
-):
-    moments = np.empty((2, out.shape[2]), np.float32)
+    generators: Any,
+    trials: np.ndarray,
+    lessons: Lessons,
+    shape: mlp.Shape,
+    training: mlp.Training,
+    out: np.ndarray,
+) -> None:
+    """Fill out float32[R, E, P] with trained networks."""
+    all_examples = lessons.examples
     for r in range(len(trials)):
         t = trials[r]
-        n = known[t]
-        orders = np.empty((epochs_within(epochs, n, batch, max_steps), n), np.int32)
+        n = lessons.known[t]
+        examples = Sparse(all_examples.feature[t], all_examples.value[t], all_examples.entries[t])
+        epochs = epochs_within(training.epochs, n, training.batch, training.max_steps)
+        orders = np.empty((epochs, n), np.int32)
         for e in range(out.shape[1]):
-            mlp.initialise(generators[t], out[r, e], features, width, layers)
-            moments[:] = 0
+            mlp.initialise(generators[t], out[r, e], shape)
             draw_orders(generators[t], orders)
-            mlp.train(
-                index[t],
-                value[t],
-                count[t],
-                targets[t, :n],
-                orders,
-                out[r, e],
-                moments,
-                0,
-                features,
-                width,
-                layers,
-                batch,
-                squared,
-                rate,
-                beta1,
-                beta2,
-                epsilon,
-            )
+            mlp.train(examples, lessons.targets[t, :n], orders, out[r, e], shape, training)
 
 
 @njit(cache=True)
-def _predict(networks, index, value, count, asked, features, width, layers, out):
+def _predict(
+    networks: np.ndarray, questions: Sparse, asked: np.ndarray, shape: mlp.Shape, out: np.ndarray
+) -> None:
     for r in range(len(networks)):
+        own = Sparse(questions.feature[r], questions.value[r], questions.entries[r])
         for e in range(out.shape[1]):
-            mlp.predict(
-                index[r], value[r], count[r], networks[r, e], features, width, layers, out[r, e, : asked[r]]
-            )
+            mlp.predict(own, networks[r, e], shape, out[r, e, : asked[r]])

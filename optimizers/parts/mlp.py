@@ -6,19 +6,29 @@ framework spends its time on everything but arithmetic. Here a step is a handful
 register-blocked matrix product (`_tile`), on rows of samples and columns of units.
 
 Notation: n examples of F features; L hidden layers of `width` units, U = `width` padded to a multiple of
-COLUMNS with units whose weights are zero and stay zero; B examples a batch. A network is one vector
-float32[P], layer after layer: W (inputs x U, row by row), b (U); at the end the output weights (U), the
-output bias, and zeros up to a multiple of 8. Features are sparse (path and one-hot encodings are mostly
-zeros): of example s, `index[s, k]` and `value[s, k]` for k < `count[s]`.
+COLUMNS with units whose weights are zero and stay zero; B examples per batch, B' of B and `width` the larger,
+padded to a multiple of ROWS. A network is one vector float32[P], layer after layer: W (inputs x U, row by
+row), b (U); at the end the output weights (U), the output bias, and zeros up to a multiple of 8.
+
+Rounding. `_forward`, `_backward` and `_adam` let the compiler reorder sums, so how they round depends on how
+the compiler arranged them. They must therefore be arranged in one way only. `forceinline` sees to it: without
+it every kernel that calls them carries a copy of its own, arranged for that caller, all copies have one name,
+and the copy that a process loads first serves them all. Which one that is depends on whether numba's cache
+was empty. A kernel that may reorder sums and is called by another kernel has to be inlined.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from optimizers.parts.sparse import Sparse
 
 LANES = 8  # floats in a vector register
 VECTORS = 3  # vectors in a tile's row
@@ -27,75 +37,95 @@ ROWS = 4  # rows of a tile: 4 x 3 accumulators keep both multiply-add units busy
 LOSSES = ("mae", "mse")
 
 
+class Shape(NamedTuple):
+    """What a network looks like."""
+
+    features: int  # F
+    width: int
+    layers: int  # L
+
+
+class Training(NamedTuple):
+    """How a network is trained."""
+
+    epochs: int
+    batch: int  # B
+    max_steps: int  # 0: no limit
+    squared: bool  # mean squared error if true, else mean absolute error
+    rate: float  # Adam's step size
+    beta1: float
+    beta2: float
+    epsilon: float
+
+
+class Scratch(NamedTuple):
+    """Work space of one network's training."""
+
+    hidden: np.ndarray  # float32[L, B' U], the units' outputs
+    work: np.ndarray  # float32[3, B' U]: delta, the delta of the layer before, a transposed W
+    out: np.ndarray  # float32[B], predictions
+    slope: np.ndarray  # float32[B], d loss / d out
+    grads: np.ndarray  # float32[P]
+    one: np.ndarray  # float32[1], a one
+
+
+class Matrix(NamedTuple):
+    """Element (i, j) is data[start + i * row + j * column]; a row of 0 repeats one row."""
+
+    data: np.ndarray  # float32, flat
+    start: int
+    row: int
+    column: int
+
+
 def padded(width: int) -> int:
     """Return U for a width."""
     return -(-width // COLUMNS) * COLUMNS
 
 
-def num_parameters(features: int, width: int, layers: int) -> int:
+def num_parameters(shape: Shape) -> int:
     """Return P."""
-    units = padded(width)
-    return (features + 1) * units + (layers - 1) * (width + 1) * units + units + LANES
+    units = padded(shape.width)
+    return (shape.features + 1) * units + (shape.layers - 1) * (shape.width + 1) * units + units + LANES
 
 
 @intrinsic
 def _tile(
-    typingctx,
-    init,
-    init0,
-    init_row,
-    left,
-    left0,
-    left_row,
-    left_inner,
-    right,
-    right0,
-    right_inner,
-    out,
-    out0,
-    out_row,
-    inner,
-):
+    typingctx: Any, init: Any, left: Any, right: Any, out: Any, inner: Any
+) -> tuple[Any, Callable[..., Any]]:
     """out[r, c] = init[r, c] + sum over i < inner of left[r, i] right[i, c], for r < ROWS and c < COLUMNS.
 
-    Arrays are flat; `x0` is where the tile starts in x, `x_row` and `x_inner` are the strides. A stride of 0
-    for `init` repeats a row.
+    All four are of type `Matrix`; in all but `left` neighbouring columns must be neighbours in memory.
     """
-    integer = types.intp
-    signature = types.void(
-        init,
-        integer,
-        integer,
-        left,
-        integer,
-        integer,
-        integer,
-        right,
-        integer,
-        integer,
-        out,
-        integer,
-        integer,
-        integer,
-    )
+    signature = types.void(init, left, right, out, types.intp)
 
-    def generate(context, builder, signature, args):
-        data = lambda k: context.make_array(signature.args[k])(context, builder, args[k]).data  # noqa: E731
-        init, left, right, out = data(0), data(3), data(7), data(10)
-        init0, init_row, left0, left_row, left_inner, right0, right_inner, out0, out_row, inner = (
-            args[k] for k in (1, 2, 4, 5, 6, 8, 9, 11, 12, 13)
-        )
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def unpacked(k: int) -> tuple[Any, ...]:
+            kinds = signature.args[k].types
+            data, *numbers = cgutils.unpack_tuple(builder, args[k])  # type: ignore[no-untyped-call]
+            numbers = [context.cast(builder, x, kind, types.intp) for x, kind in zip(numbers, kinds[1:])]
+            return (context.make_array(kinds[0])(context, builder, data).data, *numbers)
+
+        (init, init0, init_row, _), (left, left0, left_row, left_inner) = unpacked(0), unpacked(1)
+        (right, right0, right_inner, _), (out, out0, out_row, _) = unpacked(2), unpacked(3)
+        inner = args[4]
         vector = ir.VectorType(ir.FloatType(), LANES)
         lane0 = ir.Constant(ir.IntType(32), 0)
         undefined = ir.Constant(vector, ir.Undefined)
         everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        number = lambda k: ir.Constant(inner.type, k)  # noqa: E731
 
-        def address(base, start, row, row_stride, column):
+        def number(k: int) -> Any:
+            return ir.Constant(inner.type, k)
+
+        def address(base: Any, start: Any, row: int, row_stride: Any, column: int) -> Any:
             offset = builder.add(start, builder.add(builder.mul(number(row), row_stride), number(column)))
             return builder.bitcast(builder.gep(base, [offset]), vector.as_pointer())
 
-        places = [(r, v, cgutils.alloca_once(builder, vector)) for r in range(ROWS) for v in range(VECTORS)]
+        places = [
+            (r, v, cgutils.alloca_once(builder, vector))  # type: ignore[no-untyped-call]
+            for r in range(ROWS)
+            for v in range(VECTORS)
+        ]
         for r, v, place in places:
             builder.store(builder.load(address(init, init0, r, init_row, v * LANES), align=4), place)
         with cgutils.for_range(builder, inner) as loop:
@@ -126,20 +156,23 @@ def _tile(
 
 
 @njit(inline="always")
-def _product(init, init0, init_row, left, left_row, left_inner, right, right0, rows, inner, out, out0, units):
+def _product(
+    init: Matrix, left: Matrix, right: Matrix, out: Matrix, rows: int, units: int, inner: int
+) -> None:
     """out (rows x units) = init + left @ right, in tiles; writes up to the next multiple of ROWS rows."""
     for row in range(0, rows, ROWS):
         for column in range(0, units, COLUMNS):
-            _tile(  # type: ignore[call-arg]
-                init, init0 + row * init_row + column, init_row,
-                left, row * left_row, left_row, left_inner,
-                right, right0 + column, units,
-                out, out0 + row * units + column, units, inner,
-            )  # fmt: skip
+            _tile(  # type: ignore[call-arg]  # numba gives the typing context
+                Matrix(init.data, init.start + row * init.row + column, init.row, 1),
+                Matrix(left.data, left.start + row * left.row, left.row, left.column),
+                Matrix(right.data, right.start + column, right.row, 1),
+                Matrix(out.data, out.start + row * out.row + column, out.row, 1),
+                inner,
+            )
 
 
 @njit(inline="always")
-def _add(out, out0, factor, row, row0, units):
+def _add(out: np.ndarray, out0: int, factor: float, row: np.ndarray, row0: int, units: int) -> None:
     """out[j] += factor row[j] for j < units. The inner loop's length is a constant, so that it becomes vector
     code without a remainder."""
     for column in range(0, units, COLUMNS):
@@ -148,7 +181,7 @@ def _add(out, out0, factor, row, row0, units):
 
 
 @njit(inline="always")
-def _copy(out, out0, row, row0, units):
+def _copy(out: np.ndarray, out0: int, row: np.ndarray, row0: int, units: int) -> None:
     """out[j] = row[j] for j < units."""
     for column in range(0, units, COLUMNS):
         for j in range(COLUMNS):
@@ -156,7 +189,7 @@ def _copy(out, out0, row, row0, units):
 
 
 @njit(inline="always")
-def _dot(left, left0, right, right0, units):
+def _dot(left: np.ndarray, left0: int, right: np.ndarray, right0: int, units: int) -> np.floating[Any]:
     """Sum over j < units of left[j] right[j]."""
     total = np.float32(0)
     for column in range(0, units, COLUMNS):
@@ -166,49 +199,70 @@ def _dot(left, left0, right, right0, units):
 
 
 @njit(inline="always")
-def _column_sums(zeros, one, matrix, work, out, out0, rows, units):
-    """out[j] = sum over r < rows of matrix[r, j], as a product with ones that stays in registers (ROWS equal
-    rows, one of which is kept)."""
-    _product(zeros, 0, 0, one, 0, 0, matrix, 0, 1, rows, work, 0, units)
-    _copy(out, out0, work, 0, units)
+def _bias_gradient(scratch: Scratch, bias: int, rows: int, units: int) -> None:
+    """grads[bias + j] = sum over r < rows of delta[r, j], as a product with ones that stays in registers
+    (ROWS equal rows, one of which is kept)."""
+    delta, before = scratch.work[0], scratch.work[1]
+    _product(
+        Matrix(scratch.grads, 0, 0, 1),  # a row of zeros: see `_backward`
+        Matrix(scratch.one, 0, 0, 0),
+        Matrix(delta, 0, units, 1),
+        Matrix(before, 0, units, 1),
+        1,
+        units,
+        rows,
+    )
+    _copy(scratch.grads, bias, before, 0, units)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
-def _forward(index, value, count, rows, params, features, width, units, layers, hidden, out):
+@njit(cache=True, fastmath=True, error_model="numpy", forceinline=True)
+def _forward(
+    examples: Sparse, rows: np.ndarray, params: np.ndarray, shape: Shape, hidden: np.ndarray, out: np.ndarray
+) -> None:
     """hidden[l, r * units + j] and out[r] of the examples whose numbers are `rows`."""
-    batch = len(rows)
-    bias = features * units
+    width, batch = shape.width, len(rows)
+    units = (width + COLUMNS - 1) // COLUMNS * COLUMNS
+    bias = shape.features * units
     first = hidden[0]
     for r in range(batch):
         s = rows[r]
         _copy(first, r * units, params, bias, units)
-        for k in range(count[s]):
-            _add(first, r * units, value[s, k], params, index[s, k] * units, units)
+        for k in range(examples.entries[s]):
+            _add(first, r * units, examples.value[s, k], params, examples.feature[s, k] * units, units)
     for j in range(batch * units):
         first[j] = max(first[j], np.float32(0))
     at = bias + units
-    for l in range(1, layers):  # noqa: E741
+    for l in range(1, shape.layers):  # noqa: E741
         bias = at + width * units
-        _product(params, bias, 0, hidden[l - 1], units, 1, params, at, batch, width, hidden[l], 0, units)
         current = hidden[l]
+        _product(
+            Matrix(params, bias, 0, 1),
+            Matrix(hidden[l - 1], 0, units, 1),
+            Matrix(params, at, units, 1),
+            Matrix(current, 0, units, 1),
+            batch,
+            units,
+            width,
+        )
         for j in range(batch * units):
             current[j] = max(current[j], np.float32(0))
         at = bias + units
-    last = hidden[layers - 1]
+    last = hidden[shape.layers - 1]
     for r in range(batch):
         out[r] = params[at + units] + _dot(last, r * units, params, at, units)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
-def _backward(
-    index, value, count, rows, params, features, width, units, layers, hidden, slope, grads, work, one
-):
-    """grads = gradient of the batch's loss, given slope[r] = d loss / d out[r]. `work` is float32[3, >= rows
-    and width, units]."""
-    batch = len(rows)
+@njit(cache=True, fastmath=True, error_model="numpy", forceinline=True)
+def _backward(examples: Sparse, rows: np.ndarray, params: np.ndarray, shape: Shape, scratch: Scratch) -> None:
+    """Fill scratch.grads with the gradient of the batch's loss, given scratch.slope and what `_forward` left
+    in scratch.hidden."""
+    features, width, layers, batch = shape.features, shape.width, shape.layers, len(rows)
+    units = (width + COLUMNS - 1) // COLUMNS * COLUMNS
+    hidden, slope, grads = scratch.hidden, scratch.slope, scratch.grads
+    # The first layer's gradient is written last, so until then its place is a row of zeros.
     grads[:] = 0
-    delta, before, transposed = work[0], work[1], work[2]
-    zeros = grads  # the first layer's gradient is written last, so until then its place is a row of zeros
+    delta, before, transposed = scratch.work[0], scratch.work[1], scratch.work[2]
+    zeros = Matrix(grads, 0, 0, 1)
     at = len(grads) - LANES - units
     last = hidden[layers - 1]
     for r in range(batch):
@@ -223,139 +277,127 @@ def _backward(
     for l in range(layers - 1, 0, -1):  # noqa: E741
         bias = at - units
         at = bias - width * units
-        _column_sums(zeros, one, delta, before, grads, bias, batch, units)
+        _bias_gradient(scratch, bias, batch, units)
         inputs = hidden[l - 1]
         # Rows of W's gradient are inputs; tiles may overhang the last by ROWS - 1 rows, onto what the next
         # lines restore.
         full = width - width % ROWS
-        _product(zeros, 0, 0, inputs, 1, units, delta, 0, full, batch, grads, at, units)
+        _product(
+            zeros,
+            Matrix(inputs, 0, 1, units),
+            Matrix(delta, 0, units, 1),
+            Matrix(grads, at, units, 1),
+            full,
+            units,
+            batch,
+        )
         for i in range(full, width):
             for r in range(batch):
                 _add(grads, at + i * units, inputs[r * units + i], delta, r * units, units)
         for i in range(width):
             for j in range(width):
                 transposed[j * units + i] = params[at + i * units + j]
-        _product(zeros, 0, 0, delta, units, 1, transposed, 0, batch, width, before, 0, units)
+        _product(
+            zeros,
+            Matrix(delta, 0, units, 1),
+            Matrix(transposed, 0, units, 1),
+            Matrix(before, 0, units, 1),
+            batch,
+            units,
+            width,
+        )
         for j in range(batch * units):
             delta[j] = before[j] if inputs[j] > 0 else np.float32(0)
-    _column_sums(zeros, one, delta, before, grads, features * units, batch, units)
+    _bias_gradient(scratch, features * units, batch, units)
     for r in range(batch):
         s = rows[r]
-        for k in range(count[s]):
-            _add(grads, index[s, k] * units, value[s, k], delta, r * units, units)
+        for k in range(examples.entries[s]):
+            _add(grads, examples.feature[s, k] * units, examples.value[s, k], delta, r * units, units)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
-def _adam(params, first, second, grads, rate, beta1, beta2, epsilon):
+@njit(cache=True, fastmath=True, error_model="numpy", forceinline=True)
+def _adam(
+    params: np.ndarray, moments: np.ndarray, grads: np.ndarray, rate: np.floating[Any], training: Training
+) -> None:
     """One step of Adam; `rate` already holds the bias corrections, as in Kingma & Ba (2015), end of section
     2."""
+    first, second = moments[0], moments[1]
+    beta1, beta2 = np.float32(training.beta1), np.float32(training.beta2)
+    epsilon = np.float32(training.epsilon)
     for p in range(len(params)):
         first[p] = beta1 * first[p] + (np.float32(1) - beta1) * grads[p]
         second[p] = beta2 * second[p] + (np.float32(1) - beta2) * grads[p] * grads[p]
         params[p] -= rate * first[p] / (np.sqrt(second[p]) + epsilon)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", forceinline=True)
 def train(
-    index,
-    value,
-    count,
-    targets,
-    orders,
-    params,
-    moments,
-    steps,
-    features,
-    width,
-    layers,
-    batch,
-    squared,
-    rate,
-    beta1,
-    beta2,
-    epsilon,
-):
-    """Train one network in place and return the number of steps taken so far.
+    examples: Sparse,
+    targets: np.ndarray,
+    orders: np.ndarray,
+    params: np.ndarray,
+    shape: Shape,
+    training: Training,
+) -> int:
+    """Train one network in place and return the number of steps taken.
 
     Args:
-        index, value: int32[n, K], float32[n, K]; count: int64[n]; the examples' features.
+        examples: the features, [n].
         targets: float32[n].
         orders: int32[epochs, n], the order in which each epoch visits the examples.
-        params: float32[P]; moments: float32[2, P], Adam's running means; steps: how many steps they have
-            seen.
-        squared: mean squared error if true, else mean absolute error.
+        params: float32[P].
     """
+    width, batch = shape.width, training.batch
     units = (width + COLUMNS - 1) // COLUMNS * COLUMNS
     room = (max(batch, width) + ROWS - 1) // ROWS * ROWS
-    hidden = np.zeros((layers, room * units), np.float32)
-    work = np.zeros((3, room * units), np.float32)
-    out = np.empty(batch, np.float32)
-    slope = np.empty(batch, np.float32)
-    one = np.ones(1, np.float32)
-    grads = np.empty(len(params), np.float32)
-    beta1, beta2, epsilon = np.float32(beta1), np.float32(beta2), np.float32(epsilon)
+    scratch = Scratch(
+        np.zeros((shape.layers, room * units), np.float32),
+        np.zeros((3, room * units), np.float32),
+        np.empty(batch, np.float32),
+        np.empty(batch, np.float32),
+        np.empty(len(params), np.float32),
+        np.ones(1, np.float32),
+    )
+    moments = np.zeros((2, len(params)), np.float32)
+    out, slope = scratch.out, scratch.slope
+    beta1, beta2 = np.float64(np.float32(training.beta1)), np.float64(np.float32(training.beta2))
+    steps = 0
     for epoch in range(len(orders)):
         for begin in range(0, len(targets), batch):
             rows = orders[epoch, begin : begin + batch]
-            _forward(index, value, count, rows, params, features, width, units, layers, hidden, out)
+            _forward(examples, rows, params, shape, scratch.hidden, out)
             for r in range(len(rows)):
                 error = out[r] - targets[rows[r]]
-                slope[r] = (np.float32(2) * error if squared else np.sign(error)) / np.float32(len(rows))
-            _backward(
-                index,
-                value,
-                count,
-                rows,
-                params,
-                features,
-                width,
-                units,
-                layers,
-                hidden,
-                slope,
-                grads,
-                work,
-                one,
-            )
+                slope[r] = (np.float32(2) * error if training.squared else np.sign(error)) / np.float32(
+                    len(rows)
+                )
+            _backward(examples, rows, params, shape, scratch)
             steps += 1
-            corrected = np.float32(
-                rate * np.sqrt(1 - np.float64(beta2) ** steps) / (1 - np.float64(beta1) ** steps)
-            )
-            _adam(params, moments[0], moments[1], grads, corrected, beta1, beta2, epsilon)
+            corrected = np.float32(training.rate * np.sqrt(1 - beta2**steps) / (1 - beta1**steps))
+            _adam(params, moments, scratch.grads, corrected, training)
     return steps
 
 
-@njit(cache=True, error_model="numpy")
-def predict(index, value, count, params, features, width, layers, out):
+@njit(cache=True, error_model="numpy", forceinline=True)
+def predict(examples: Sparse, params: np.ndarray, shape: Shape, out: np.ndarray) -> None:
     """out[s] = the network's prediction for example s of n."""
-    units = (width + COLUMNS - 1) // COLUMNS * COLUMNS
-    hidden = np.zeros((layers, 32 * units), np.float32)
+    units = (shape.width + COLUMNS - 1) // COLUMNS * COLUMNS
+    hidden = np.zeros((shape.layers, 32 * units), np.float32)
     rows = np.arange(len(out)).astype(np.int32)
     for begin in range(0, len(out), 32):
-        _forward(
-            index,
-            value,
-            count,
-            rows[begin : begin + 32],
-            params,
-            features,
-            width,
-            units,
-            layers,
-            hidden,
-            out[begin : begin + 32],
-        )
+        _forward(examples, rows[begin : begin + 32], params, shape, hidden, out[begin : begin + 32])
 
 
-@njit(cache=True, error_model="numpy")
-def initialise(generator, params, features, width, layers):
+@njit(cache=True, error_model="numpy", forceinline=True)
+def initialise(generator: np.random.Generator, params: np.ndarray, shape: Shape) -> None:
     """Draw Glorot-uniform weights, U(-a, a) with a = sqrt(6 / (inputs + outputs)), and zero biases (Keras's
     default)."""
+    width, layers = shape.width, shape.layers
     units = (width + COLUMNS - 1) // COLUMNS * COLUMNS
     params[:] = 0
     at = 0
     for l in range(layers + 1):  # noqa: E741
-        inputs = features if l == 0 else width
+        inputs = shape.features if l == 0 else width
         outputs = width if l < layers else 1
         limit = np.sqrt(6.0 / (inputs + outputs))
         for i in range(inputs):

@@ -11,7 +11,8 @@ from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.streams import Streams
 from optimizers.bananas import _thompson
 from optimizers.parts import mlp
-from optimizers.parts.ensemble import BETA1, BETA2, EPSILON, Ensemble, Sparse, draw_orders
+from optimizers.parts.ensemble import BETA1, BETA2, EPSILON, Ensemble, draw_orders
+from optimizers.parts.sparse import Sparse
 
 
 def _features(rng: np.random.Generator, shape: tuple[int, ...], features: int) -> np.ndarray:
@@ -21,8 +22,9 @@ def _features(rng: np.random.Generator, shape: tuple[int, ...], features: int) -
 
 
 def _network(features: int, width: int, layers: int, seed: int = 0) -> np.ndarray:
-    params = np.empty(mlp.num_parameters(features, width, layers), dtype=np.float32)
-    mlp.initialise(np.random.Generator(np.random.PCG64(seed)), params, features, width, layers)
+    shape = mlp.Shape(features, width, layers)
+    params = np.empty(mlp.num_parameters(shape), dtype=np.float32)
+    mlp.initialise(np.random.Generator(np.random.PCG64(seed)), params, shape)
     return params
 
 
@@ -38,7 +40,9 @@ def test_one_step_and_thirty_equal_autograd(features, width, layers, batch, loss
     examples = Sparse.of(x)
     params, out = _network(features, width, layers), np.empty(n, dtype=np.float32)
     start = plain.unpack(params, features, width, layers, units)
-    mlp.predict(examples.index, examples.value, examples.count, params, features, width, layers, out)
+    shape = mlp.Shape(features, width, layers)
+    training = mlp.Training(0, batch, 0, loss == "mse", 0.01, BETA1, BETA2, EPSILON)
+    mlp.predict(examples, params, shape, out)
     np.testing.assert_allclose(out, plain.forward(start, x), rtol=2e-5, atol=2e-5)
 
     # In single precision the two part slowly: a ReLU or an absolute error that is 0 to rounding may fall on
@@ -46,28 +50,10 @@ def test_one_step_and_thirty_equal_autograd(features, width, layers, batch, loss
     orders = np.stack([rng.permutation(n) for _ in range(5)]).astype(np.int32)
     for epochs, tolerance in ((1, 1e-3), (5, 3e-2)):
         trained = params.copy()
-        moments = np.zeros((2, len(params)), dtype=np.float32)
-        columns = (examples.index, examples.value, examples.count)
-        steps = mlp.train(
-            *columns,
-            targets,
-            orders[:epochs],
-            trained,
-            moments,
-            0,
-            features,
-            width,
-            layers,
-            batch,
-            loss == "mse",
-            0.01,
-            BETA1,
-            BETA2,
-            EPSILON,
-        )
+        steps = mlp.train(examples, targets, orders[:epochs], trained, shape, training)
         assert steps == epochs * -(-n // batch)
         twin = plain.train(start, x, targets, orders[:epochs], batch, loss, 0.01, BETA1, BETA2, EPSILON)
-        mlp.predict(*columns, trained, features, width, layers, out)
+        mlp.predict(examples, trained, shape, out)
         expected = plain.forward(twin, x)
         assert np.abs(out - expected).max() <= tolerance * max(1, np.abs(expected).max())
         assert np.abs(expected - plain.forward(start, x)).max() > 0.1  # it learnt something
@@ -99,10 +85,7 @@ def test_a_network_of_the_batch_equals_the_same_network_trained_alone():
     )
     together = ensemble.predict(fitted, questions, asked, features)
     for t in range(trials):
-        one = [
-            Sparse(*(column[t : t + 1] for column in (s.index, s.value, s.count)))
-            for s in (examples, questions)
-        ]
+        one = [Sparse(*(column[t : t + 1] for column in vectors)) for vectors in (examples, questions)]
         streams = Streams(0, 1, first_trial=t)
         alone = ensemble.fit(
             streams.typed("a"), np.zeros(1, np.int64), one[0], targets[t : t + 1], known[t : t + 1], features
@@ -111,8 +94,9 @@ def test_a_network_of_the_batch_equals_the_same_network_trained_alone():
         np.testing.assert_array_equal(ensemble.predict(alone, one[1], asked[:1], features)[0], together[t])
         # And one member of the ensemble, against the plain twin with the same draws.
         generator = Streams(0, 1, first_trial=t).generators("a")[0]
-        params = np.empty(mlp.num_parameters(features, 10, 4), dtype=np.float32)
-        mlp.initialise(generator, params, features, 10, 4)
+        shape = mlp.Shape(features, 10, 4)
+        params = np.empty(mlp.num_parameters(shape), dtype=np.float32)
+        mlp.initialise(generator, params, shape)
         orders = np.empty((20, known[t]), dtype=np.int32)
         draw_orders(generator, orders)
         start = plain.unpack(params, features, 10, 4, mlp.padded(10))
@@ -121,8 +105,8 @@ def test_a_network_of_the_batch_equals_the_same_network_trained_alone():
         )
         dense = np.zeros((7, features))
         for c in range(7):
-            entries = questions.count[t, c]
-            dense[c, questions.index[t, c, :entries]] = questions.value[t, c, :entries]
+            entries = questions.entries[t, c]
+            dense[c, questions.feature[t, c, :entries]] = questions.value[t, c, :entries]
         np.testing.assert_allclose(together[t, 0], plain.forward(twin, dense), atol=0.05)
 
 

@@ -8,6 +8,7 @@ import pytest
 from nas_bench_suite import Protocol, Streams, load_benchmark, search
 from nas_bench_suite.benchmarks.nasbench101.space import OPERATIONS, NASBench101Space
 from nas_bench_suite.checks import ConfigError
+from nas_bench_suite.hash_table import empty_places, fill_places
 from optimizers.alphax import AlphaX
 from optimizers.alphax.build_game import (
     HEAD,
@@ -20,10 +21,9 @@ from optimizers.alphax.build_game import (
     state_key,
     write_string,
 )
-from optimizers.alphax.method import _correct
+from optimizers.alphax.method import Cells, _correct
 from optimizers.alphax.tree import Trees
-from optimizers.parts.ensemble import Sparse
-from optimizers.parts.hash_index import index
+from optimizers.parts.sparse import Sparse
 
 
 def _matrix(game, state):
@@ -126,39 +126,40 @@ def test_uct_prefers_the_better_child_and_the_less_visited() -> None:
             node, new = trees.descend(generators, np.zeros(1, np.int64), c)
             assert new[0]
             trees.settle(np.zeros(1, np.int64), node, np.array([value]))
-        children = np.flatnonzero(trees.parent[0, :6] == 0)
-        inner = [k for k in children if not trees.states[0, k, 1]]
-        trees.value[0, children], trees.visits[0, children] = 0.5, 1000
-        trees.value[0, inner[0]], trees.value[0, inner[1]] = 0.9, 0.6
-        trees.visits[0, inner[1]], trees.visits[0, 0] = 10, 4000
+        children = np.flatnonzero(trees.nodes.parent[0, :6] == 0)
+        inner = [k for k in children if not trees.nodes.states[0, k, 1]]
+        trees.nodes.value[0, children], trees.nodes.visits[0, children] = 0.5, 1000
+        trees.nodes.value[0, inner[0]], trees.nodes.value[0, inner[1]] = 0.9, 0.6
+        trees.nodes.visits[0, inner[1]], trees.nodes.visits[0, 0] = 10, 4000
         node, new = trees.descend(generators, np.zeros(1, np.int64), c)
-        assert new[0] and trees.parent[0, node[0]] == inner[expected]
+        assert new[0] and trees.nodes.parent[0, node[0]] == inner[expected]
 
 
 def test_the_network_learns_each_cell_once_and_values_are_halved() -> None:
     optimizer = AlphaX(retrain_every=20, epochs=300, simulations=4)
     record = search(optimizer, load_benchmark("planted"), Protocol(run="mean"), budget=100, trials=2, seed=0)
-    np.testing.assert_array_equal(optimizer._known, record.ledger["unique_cells"])
-    np.testing.assert_array_equal(optimizer._trainings, optimizer._known // 20 - (optimizer._known % 20 == 0))
+    np.testing.assert_array_equal(optimizer._cells.known, record.ledger["unique_cells"])
+    np.testing.assert_array_equal(
+        optimizer._trainings, optimizer._cells.known // 20 - (optimizer._cells.known % 20 == 0)
+    )
     assert optimizer._networks is not None
     for trial in range(2):
-        known = int(optimizer._known[trial])
+        known = int(optimizer._cells.known[trial])
         chosen = record.queries["trial"] == trial
-        np.testing.assert_array_equal(optimizer._ids[trial, :known], record.queries["cell_id"][chosen])
+        np.testing.assert_array_equal(optimizer._cells.ids[trial, :known], record.queries["cell_id"][chosen])
         np.testing.assert_allclose(
-            optimizer._accuracy[trial, :known], record.queries["validation"][chosen], rtol=1e-6
+            optimizer._cells.accuracy[trial, :known], record.queries["validation"][chosen], rtol=1e-6
         )
-        architectures = load_benchmark("planted").space.architecture(optimizer._ids[trial, :known])
+        architectures = load_benchmark("planted").space.architecture(optimizer._cells.ids[trial, :known])
         features = Sparse.of(load_benchmark("planted").space.encode(architectures)[None])
         guess = optimizer.network.predict(
             optimizer._networks[trial : trial + 1], features, np.array([known]), optimizer._features
         )[0, 0]
-        assert np.corrcoef(guess[:80], optimizer._accuracy[trial, :80])[0, 1] > 0.6
-    values, ids, table = (
-        np.array([[0.2, 0.4]]),
-        np.array([[0, 0], [6, 7]]),
-        np.full((2, 8), -1, dtype=np.int32),
+        assert np.corrcoef(guess[:80], optimizer._cells.accuracy[trial, :80])[0, 1] > 0.6
+    values = np.array([[0.2, 0.4]])
+    cells = Cells(
+        np.array([0, 2]), np.array([[0, 0], [6, 7]]), np.array([[0.0, 0], [0.9, 0.8]]), empty_places(2, 2)
     )
-    index(np.array([0, 2]), ids, table)
-    _correct(np.array([1]), np.array([[5, 6]]), ids, np.array([[0.0, 0], [0.9, 0.8]]), table, values)
+    fill_places(cells.known, cells.ids, cells.table)
+    _correct(np.array([1]), np.array([[5, 6]]), cells, values)
     np.testing.assert_allclose(values, [[0.2, 0.9]])  # a cell that was evaluated is not guessed

@@ -22,8 +22,9 @@ from nas_bench_suite import (
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.checks import ConfigError
 from optimizers.bananas import Bananas
-from optimizers.parts.ensemble import Sparse, epochs_within
+from optimizers.parts.ensemble import epochs_within
 from optimizers.parts.mutation import change_probabilities, mutate
+from optimizers.parts.sparse import Sparse
 
 SMALL: dict[str, Any] = {"networks": 2, "layers": 2, "width": 8, "epochs": 5}
 
@@ -138,9 +139,9 @@ def test_changed_variables_have_the_expected_numbers() -> None:
 def test_sparse_features() -> None:
     dense = np.array([[[0, 2, 0], [1, 0, 3]], [[0, 0, 0], [0, 0, 1]]], dtype=np.float32)
     sparse = Sparse.of(dense).widened(5)
-    np.testing.assert_array_equal(sparse.count, [[1, 2], [0, 1]])
+    np.testing.assert_array_equal(sparse.entries, [[1, 2], [0, 1]])
     again = np.zeros_like(dense)
     for place in np.ndindex(2, 2):
-        n = sparse.count[place]
-        again[place][sparse.index[place][:n]] = sparse.value[place][:n]
+        n = sparse.entries[place]
+        again[place][sparse.feature[place][:n]] = sparse.value[place][:n]
     np.testing.assert_array_equal(again, dense)
