@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nas_bench_suite.checks import ConfigError
+from nas_bench_suite.drawing import INVALID_IN_A_ROW
 from nas_bench_suite.optimizer import Proposal, Task
 from optimizers.bohb.base import BOHBBase
 from optimizers.bohb.isolation import GlobalStream
-from optimizers.parts.uniform import INVALID_IN_A_ROW
 
 HOW_TO_INSTALL = (
     "install it with `pip install 'nas-bench-suite[bohb]'` (its requirement netifaces needs a C "

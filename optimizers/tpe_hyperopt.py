@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nas_bench_suite.checks import check_choice, check_float, check_int
+from nas_bench_suite.drawing import draw_valid
 from nas_bench_suite.optimizer import NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
-from optimizers.parts.uniform import INVALID_IN_A_ROW
 
 INVALID_DRAWS = ("tell", "redraw")
 
@@ -94,13 +94,18 @@ class TPEHyperopt(Optimizer):
 
     def ask(self, room: np.ndarray) -> Proposal:
         architectures = np.zeros((len(room), 1, self._space.num_variables), dtype=np.int64)
-        wanted = np.zeros((len(room), 1), dtype=bool)
+        wanted = np.zeros((len(room), 1), dtype=np.bool_)
         rejected = np.zeros(len(room), dtype=np.int64)
-        for t in np.flatnonzero(room > 0).tolist():
-            while not wanted[t, 0] and rejected[t] < INVALID_IN_A_ROW:
-                architectures[t, 0] = self.suggest(t)
-                wanted[t, 0] = not self._redraw or bool(self._space.is_valid(architectures[t, 0]))
-                rejected[t] += not wanted[t, 0]
+        asked = np.flatnonzero(room > 0)
+        if len(asked):
+            drawn = draw_valid(
+                lambda rows: np.stack([self.suggest(t) for t in asked[rows].tolist()])[:, None],
+                self._space.is_valid if self._redraw else None,
+                np.ones(len(asked), dtype=np.int64),
+                self._space.num_variables,
+            )
+            architectures[asked], wanted[asked, 0] = drawn.strings, drawn.given > 0
+            rejected[asked] = drawn.rejected
         return Proposal(architectures, wanted, rejected=rejected)
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:

@@ -16,6 +16,8 @@ there.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
@@ -42,6 +44,17 @@ def bracket_sizes(rungs: int, eta: float) -> np.ndarray:
     return sizes
 
 
+class _State(NamedTuple):
+    """Where T trials are. A *stage* is what a bracket evaluates at one rung; K is the most of any stage."""
+
+    bracket: np.ndarray  # int64[T], from 0
+    stage: np.ndarray  # int64[T], within the bracket, from 0
+    slot: np.ndarray  # int64[T], the stage's next architecture
+    promoted: np.ndarray  # int64[T], so many of the stage come from the one before: the first ones
+    strings: np.ndarray  # int64[T, K, N], the stage's architectures
+    loss: np.ndarray  # float64[T, K]
+
+
 class Brackets:
     """Where each trial is in its brackets.
 
@@ -55,13 +68,15 @@ class Brackets:
     def __init__(self, trials: int, num_variables: int, fidelities: tuple[int, ...], eta: float) -> None:
         self.rungs = ladder(fidelities, eta)
         self.sizes = bracket_sizes(len(self.rungs), eta)
-        self._bracket = np.zeros(trials, dtype=np.int64)
-        self._stage = np.zeros(trials, dtype=np.int64)
-        self._slot = np.zeros(trials, dtype=np.int64)
-        # of this stage's architectures the first so many come from the stage before
-        self._promoted = np.zeros(trials, dtype=np.int64)
-        self._strings = np.zeros((trials, int(self.sizes.max()), num_variables), dtype=np.int64)
-        self._loss = np.zeros((trials, int(self.sizes.max())))
+        most = int(self.sizes.max())
+        self._state = _State(
+            bracket=np.zeros(trials, dtype=np.int64),
+            stage=np.zeros(trials, dtype=np.int64),
+            slot=np.zeros(trials, dtype=np.int64),
+            promoted=np.zeros(trials, dtype=np.int64),
+            strings=np.zeros((trials, most, num_variables), dtype=np.int64),
+            loss=np.zeros((trials, most)),
+        )
 
     def next(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What each trial evaluates next.
@@ -69,36 +84,29 @@ class Brackets:
         Returns: rung int64[T] (0 = lowest of the ladder), fresh bool[T] (True: a new architecture is needed),
             and the promoted strings int64[T, N] where none is.
         """
-        everyone = np.arange(len(self._slot))
-        s = len(self.rungs) - 1 - self._bracket % len(self.rungs)
-        rung = len(self.rungs) - 1 - s + self._stage
-        return rung, self._slot >= self._promoted, self._strings[everyone, self._slot]
+        state = self._state
+        everyone = np.arange(len(state.slot))
+        s = len(self.rungs) - 1 - state.bracket % len(self.rungs)
+        rung = len(self.rungs) - 1 - s + state.stage
+        return rung, state.slot >= state.promoted, state.strings[everyone, state.slot]
 
     def record(self, rows: np.ndarray, strings: np.ndarray, loss: np.ndarray) -> None:
         """Enter what became of the evaluations of trials `rows` int[R]: strings int64[R, N], loss float64[R]
         (inf: failed)."""
-        _record(
-            rows,
-            strings,
-            loss,
-            self.sizes,
-            self._bracket,
-            self._stage,
-            self._slot,
-            self._promoted,
-            self._strings,
-            self._loss,
-        )
+        _record(rows, strings, loss, self.sizes, self._state)
 
 
 @njit(cache=True)
-def _record(rows, new_strings, new_loss, sizes, bracket, stage, slot, promoted, strings, loss):
+def _record(
+    rows: np.ndarray, new_strings: np.ndarray, new_loss: np.ndarray, sizes: np.ndarray, state: _State
+) -> None:
+    bracket, stage, slot, promoted = state.bracket, state.stage, state.slot, state.promoted
     num_rungs = sizes.shape[0]
     for r in range(len(rows)):
         t = rows[r]
         s = num_rungs - 1 - bracket[t] % num_rungs
-        strings[t, slot[t]] = new_strings[r]
-        loss[t, slot[t]] = new_loss[r]
+        state.strings[t, slot[t]] = new_strings[r]
+        state.loss[t, slot[t]] = new_loss[r]
         slot[t] += 1
         here = sizes[s, stage[t]]
         if slot[t] < here:
@@ -110,8 +118,8 @@ def _record(rows, new_strings, new_loss, sizes, bracket, stage, slot, promoted, 
             continue
         stage[t] += 1
         ranks = np.empty(here, dtype=np.int64)
-        ranks[np.argsort(loss[t, :here], kind="mergesort")] = np.arange(here)
+        ranks[np.argsort(state.loss[t, :here], kind="mergesort")] = np.arange(here)
         for i in range(here):  # survivors keep their order
-            if ranks[i] < sizes[s, stage[t]] and np.isfinite(loss[t, i]):
-                strings[t, promoted[t]] = strings[t, i]
+            if ranks[i] < sizes[s, stage[t]] and np.isfinite(state.loss[t, i]):
+                state.strings[t, promoted[t]] = state.strings[t, i]
                 promoted[t] += 1

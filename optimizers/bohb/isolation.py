@@ -7,6 +7,7 @@ from where this stream left it; afterwards, also after an exception, it is as it
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ class GlobalStream:
 
     def __init__(self, seed: int) -> None:
         self._state = np.random.RandomState(seed).get_state()
-        self._outer: list = []
+        self._outer: list[Any] = []
 
     def __enter__(self) -> GlobalStream:
         self._outer.append(np.random.get_state())  # noqa: NPY002

@@ -16,10 +16,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from nas_bench_suite.drawing import INVALID_IN_A_ROW
 from nas_bench_suite.optimizer import Proposal, Task
 from optimizers.bohb.base import BOHBBase
 from optimizers.bohb.kde import Models
-from optimizers.parts.uniform import INVALID_IN_A_ROW, UniformStrings
+from optimizers.parts.uniform import UniformStrings
 
 
 class BOHB(BOHBBase):

@@ -1,4 +1,4 @@
-"""TPE: `method` is the search, `parzen` the density estimators. `optimizers.tpe_hyperopt` is hyperopt's own."""
+"""TPE: `method` is the search, `parzen` the density estimators. `optimizers.tpe_hyperopt` is hyperopt's."""
 
 from optimizers.tpe.method import TPE
 

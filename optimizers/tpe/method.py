@@ -17,8 +17,9 @@ from typing import ClassVar
 import numpy as np
 
 from nas_bench_suite.checks import check_choice, check_float, check_int
+from nas_bench_suite.drawing import draw_valid
 from nas_bench_suite.optimizer import NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
-from optimizers.parts.uniform import INVALID_IN_A_ROW, UniformStrings
+from optimizers.parts.uniform import UniformStrings
 from optimizers.tpe.parzen import Histories
 
 INVALID_DRAWS = ("tell", "redraw")
@@ -79,14 +80,17 @@ class TPE(Optimizer):
         wanted = first.given > 0
         rejected = first.rejected
         lacking = np.flatnonzero((room > 0) & ~starting)
-        while len(lacking):
-            drawn = self._histories.suggest(lacking, self._generators, self.candidates)
-            architectures[lacking, 0] = drawn
-            valid = self._space.is_valid(drawn) if self._redraw else np.ones(len(lacking), dtype=bool)
-            wanted[lacking] = valid
-            lacking = lacking[~valid]
-            rejected[lacking] += 1
-            lacking = lacking[rejected[lacking] < INVALID_IN_A_ROW]
+        if len(lacking):
+            drawn = draw_valid(
+                lambda rows: self._histories.suggest(lacking[rows], self._generators, self.candidates)[
+                    :, None
+                ],
+                self._space.is_valid if self._redraw else None,
+                np.ones(len(lacking), dtype=np.int64),
+                self._space.num_variables,
+            )
+            architectures[lacking], wanted[lacking] = drawn.strings, drawn.given > 0
+            rejected[lacking] += drawn.rejected
         return Proposal(architectures, wanted[:, None], rejected=rejected)
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:

@@ -21,12 +21,34 @@ set are they counted anew.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
 FLAT, RAMP, RANK = 0, 1, 2  # the three integer counts behind the weighted counts of the bad set
+
+
+class _Rules(NamedTuple):
+    """The estimators' settings."""
+
+    gamma: float
+    flat: int  # LF
+    prior_weight: float
+
+
+class _Books(NamedTuple):
+    """Observations of T trials, room for K each, and what is counted of them."""
+
+    num: np.ndarray  # int64[T], n
+    strings: np.ndarray  # unsigned integers [T, K, N]
+    loss: np.ndarray  # float64[T, K]
+    is_good: np.ndarray  # bool[T, K]
+    good: np.ndarray  # int64[T, LF], places of the good ones in order of loss
+    num_good: np.ndarray  # int64[T]
+    first_flat: np.ndarray  # int64[T], place of the oldest bad observation of full weight
+    good_counts: np.ndarray  # int64[T, N, C]
+    bad_counts: np.ndarray  # int64[T, 3, N, C]
 
 
 class Histories:
@@ -46,59 +68,45 @@ class Histories:
     ) -> None:
         n, most = len(sizes), int(sizes.max())
         self.sizes = np.asarray(sizes, dtype=np.int64)
-        self.gamma, self.flat, self.prior_weight = float(gamma), int(flat), float(prior_weight)
-        self.count = np.zeros(trials, dtype=np.int64)
-        self._strings = np.zeros((trials, capacity, n), dtype=np.min_scalar_type(most - 1))
-        self._loss = np.zeros((trials, capacity))
-        self._is_good = np.zeros((trials, capacity), dtype=np.bool_)
-        self._good = np.zeros((trials, self.flat), dtype=np.int64)  # indices in order of loss
-        self.num_good = np.zeros(trials, dtype=np.int64)
-        # index of the oldest bad observation of full weight
-        self._first_flat = np.zeros(trials, dtype=np.int64)
-        self._good_counts = np.zeros((trials, n, most), dtype=np.int64)
-        self._bad_counts = np.zeros((trials, 3, n, most), dtype=np.int64)
+        self._rules = _Rules(float(gamma), int(flat), float(prior_weight))
+        self._books = _Books(
+            num=np.zeros(trials, dtype=np.int64),
+            strings=np.zeros((trials, capacity, n), dtype=np.min_scalar_type(most - 1)),
+            loss=np.zeros((trials, capacity)),
+            is_good=np.zeros((trials, capacity), dtype=np.bool_),
+            good=np.zeros((trials, flat), dtype=np.int64),
+            num_good=np.zeros(trials, dtype=np.int64),
+            first_flat=np.zeros(trials, dtype=np.int64),
+            good_counts=np.zeros((trials, n, most), dtype=np.int64),
+            bad_counts=np.zeros((trials, 3, n, most), dtype=np.int64),
+        )
+
+    @property
+    def count(self) -> np.ndarray:
+        """int64[T], observations of each trial."""
+        return self._books.num
+
+    @property
+    def num_good(self) -> np.ndarray:
+        """int64[T], how many of them are good."""
+        return self._books.num_good
 
     def observe(self, rows: np.ndarray, strings: np.ndarray, loss: np.ndarray) -> None:
         """Append one observation to each of the histories `rows` (int[R]): strings int64[R, N], loss
         float64[R] (inf: failed)."""
-        if len(rows) and self.count[rows].max() == self._loss.shape[1]:
-            for name in ("_strings", "_loss", "_is_good"):
-                array = getattr(self, name)
-                setattr(self, name, np.concatenate([array, np.zeros_like(array)], axis=1))
-        _observe(
-            rows,
-            strings,
-            loss,
-            self.gamma,
-            self.flat,
-            self.count,
-            self._strings,
-            self._loss,
-            self._is_good,
-            self._good,
-            self.num_good,
-            self._first_flat,
-            self._good_counts,
-            self._bad_counts,
-        )
+        books = self._books
+        if len(rows) and books.num[rows].max() == books.loss.shape[1]:
+            self._books = books._replace(
+                strings=_doubled(books.strings), loss=_doubled(books.loss), is_good=_doubled(books.is_good)
+            )
+        _observe(rows, strings, loss, self._rules, self._books)
 
     def densities(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The estimators over the good and over the bad observations: two float64[R, N, C] (0 past a
         variable's choices)."""
-        good = np.zeros((len(rows), *self._good_counts.shape[1:]))
+        good = np.zeros((len(rows), *self._books.good_counts.shape[1:]))
         bad = np.zeros_like(good)
-        _densities(
-            rows,
-            self.sizes,
-            self.prior_weight,
-            self.flat,
-            self.count,
-            self.num_good,
-            self._good_counts,
-            self._bad_counts,
-            good,
-            bad,
-        )
+        _densities(rows, self.sizes, self._rules, self._books, good, bad)
         return good, bad
 
     def suggest(self, rows: np.ndarray, generators: Any, candidates: int) -> np.ndarray:
@@ -116,15 +124,22 @@ class Histories:
         return out
 
 
+def _doubled(column: np.ndarray) -> np.ndarray:
+    """[T, 2 K, ...] for [T, K, ...], with zeros behind."""
+    return np.concatenate([column, np.zeros_like(column)], axis=1)
+
+
 @njit(cache=True)
-def _recount(t, flat, count, strings, is_good, num_good, first_flat, bad_counts):
+def _recount(t: int, flat: int, books: _Books) -> None:
     """Count the bad set of trial t from scratch."""
+    strings, bad_counts, first_flat = books.strings, books.bad_counts, books.first_flat
+    count = books.num[t]
     bad_counts[t] = 0
-    on_ramp = count - num_good - flat
+    on_ramp = count - books.num_good[t] - flat
     rank = 0
     first_flat[t] = count
     for i in range(count):
-        if is_good[t, i]:
+        if books.is_good[t, i]:
             continue
         if rank < on_ramp:
             for j in range(strings.shape[2]):
@@ -139,8 +154,11 @@ def _recount(t, flat, count, strings, is_good, num_good, first_flat, bad_counts)
 
 
 @njit(cache=True)
-def _append(t, i, flat, strings, is_good, num_bad, first_flat, bad_counts):
-    """Count observation i, the newest, as bad; `num_bad` includes it."""
+def _append(t: int, flat: int, books: _Books) -> None:
+    """Count the newest observation of trial t as bad."""
+    strings, bad_counts, first_flat = books.strings, books.bad_counts, books.first_flat
+    i = books.num[t] - 1
+    num_bad = books.num[t] - books.num_good[t]
     n = strings.shape[2]
     for j in range(n):
         bad_counts[t, FLAT, j, strings[t, i, j]] += 1
@@ -155,28 +173,41 @@ def _append(t, i, flat, strings, is_good, num_bad, first_flat, bad_counts):
             bad_counts[t, RAMP, j, c] += 1
             bad_counts[t, RANK, j, c] += rank
         moved += 1
-        while is_good[t, moved]:
+        while books.is_good[t, moved]:
             moved += 1
         first_flat[t] = moved
 
 
 @njit(cache=True)
+def _best_bad(t: int, books: _Books) -> int:
+    """Place of the bad observation with the lowest loss, the earliest among equals; -1 if none is bad."""
+    best = -1
+    for k in range(books.num[t]):
+        if not books.is_good[t, k] and (best < 0 or books.loss[t, k] < books.loss[t, best]):
+            best = k
+    return best
+
+
+@njit(cache=True)
+def _enter_good(t: int, entering: int, held: int, books: _Books) -> None:
+    """Make an observation the good one more than the `held` that there are, in order of loss."""
+    good, loss = books.good, books.loss
+    books.is_good[t, entering] = True
+    for j in range(books.strings.shape[2]):
+        books.good_counts[t, j, books.strings[t, entering, j]] += 1
+    place = held
+    while place > 0 and loss[t, good[t, place - 1]] > loss[t, entering]:
+        good[t, place] = good[t, place - 1]
+        place -= 1
+    good[t, place] = entering
+
+
+@njit(cache=True)
 def _observe(
-    rows,
-    new_strings,
-    new_loss,
-    gamma,
-    flat,
-    counts,
-    strings,
-    loss,
-    is_good,
-    good,
-    num_good,
-    first_flat,
-    good_counts,
-    bad_counts,
-):
+    rows: np.ndarray, new_strings: np.ndarray, new_loss: np.ndarray, rules: _Rules, books: _Books
+) -> None:
+    counts, strings, loss, is_good = books.num, books.strings, books.loss, books.is_good
+    good, num_good = books.good, books.num_good
     n = strings.shape[2]
     for r in range(len(rows)):
         t = rows[r]
@@ -185,7 +216,7 @@ def _observe(
         strings[t, i] = new_strings[r]
         loss[t, i] = new_loss[r]
         is_good[t, i] = False
-        target = min(np.int64(np.ceil(gamma * np.sqrt(counts[t]))), flat, counts[t])
+        target = min(np.int64(np.ceil(rules.gamma * np.sqrt(counts[t]))), rules.flat, counts[t])
         held = num_good[t]
         disturbed = False  # whether the bad set changed elsewhere than at its end
         if held > 0 and new_loss[r] < loss[t, good[t, held - 1]]:
@@ -193,48 +224,38 @@ def _observe(
                 worst = good[t, held - 1]
                 is_good[t, worst] = False
                 for j in range(n):
-                    good_counts[t, j, strings[t, worst, j]] -= 1
+                    books.good_counts[t, j, strings[t, worst, j]] -= 1
                 held -= 1
                 disturbed = True
             entering = i
-        elif held < target:
-            # The split has room for one more: the best of the bad ones, the earliest among equals.
-            entering = -1
-            for k in range(counts[t]):
-                if not is_good[t, k] and (entering < 0 or loss[t, k] < loss[t, entering]):
-                    entering = k
+        elif held < target:  # the split has room for one more
+            entering = _best_bad(t, books)
             disturbed = entering != i
         else:
             entering = -1
         while entering >= 0:
-            is_good[t, entering] = True
-            for j in range(n):
-                good_counts[t, j, strings[t, entering, j]] += 1
-            place = held
-            while place > 0 and loss[t, good[t, place - 1]] > loss[t, entering]:
-                good[t, place] = good[t, place - 1]
-                place -= 1
-            good[t, place] = entering
+            _enter_good(t, entering, held, books)
             held += 1
             entering = -1
             if held < target:
                 disturbed = True
-                for k in range(counts[t]):
-                    if not is_good[t, k] and (entering < 0 or loss[t, k] < loss[t, entering]):
-                        entering = k
+                entering = _best_bad(t, books)
         num_good[t] = held
         if disturbed:
-            _recount(t, flat, counts[t], strings, is_good, held, first_flat, bad_counts)
+            _recount(t, rules.flat, books)
         elif not is_good[t, i]:
-            _append(t, i, flat, strings, is_good, counts[t] - held, first_flat, bad_counts)
+            _append(t, rules.flat, books)
 
 
 @njit(cache=True)
-def _densities(rows, sizes, prior_weight, flat, counts, num_good, good_counts, bad_counts, good, bad):
+def _densities(
+    rows: np.ndarray, sizes: np.ndarray, rules: _Rules, books: _Books, good: np.ndarray, bad: np.ndarray
+) -> None:
+    good_counts, bad_counts, prior_weight = books.good_counts, books.bad_counts, rules.prior_weight
     for r in range(len(rows)):
         t = rows[r]
-        m = counts[t] - num_good[t]
-        on_ramp = m - flat
+        m = books.num[t] - books.num_good[t]
+        on_ramp = m - rules.flat
         start = 1.0 / m if m > 0 else 0.0
         step = (1.0 - start) / (on_ramp - 1) if on_ramp > 1 else 0.0
         for j in range(len(sizes)):
@@ -255,7 +276,15 @@ def _densities(rows, sizes, prior_weight, flat, counts, num_good, good_counts, b
 
 
 @njit(cache=True)
-def _suggest(rows, generators, sizes, candidates, good, bad, out):
+def _suggest(
+    rows: np.ndarray,
+    generators: Any,
+    sizes: np.ndarray,
+    candidates: int,
+    good: np.ndarray,
+    bad: np.ndarray,
+    out: np.ndarray,
+) -> None:
     most = good.shape[2]
     order = np.empty(most, dtype=np.int64)
     score = np.empty(most)
