@@ -16,16 +16,33 @@ their ids.
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from nas_bench_suite.checks import check_float, check_int
 from nas_bench_suite.optimizer import Task
-from optimizers.nasbot.descriptions import Descriptions, row_distances
+from optimizers.nasbot.descriptions import Descriptions, Metric, row_distances
 from optimizers.nasbot.gaussian_process import forward, standardise
-from optimizers.nasbot.search import GaussianSearch
-from optimizers.parts.mutation import Mutation
+from optimizers.nasbot.search import GaussianSearch, Observations, Points
+from optimizers.parts.mutation import Mutation, mutation_rates
+
+
+class _Kernel(NamedTuple):
+    """The covariance amplitude^2 exp(-d / length^2), and the noise variance noise^2."""
+
+    length: float
+    amplitude: float
+    noise: float
+
+
+class _Candidates(NamedTuple):
+    """Mutants that the acquisition is evaluated at, ordered by trial."""
+
+    trial: np.ndarray  # int64[S]
+    place: np.ndarray  # int64[S], which of all mutants
+    rows: np.ndarray  # float32[S, F], descriptions
 
 
 class NASBOTAsRun(GaussianSearch):
@@ -73,106 +90,111 @@ class NASBOTAsRun(GaussianSearch):
 
     def start(self, task: Task) -> None:
         super().start(task)
-        active = self._active.shape[1]
-        family = task.space.families[1]
-        self._mutation = Mutation(task.space, rates=1 / np.bincount(family)[family])
+        active = self._points.active.shape[1]
+        self._mutation = Mutation(task.space, rates=mutation_rates(task.space, {}))
+        self._kernel = _Kernel(self.length, self.amplitude, self.noise)
         self._factor = np.zeros((task.trials, active, active))
 
     def _update(self, trial: np.ndarray, first: np.ndarray) -> None:
-        _extend(
-            trial,
-            first,
-            self._size,
-            self._rows,
-            self._described.kind,
-            self.length,
-            self.amplitude,
-            self.noise,
-            self._factor,
-        )
+        _extend(trial, first, self._points, self._described.metric, self._kernel, self._factor)
 
     def _choose(self, ready: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        trials = len(ready)
         best, there = self.best(self.parents)
-        slots = np.repeat(np.arange(best.shape[1]), self.mutants)
-        wanted = ready[:, None] & (slots < there[:, None])
-        strings, ids, rejected = self._mutation(
-            self._generators, best[:, slots], wanted, self._task.reject_invalid
-        )
-        sample = np.full((trials, self.candidates), -1, dtype=np.int64)
-        _sample(self._generators, wanted, ids, self._ids, self._count, self._task.reject_invalid, sample)
-        trial, place = np.nonzero(sample >= 0)
-        rows = self._described.describe(strings[trial, sample[trial, place]])
-        chosen = np.full(trials, -1, dtype=np.int64)
+        wanted = ready[:, None] & (np.arange(best.shape[1]) < there[:, None])
+        trial, parent = (np.repeat(index, self.mutants) for index in np.nonzero(wanted))
+        mutants = self._mutation(self._generators, trial, best[trial, parent], self._task.reject_invalid)
+        rejected = np.zeros(len(ready), dtype=np.int64)
+        np.add.at(rejected, trial, mutants.rejected)
+        sample = np.full((len(ready), self.candidates), -1, dtype=np.int64)
+        _sample(self._generators, trial, mutants.ids, self._seen, self._task.reject_invalid, sample)
+        trial, column = np.nonzero(sample >= 0)
+        place = sample[trial, column]
+        candidates = _Candidates(trial, place, self._described.describe(mutants.strings[place]))
+        values = np.empty(len(trial))
         _acquire(
-            trial,
-            sample[trial, place],
-            rows,
-            self._described.kind,
-            self._size,
-            self._rows,
-            self._y,
+            candidates,
+            self._points,
+            self._described.metric,
+            self._kernel,
             self._factor,
-            self.length,
-            self.amplitude,
             self.exploration,
-            chosen,
+            values,
         )
-        return (
-            strings[np.arange(trials), np.maximum(chosen, 0)][:, None],
-            (ready & (chosen >= 0))[:, None],
-            rejected,
-        )
+        chosen = np.full(len(ready), -1, dtype=np.int64)
+        _largest(candidates, values, chosen)
+        return mutants.strings[np.maximum(chosen, 0)][:, None], (chosen >= 0)[:, None], rejected
 
 
 @njit(cache=True)
-def _kernel(kind, row, others, count, length, amplitude, work, out):
-    """out[j] = amplitude^2 exp(-d(row, others[j]) / length^2) for j < count."""
-    row_distances(kind, 0, work[0], row, others, count, work)
+def _covariances(
+    metric: Metric,
+    kernel: _Kernel,
+    row: np.ndarray,
+    others: np.ndarray,
+    count: int,
+    work: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """out[j] = amplitude^2 exp(-d(row, others[j]) / length^2) for j < count; work float32[A, 1]."""
+    row_distances(metric, row, others, count, work)
     for j in range(count):
-        out[j] = amplitude**2 * math.exp(-np.float64(work[j, 0]) / length**2)
+        out[j] = kernel.amplitude**2 * math.exp(-np.float64(work[j, 0]) / kernel.length**2)
 
 
 @njit(cache=True)
-def _extend(trial, first, size, rows, kind, length, amplitude, noise, factor):
+def _extend(
+    trial: np.ndarray,
+    first: np.ndarray,
+    points: Points,
+    metric: Metric,
+    kernel: _Kernel,
+    factor: np.ndarray,
+) -> None:
     """Append each trial's active points from `first` on to the Cholesky factor of its kernel matrix plus
     noise."""
-    work = np.zeros((rows.shape[1], 1), np.float32)
+    work = np.zeros((points.rows.shape[1], 1), np.float32)
     for i in range(len(trial)):
         t = trial[i]
-        for a in range(first[i], size[t]):
+        for a in range(first[i], points.size[t]):
             new = factor[t, a]
-            _kernel(kind, rows[t, a], rows[t], a, length, amplitude, work, new)
+            _covariances(metric, kernel, points.rows[t, a], points.rows[t], a, work, new)
             forward(factor[t], a, new)
-            pivot = amplitude**2 + noise**2
+            pivot = kernel.amplitude**2 + kernel.noise**2
             for j in range(a):
                 pivot -= new[j] * new[j]
             # Strings at distance 0 leave a pivot of twice the noise variance, which rounding may eat up.
-            new[a] = math.sqrt(max(pivot, noise**2))
+            new[a] = math.sqrt(max(pivot, kernel.noise**2))
 
 
 @njit(cache=True)
-def _sample(generators, wanted, ids, seen, count, reject_invalid, sample):
-    """Draw places of mutants, with replacement, among those whose cell is neither evaluated nor listed
-    before; a place drawn again is -1."""
-    trials, slots = wanted.shape
-    new = np.empty(slots, np.int64)
-    drawn = np.empty(slots, np.bool_)
-    for t in range(trials):
+def _sample(
+    generators: Any,
+    trial: np.ndarray,
+    ids: np.ndarray,
+    seen: Observations,
+    reject_invalid: bool,
+    sample: np.ndarray,
+) -> None:
+    """Draw places of mutants, with replacement, among those of a trial whose cell is neither evaluated nor
+    listed before; a place drawn again is -1. The mutants, of cells ids int64[R], are ordered by trial."""
+    new = np.empty(len(ids), np.int64)
+    drawn = np.empty(len(ids), np.bool_)
+    g = 0
+    while g < len(ids):
+        t = trial[g]
         listed = 0
-        for g in range(slots):
-            if not wanted[t, g] or (ids[t, g] < 0 and reject_invalid):
-                continue
-            known = False
-            if ids[t, g] >= 0:
-                for c in range(count[t]):
-                    known |= seen[t, c] == ids[t, g]
+        while g < len(ids) and trial[g] == t:
+            known = ids[g] < 0 and reject_invalid
+            if ids[g] >= 0:
+                for c in range(seen.number[t]):
+                    known |= seen.ids[t, c] == ids[g]
                 for p in range(listed):
-                    known |= ids[t, new[p]] == ids[t, g]
+                    known |= ids[new[p]] == ids[g]
             if not known:
                 new[listed] = g
                 drawn[listed] = False
                 listed += 1
+            g += 1
         if listed:
             for s in range(sample.shape[1]):
                 pick = np.int64(generators[t].random() * listed)
@@ -183,29 +205,42 @@ def _sample(generators, wanted, ids, seen, count, reject_invalid, sample):
 
 @njit(cache=True)
 def _acquire(
-    trial, places, new_rows, kind, size, rows, y, factor, length, amplitude, exploration, chosen
-):  # fmt: skip
-    """chosen[t] = the place with the largest mean + exploration deviation, the first among equals. Candidates
-    are ordered by trial."""
-    most = rows.shape[1]
+    candidates: _Candidates,
+    points: Points,
+    metric: Metric,
+    kernel: _Kernel,
+    factor: np.ndarray,
+    exploration: float,
+    values: np.ndarray,
+) -> None:
+    """Fill values float64[S] with each candidate's mean + exploration deviation."""
+    most = points.rows.shape[1]
     work = np.zeros((most, 1), np.float32)
     v = np.empty(most)
     whitened = np.empty(most)
-    best = -np.inf
-    for i in range(len(trial)):
-        t = trial[i]
-        n = size[t]
-        if i == 0 or trial[i - 1] != t:
-            standardise(y[t], n, False, whitened)
+    for i in range(len(values)):
+        t = candidates.trial[i]
+        n = points.size[t]
+        if i == 0 or candidates.trial[i - 1] != t:
+            standardise(points.y[t], n, False, whitened)
             forward(factor[t], n, whitened)
-            best = -np.inf
-        _kernel(kind, new_rows[i], rows[t], n, length, amplitude, work, v)
+        _covariances(metric, kernel, candidates.rows[i], points.rows[t], n, work, v)
         forward(factor[t], n, v)
-        mean, variance = 0.0, amplitude**2
+        mean, variance = 0.0, kernel.amplitude**2
         for j in range(n):
             mean += v[j] * whitened[j]
             variance -= v[j] * v[j]
-        value = mean + exploration * math.sqrt(max(variance, 0.0))
-        if value > best:
-            best = value
-            chosen[t] = places[i]
+        values[i] = mean + exploration * math.sqrt(max(variance, 0.0))
+
+
+@njit(cache=True)
+def _largest(candidates: _Candidates, values: np.ndarray, chosen: np.ndarray) -> None:
+    """chosen[t] = the place of trial t's largest value, the first among equals."""
+    best = -np.inf
+    for i in range(len(values)):
+        t = candidates.trial[i]
+        if i == 0 or candidates.trial[i - 1] != t:
+            best = -np.inf
+        if values[i] > best:
+            best = values[i]
+            chosen[t] = candidates.place[i]

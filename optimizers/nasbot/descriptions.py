@@ -18,6 +18,8 @@ with counts.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
@@ -27,16 +29,22 @@ from optimizers.nasbot import otmann
 OTMANN, ABSOLUTE = 0, 1
 
 
+class Metric(NamedTuple):
+    """How two described strings are compared."""
+
+    kind: int  # OTMANN, or ABSOLUTE for the sum of absolute differences of two rows
+    inner: int  # the most inner vertices of a graph, 0 where there is none
+    weights: np.ndarray  # float32[lanes], the structural weights, padded with zeros; [0] where there is none
+
+
 class Descriptions:
     """Describes the strings of a space.
 
     Attributes:
-        kind: OTMANN, or ABSOLUTE for the sum of absolute differences of two rows.
+        metric: how they are compared.
         name: "otmann", "degrees" or "hamming".
         width: F.
         lanes: K as stored.
-        inner: the most inner vertices of a graph (0 where there is none).
-        weights: float32[lanes], the structural weights, padded with zeros.
     """
 
     def __init__(
@@ -52,16 +60,15 @@ class Descriptions:
         self.space = space
         vertices = _triangle(space)
         labels = otmann.vertex_classes(space.variables[-1].choices) if vertices else None
-        self.inner = 0
-        self.weights = np.zeros(0, dtype=np.float32)
-        self.kind, self.lanes = ABSOLUTE, 1
+        self.metric, self.lanes = Metric(ABSOLUTE, 0, np.zeros(0, dtype=np.float32)), 1
         if vertices and labels is not None and transport and vertices - 2 <= otmann.MAX_INNER:
-            self.name, self.kind, self.lanes, self.inner = "otmann", OTMANN, otmann.LANES, vertices - 2
-            self.width = otmann.width(self.inner)
+            self.name, self.lanes = "otmann", otmann.LANES
+            self.width = otmann.width(vertices - 2)
             self._classes, self._kinds = labels
-            self.weights = np.zeros(otmann.LANES, dtype=np.float32)
+            padded = np.zeros(otmann.LANES, dtype=np.float32)
             given = np.asarray(weights, dtype=np.float32)
-            self.weights[: len(given)] = given
+            padded[: len(given)] = given
+            self.metric = Metric(OTMANN, vertices - 2, padded)
         elif vertices and not transport:
             self.name = "degrees"
             self.width = 2 * vertices + len(space.variables[-1].choices)
@@ -78,7 +85,7 @@ class Descriptions:
     @property
     def distances(self) -> int:
         """K, the number of distances that mean something."""
-        return int(self.lanes if self.kind == ABSOLUTE else np.count_nonzero(self.weights))
+        return int(self.lanes if self.metric.kind == ABSOLUTE else np.count_nonzero(self.metric.weights))
 
     def describe(self, strings: np.ndarray) -> np.ndarray:
         """Describe strings int64[..., N]: float32[..., F]."""
@@ -108,7 +115,7 @@ class Descriptions:
     def masses(self, rows: np.ndarray) -> np.ndarray:
         """float64[...]: mass of each description float32[..., F]; two masses add up to the largest distance
         there can be."""
-        if self.kind == OTMANN:
+        if self.metric.kind == OTMANN:
             return rows[..., 0] + rows[..., 1] * otmann.POOLING_MASS + 2.0 * rows[..., 2]
         return np.full(rows.shape[:-1], self.space.num_variables / 2)
 
@@ -136,7 +143,7 @@ def _matrices(rows: np.ndarray, vertices: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _absolute(a, b):
+def _absolute(a: np.ndarray, b: np.ndarray) -> np.float32:
     total = np.float32(0)
     for i in range(len(a)):
         total += abs(a[i] - b[i])
@@ -144,15 +151,12 @@ def _absolute(a, b):
 
 
 @njit(cache=True)
-def row_distances(kind, inner, weights, row, others, count, out):
+def row_distances(metric: Metric, row: np.ndarray, others: np.ndarray, count: int, out: np.ndarray) -> None:
     """out[j, :K] = the distances between `row` and others[j], for j < count."""
-    if kind == ABSOLUTE:
+    if metric.kind == ABSOLUTE:
         for j in range(count):
             out[j, 0] = _absolute(row, others[j])
         return
-    sets = otmann.set_sizes(inner)
-    structure = np.empty(otmann.MAX_INNER**2, np.float32)
-    saving = np.empty(inner * inner * otmann.LANES, np.float32)
-    best = np.empty((1 << inner) * otmann.LANES, np.float32)
+    work = otmann.workspace(metric.inner)
     for j in range(count):
-        otmann.distance(row, others[j], inner, weights, sets, structure, saving, best, out[j])
+        otmann.distance(row, others[j], metric.weights, work, out[j])

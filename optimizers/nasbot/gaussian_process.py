@@ -21,7 +21,7 @@ from numba import njit
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _dot(a, b, count):
+def _dot(a: np.ndarray, b: np.ndarray, count: int) -> float:
     total = 0.0
     for i in range(count):
         total += a[i] * b[i]
@@ -29,7 +29,7 @@ def _dot(a, b, count):
 
 
 @njit(cache=True)
-def cholesky(matrix, n):
+def cholesky(matrix: np.ndarray, n: int) -> bool:
     """Overwrite the lower triangle of the leading n x n block with its Cholesky factor; False where it is not
     positive definite."""
     for i in range(n):
@@ -44,14 +44,14 @@ def cholesky(matrix, n):
 
 
 @njit(cache=True)
-def forward(factor, n, right):
+def forward(factor: np.ndarray, n: int, right: np.ndarray) -> None:
     """Overwrite right[:n] with L^-1 right."""
     for i in range(n):
         right[i] = (right[i] - _dot(factor[i], right, i)) / factor[i, i]
 
 
 @njit(cache=True)
-def log_marginal_likelihood(factor, whitened, n):
+def log_marginal_likelihood(factor: np.ndarray, whitened: np.ndarray, n: int) -> float:
     """log p(y) given L and w = L^-1 (y - m)."""
     value = -0.5 * _dot(whitened, whitened, n) - 0.5 * n * math.log(2 * math.pi)
     for i in range(n):
@@ -60,7 +60,9 @@ def log_marginal_likelihood(factor, whitened, n):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def sum_kernel(distances, mass_a, mass_b, theta, out):
+def sum_kernel(
+    distances: np.ndarray, mass_a: float, mass_b: np.ndarray, theta: np.ndarray, out: np.ndarray
+) -> None:
     """out[j] = k between a point of mass `mass_a` and points j of masses mass_b[j], at distances
     float32[len(out), K]."""
     count = (len(theta) - 3) // 2
@@ -75,7 +77,9 @@ def sum_kernel(distances, mass_a, mass_b, theta, out):
 
 
 @njit(cache=True)
-def factorise(distances, masses, n, theta, factor):
+def factorise(
+    distances: np.ndarray, masses: np.ndarray, n: int, theta: np.ndarray, factor: np.ndarray
+) -> bool:
     """Write the Cholesky factor of kernel plus noise into factor[:n, :n]; False where it is not positive
     definite."""
     for i in range(n):
@@ -85,7 +89,7 @@ def factorise(distances, masses, n, theta, factor):
 
 
 @njit(cache=True)
-def expected_improvement(mean, variance, best):
+def expected_improvement(mean: float, variance: float, best: float) -> float:
     """E max(f - best, 0) for f ~ N(mean, variance) (Mockus 1974)."""
     deviation = math.sqrt(variance)
     z = (mean - best) / deviation
@@ -95,7 +99,7 @@ def expected_improvement(mean, variance, best):
 
 
 @njit(cache=True)
-def standardise(y, n, median, out):
+def standardise(y: np.ndarray, n: int, median: bool, out: np.ndarray) -> tuple[float, float]:
     """out[:n] = (y - centre) / deviation, the centre being the median or the mean; the deviation about the
     mean, or 1 if y is constant. Returns (centre, deviation)."""
     mean = 0.0

@@ -15,14 +15,15 @@ next time use these in turn (`rand_exp_sampling`, the code's default).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from nas_bench_suite.checks import ConfigError, check_float, check_int
+from nas_bench_suite.hash_table import mix
 from nas_bench_suite.optimizer import Task
-from optimizers.nasbot.descriptions import Descriptions, row_distances
+from optimizers.nasbot.descriptions import Descriptions, Metric, row_distances
 from optimizers.nasbot.gaussian_process import (
     expected_improvement,
     factorise,
@@ -32,7 +33,7 @@ from optimizers.nasbot.gaussian_process import (
     sum_kernel,
 )
 from optimizers.nasbot.otmann import CHANNELS, LANES
-from optimizers.nasbot.search import GaussianSearch
+from optimizers.nasbot.search import Described, GaussianSearch, Observations, Points
 from optimizers.parts.mutation import Mutation
 
 REUSED = 7
@@ -46,6 +47,36 @@ VARIANCE_FLOOR = 0.05
 # parents are drawn with probability proportional to exp((acquisition - mean) / (SELECTION deviation))
 SELECTION = 2.0
 LEAST_EVALUATIONS, LEAST_MUTANTS, MOST_MUTANTS = 50, 5, 100
+
+
+class _Model(NamedTuple):
+    """The Gaussian processes of T trials, H hyperparameters each."""
+
+    distances: np.ndarray  # float32[T, A, A, K], of the active points, below the diagonal
+    theta: np.ndarray  # float64[T, REUSED, H], hyperparameters that are used in turn
+    turns: np.ndarray  # int64[T], searches for the maximum so far
+    fitted_at: np.ndarray  # int64[T], model-based queries when theta was drawn, -1 before
+    factor: np.ndarray  # float64[T, A, A], L of the theta whose turn it is
+    whitened: np.ndarray  # float64[T, A], w
+    incumbent: np.ndarray  # float64[T], the best accuracy, standardised
+
+
+class _Cache(NamedTuple):
+    """Distances between cells and active points that each trial remembers: a search comes back to the same
+    cells query after query. A cell has one place only, and takes it from the cell that held it."""
+
+    ids: np.ndarray  # int64[T, CACHED], -1 where a place is free
+    held: np.ndarray  # int64[T, CACHED], how many active points, the first ones, have their distance
+    distances: np.ndarray  # float32[T, CACHED, A, K]
+
+
+class _Pool(NamedTuple):
+    """The candidates of a search for the maximum, P places per trial."""
+
+    size: np.ndarray  # int64[T], how many
+    strings: np.ndarray  # int64[T, P, N]
+    ids: np.ndarray  # int64[T, P], their cells, -1 for an invalid string
+    values: np.ndarray  # float64[T, P], expected improvement, -inf past `size`
 
 
 class NASBOT(GaussianSearch):
@@ -108,140 +139,90 @@ class NASBOT(GaussianSearch):
 
     def start(self, task: Task) -> None:
         super().start(task)
-        described, trials = self._described, task.trials
-        active = self._active.shape[1]
+        trials, active, lanes = task.trials, self._points.active.shape[1], self._described.lanes
         self._mutation = Mutation(task.space, steps=self.mutations)
-        self._distances = np.zeros((trials, active, active, described.lanes), dtype=np.float32)
-        k = described.distances
+        k = self._described.distances
         self._bounds = np.log(np.array([NOISE, ALPHA, ALPHA, *[BETA] * k, *[GAMMA] * k]))
-        self._theta = np.zeros((trials, REUSED, len(self._bounds)))
         self._queries = np.zeros(trials, dtype=np.int64)  # model-based queries so far
-        self._turns = np.zeros(trials, dtype=np.int64)  # and searches for the maximum
-        self._fitted_at = np.full(trials, -1, dtype=np.int64)
-        self._factor = np.zeros((trials, active, active))
-        self._whitened = np.zeros((trials, active))
-        self._incumbent = np.zeros(trials)
-        self._cached_ids = np.full((trials, CACHED), -1, dtype=np.int64)
-        self._cached_count = np.zeros((trials, CACHED), dtype=np.int64)
-        self._cached = np.zeros((trials, CACHED, active, described.lanes), dtype=np.float32)
-
-    def _update(self, trial: np.ndarray, first: np.ndarray) -> None:
-        described = self._described
-        _extend(
-            trial,
-            first,
-            self._size,
-            self._rows,
-            described.kind,
-            described.inner,
-            described.weights,
-            self._distances,
+        self._model = _Model(
+            distances=np.zeros((trials, active, active, lanes), dtype=np.float32),
+            theta=np.zeros((trials, REUSED, len(self._bounds))),
+            turns=np.zeros(trials, dtype=np.int64),
+            fitted_at=np.full(trials, -1, dtype=np.int64),
+            factor=np.zeros((trials, active, active)),
+            whitened=np.zeros((trials, active)),
+            incumbent=np.zeros(trials),
+        )
+        self._cache = _Cache(
+            ids=np.full((trials, CACHED), -1, dtype=np.int64),
+            held=np.zeros((trials, CACHED), dtype=np.int64),
+            distances=np.zeros((trials, CACHED, active, lanes), dtype=np.float32),
         )
 
+    def _update(self, trial: np.ndarray, first: np.ndarray) -> None:
+        _extend(trial, first, self._points, self._described.metric, self._model.distances)
+
     def _keep(self, t: int, kept: np.ndarray) -> bool:
-        _compact(kept, self._distances[t], self._cached_ids[t], self._cached_count[t], self._cached[t])
+        _compact(t, kept, self._model.distances, self._cache)
         return True
 
     def _choose(self, ready: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         self._fit(ready)
-        space, trials = self._task.space, len(ready)
-        evaluations = np.clip(25 * np.sqrt(self._count), LEAST_EVALUATIONS, self.max_evaluations).astype(
-            np.int64
-        )
+        number, reject_invalid = self._seen.number, self._task.reject_invalid
+        evaluations = np.clip(25 * np.sqrt(number), LEAST_EVALUATIONS, self.max_evaluations).astype(np.int64)
         evaluations = np.where(ready, np.minimum(evaluations, self.max_evaluations), 0)
-        mutants = np.clip(3 * np.sqrt(evaluations), LEAST_MUTANTS, MOST_MUTANTS).astype(np.int64)
+        pool, rejected = self._search(ready, evaluations)
+        many = np.where(ready, np.maximum(1, (self.growth * number).astype(np.int64)), 0)
+        chosen = np.full((len(ready), int(many.max())), -1, dtype=np.int64)
+        _pick(many, pool, self._seen, reject_invalid, chosen)
+        self._queries += many
+        self._model.turns[:] += ready
+        strings = np.take_along_axis(pool.strings, np.maximum(chosen, 0)[:, :, None], axis=1)
+        return strings, chosen >= 0, rejected
+
+    def _search(self, ready: np.ndarray, evaluations: np.ndarray) -> tuple[_Pool, np.ndarray]:
+        """Search evolutionarily for the acquisition's maximum, `evaluations` int64[T] beside the first pool;
+        returns all candidates, and how many strings each trial rejected."""
+        space, trials = self._task.space, len(ready)
         places = self.pool + int(evaluations.max())
-        strings = np.zeros((trials, places, space.num_variables), dtype=np.int64)
-        ids = np.full((trials, places), -1, dtype=np.int64)
-        values = np.full((trials, places), -np.inf)
-        size = np.zeros(trials, dtype=np.int64)
+        pool = _Pool(
+            size=np.zeros(trials, dtype=np.int64),
+            strings=np.zeros((trials, places, space.num_variables), dtype=np.int64),
+            ids=np.full((trials, places), -1, dtype=np.int64),
+            values=np.full((trials, places), -np.inf),
+        )
+        at_once = np.clip(3 * np.sqrt(evaluations), LEAST_MUTANTS, MOST_MUTANTS).astype(np.int64)
         rejected = np.zeros(trials, dtype=np.int64)
-        fresh, there = self.best(self.pool)
-        wanted = (np.arange(fresh.shape[1]) < there[:, None]) & ready[:, None]
-        fresh_ids = space.cell_id(fresh)
+        first, there = self.best(self.pool)
+        trial, slot = np.nonzero((np.arange(first.shape[1]) < there[:, None]) & ready[:, None])
+        new = self.describe(first[trial, slot], space.cell_id(first[trial, slot]))
         while True:
-            trial, slot = np.nonzero(wanted)
-            rows = self._described.describe(fresh[trial, slot])
-            _enter(
-                trial,
-                fresh[trial, slot],
-                fresh_ids[trial, slot],
-                rows,
-                self._described.masses(rows).astype(np.float64),
-                strings,
-                ids,
-                values,
-                size,
-                self._described.kind,
-                self._described.inner,
-                self._described.weights,
-                self._described.lanes,
-                self._size,
-                self._rows,
-                self._masses,
-                self._theta,
-                self._turns,
-                self._factor,
-                self._whitened,
-                self._incumbent,
-                self._cached_ids,
-                self._cached_count,
-                self._cached,
-            )
-            left = np.minimum(
-                np.where(ready, evaluations - (size - np.minimum(there, self.pool)), 0), mutants
-            )
+            _enter(trial, new, pool, self._described.metric, self._points, self._model, self._cache)
+            beside = pool.size - np.minimum(there, self.pool)
+            left = np.minimum(np.where(ready, evaluations - beside, 0), at_once)
             most = int(left.max())
             if most <= 0:
-                break
-            wanted = np.arange(most) < left[:, None]
-            parents = np.zeros((trials, most), dtype=np.int64)
-            _select(self._generators, left, values, size, parents)
-            fresh, fresh_ids, refused = self._mutation(
+                return pool, rejected
+            parents = np.full((trials, most), -1, dtype=np.int64)
+            _select(self._generators, left, pool, parents)
+            trial, slot = np.nonzero(parents >= 0)
+            mutants = self._mutation(
                 self._generators,
-                np.take_along_axis(strings, parents[:, :, None], axis=1),
-                wanted,
+                trial,
+                pool.strings[trial, parents[trial, slot]],
                 self._task.reject_invalid,
             )
-            rejected += refused
-        many = np.where(ready, np.maximum(1, (self.growth * self._count).astype(np.int64)), 0)
-        chosen = np.full((trials, int(many.max())), -1, dtype=np.int64)
-        _pick(many, values, ids, size, self._ids, self._count, self._task.reject_invalid, chosen)
-        self._queries += many
-        self._turns += ready
-        return np.take_along_axis(strings, np.maximum(chosen, 0)[:, :, None], axis=1), chosen >= 0, rejected
+            np.add.at(rejected, trial, mutants.rejected)
+            new = self.describe(mutants.strings, mutants.ids)
 
     def _fit(self, ready: np.ndarray) -> None:
         """Draw hyperparameters where they are due, and factorise every ready trial's kernel matrix."""
-        gap = np.maximum(self.refit_every, (self.refit_growth * self._count).astype(np.int64))
-        due = ready & ((self._fitted_at < 0) | (self._queries - self._fitted_at >= gap))
-        _refit(
-            np.flatnonzero(due),
-            self._generators,
-            self._distances,
-            self._masses,
-            self._y,
-            self._size,
-            self._bounds,
-            self.draws,
-            self._fitted_at,
-            self._theta,
-        )
-        self._fitted_at[due] = self._queries[due]
-        _prepare(
-            np.flatnonzero(ready),
-            self._distances,
-            self._masses,
-            self._y,
-            self._size,
-            self._theta,
-            self._turns,
-            self._accuracy,
-            self._count,
-            self._factor,
-            self._whitened,
-            self._incumbent,
-        )
+        gap = np.maximum(self.refit_every, (self.refit_growth * self._seen.number).astype(np.int64))
+        fitted_at = self._model.fitted_at
+        due = ready & ((fitted_at < 0) | (self._queries - fitted_at >= gap))
+        _refit(np.flatnonzero(due), self._generators, self._points, self._bounds, self.draws, self._model)
+        fitted_at[due] = self._queries[due]
+        _prepare(np.flatnonzero(ready), self._points, self._seen, self._model)
 
 
 def _numbers(where: str, given: Sequence[float], most: int, *, positive: bool) -> list[float]:
@@ -252,57 +233,62 @@ def _numbers(where: str, given: Sequence[float], most: int, *, positive: bool) -
 
 
 @njit(cache=True)
-def _extend(trial, first, size, rows, kind, inner, weights, distances):
+def _extend(
+    trial: np.ndarray, first: np.ndarray, points: Points, metric: Metric, distances: np.ndarray
+) -> None:
     """Distances of each trial's active points from `first` on to all before them."""
     for i in range(len(trial)):
         t = trial[i]
-        for a in range(first[i], size[t]):
-            row_distances(kind, inner, weights, rows[t, a], rows[t], a, distances[t, a])
+        for a in range(first[i], points.size[t]):
+            row_distances(metric, points.rows[t, a], points.rows[t], a, distances[t, a])
 
 
 @njit(cache=True)
-def _compact(kept, distances, cached_ids, cached_count, cached):
-    """Move one trial's distances to active points `kept`, ascending, to the front."""
+def _compact(t: int, kept: np.ndarray, distances: np.ndarray, cache: _Cache) -> None:
+    """Move trial t's distances to active points `kept`, ascending, to the front."""
     for a in range(len(kept)):
         for b in range(a):
-            distances[a, b] = distances[kept[a], kept[b]]
-    for slot in range(len(cached_ids)):
-        if cached_ids[slot] < 0:
+            distances[t, a, b] = distances[t, kept[a], kept[b]]
+    for place in range(cache.ids.shape[1]):
+        if cache.ids[t, place] < 0:
             continue
         held = 0
-        while held < len(kept) and kept[held] < cached_count[slot]:
-            cached[slot, held] = cached[slot, kept[held]]
+        while held < len(kept) and kept[held] < cache.held[t, place]:
+            cache.distances[t, place, held] = cache.distances[t, place, kept[held]]
             held += 1
-        cached_count[slot] = held
+        cache.held[t, place] = held
 
 
 @njit(cache=True)
-def _refit(trials, generators, distances, masses, y, size, bounds, draws, fitted_at, theta):
-    """Draw hyperparameters, and keep REUSED of them by their marginal likelihood. Those kept before take part
-    again."""
-    count = len(bounds)
-    factor = np.empty((distances.shape[1], distances.shape[1]))
-    targets = np.empty(distances.shape[1])
-    whitened = np.empty(distances.shape[1])
+def _refit(
+    trials: np.ndarray, generators: Any, points: Points, bounds: np.ndarray, draws: int, model: _Model
+) -> None:
+    """Draw hyperparameters within exp(bounds) float64[H, 2], and keep REUSED of them by their marginal
+    likelihood. Those kept before take part again."""
+    count, most = len(bounds), points.y.shape[1]
+    factor = np.empty((most, most))
+    targets = np.empty(most)
+    whitened = np.empty(most)
     drawn = np.empty((draws + REUSED, count))
     fit = np.empty(draws + REUSED)
     for t in trials:
         generator = generators[t]
-        n = size[t]
-        standardise(y[t], n, True, targets)
-        total = draws + (REUSED if fitted_at[t] >= 0 else 0)
+        n = points.size[t]
+        distances, masses = model.distances[t], points.masses[t]
+        standardise(points.y[t], n, True, targets)
+        total = draws + (REUSED if model.fitted_at[t] >= 0 else 0)
         best = -np.inf
         for h in range(total):
             for p in range(count):
                 if h < draws:
                     drawn[h, p] = np.exp(bounds[p, 0] + (bounds[p, 1] - bounds[p, 0]) * generator.random())
                 else:
-                    drawn[h, p] = theta[t, h - draws, p]
+                    drawn[h, p] = model.theta[t, h - draws, p]
             fit[h] = -np.inf
             repeated = False
             for before in range(draws, h):
                 repeated |= drawn[before, 0] == drawn[h, 0]
-            if not repeated and factorise(distances[t], masses[t], n, drawn[h], factor):
+            if not repeated and factorise(distances, masses, n, drawn[h], factor):
                 whitened[:n] = targets[:n]
                 forward(factor, n, whitened)
                 fit[h] = log_marginal_likelihood(factor, whitened, n)
@@ -319,108 +305,88 @@ def _refit(trials, generators, distances, masses, y, size, bounds, draws, fitted
             while h < total - 1 and u >= fit[h]:
                 u -= fit[h]
                 h += 1
-            theta[t, r] = drawn[h]
+            model.theta[t, r] = drawn[h]
 
 
 @njit(cache=True)
-def _prepare(
-    trials, distances, masses, y, size, theta, turns, accuracy, count, factor, whitened, incumbent
-):  # fmt: skip
+def _prepare(trials: np.ndarray, points: Points, seen: Observations, model: _Model) -> None:
     """Factorise each trial's kernel matrix with the hyperparameters whose turn it is; whiten the targets;
     standardise the incumbent."""
     for t in trials:
-        n = size[t]
-        centre, deviation = standardise(y[t], n, True, whitened[t])
-        own = theta[t, turns[t] % REUSED]
-        while not factorise(distances[t], masses[t], n, own, factor[t]):
+        n = points.size[t]
+        whitened, factor = model.whitened[t], model.factor[t]
+        centre, deviation = standardise(points.y[t], n, True, whitened)
+        own = model.theta[t, model.turns[t] % REUSED]
+        while not factorise(model.distances[t], points.masses[t], n, own, factor):
             own[0] *= 10
-        forward(factor[t], n, whitened[t])
-        incumbent[t] = (accuracy[t, : count[t]].max() - centre) / deviation
+        forward(factor, n, whitened)
+        model.incumbent[t] = (seen.accuracy[t, : seen.number[t]].max() - centre) / deviation
 
 
 @njit(cache=True)
 def _enter(
-    trial,
-    new_strings,
-    new_ids,
-    new_rows,
-    new_masses,
-    strings,
-    ids,
-    values,
-    size,
-    kind,
-    inner,
-    weights,
-    lanes,
-    active,
-    rows,
-    masses,
-    theta,
-    turns,
-    factor,
-    whitened,
-    incumbent,
-    cached_ids,
-    cached_count,
-    cached,
-):
+    trial: np.ndarray,
+    new: Described,
+    pool: _Pool,
+    metric: Metric,
+    points: Points,
+    model: _Model,
+    cache: _Cache,
+) -> None:
     """Let candidates into their trial's pool with their expected improvement."""
-    most = rows.shape[1]
-    scratch = np.empty((most, lanes), np.float32)
+    most = points.rows.shape[1]
+    scratch = np.empty((most, cache.distances.shape[3]), np.float32)
     v = np.empty(most)
     for i in range(len(trial)):
-        t = trial[i]
-        place = size[t]
-        size[t] += 1
-        strings[t, place] = new_strings[i]
-        ids[t, place] = new_ids[i]
-        if new_ids[i] >= 0:
+        t, cell = trial[i], new.ids[i]
+        place = pool.size[t]
+        pool.size[t] += 1
+        pool.strings[t, place] = new.strings[i]
+        pool.ids[t, place] = cell
+        if cell >= 0:
             known = -1
             for p in range(place):
-                if ids[t, p] == new_ids[i]:
+                if pool.ids[t, p] == cell:
                     known = p
                     break
             if known >= 0:
-                values[t, place] = values[t, known]
+                pool.values[t, place] = pool.values[t, known]
                 continue
-        n = active[t]
-        own = theta[t, turns[t] % REUSED]
+        n = points.size[t]
+        own = model.theta[t, model.turns[t] % REUSED]
         row, held = scratch, 0
-        if new_ids[i] >= 0:
-            # The search comes back to the same cells query after query: only their distances to newer points
-            # are missing.
-            slot = (
-                np.int64((np.uint64(new_ids[i]) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32))
-                % cached_ids.shape[1]
-            )
-            held = cached_count[t, slot] if cached_ids[t, slot] == new_ids[i] else 0
-            cached_ids[t, slot], cached_count[t, slot] = new_ids[i], n
-            row = cached[t, slot]
-        row_distances(kind, inner, weights, new_rows[i], rows[t, held:], n - held, row[held:])
-        sum_kernel(row[:n], new_masses[i], masses[t], own, v[:n])
-        forward(factor[t], n, v)
+        if cell >= 0:  # only its distances to newer points may be missing
+            at = mix(cell) % cache.ids.shape[1]
+            held = cache.held[t, at] if cache.ids[t, at] == cell else 0
+            cache.ids[t, at], cache.held[t, at] = cell, n
+            row = cache.distances[t, at]
+        row_distances(metric, new.rows[i], points.rows[t, held:], n - held, row[held:])
+        sum_kernel(row[:n], new.masses[i], points.masses[t], own, v[:n])
+        forward(model.factor[t], n, v)
         mean, variance = 0.0, own[1] + own[2]
         for j in range(n):
-            mean += v[j] * whitened[t, j]
+            mean += v[j] * model.whitened[t, j]
             variance -= v[j] * v[j]
-        values[t, place] = expected_improvement(mean, max(variance, VARIANCE_FLOOR * own[0]), incumbent[t])
+        pool.values[t, place] = expected_improvement(
+            mean, max(variance, VARIANCE_FLOOR * own[0]), model.incumbent[t]
+        )
 
 
 @njit(cache=True)
-def _select(generators, wanted, values, size, parents):
-    """Draw parents from each pool, with replacement, with probabilities exp((value - mean) / (SELECTION
-    deviation))."""
-    chance = np.empty(values.shape[1])
+def _select(generators: Any, wanted: np.ndarray, pool: _Pool, parents: np.ndarray) -> None:
+    """Draw parents[t, :wanted[t]] from each pool, with replacement, with probabilities exp((value - mean) /
+    (SELECTION deviation))."""
+    chance = np.empty(pool.values.shape[1])
     for t in range(len(wanted)):
         if wanted[t] <= 0:
             continue
-        n = size[t]
-        mean = values[t, :n].mean()
-        deviation = values[t, :n].std()
+        n = pool.size[t]
+        values = pool.values[t, :n]
+        mean = values.mean()
+        deviation = values.std()
         total = 0.0
         for p in range(n):
-            total += np.exp((values[t, p] - mean) / (SELECTION * deviation)) if deviation > 0 else 1.0
+            total += np.exp((values[p] - mean) / (SELECTION * deviation)) if deviation > 0 else 1.0
             chance[p] = total
         for g in range(wanted[t]):
             parents[t, g] = min(
@@ -429,24 +395,27 @@ def _select(generators, wanted, values, size, parents):
 
 
 @njit(cache=True)
-def _pick(many, values, ids, size, seen, count, reject_invalid, chosen):
+def _pick(
+    many: np.ndarray, pool: _Pool, seen: Observations, reject_invalid: bool, chosen: np.ndarray
+) -> None:
     """chosen[t] = the places in the pool of the many[t] largest values whose cells are new and differ,
     largest first; then -1."""
     for t in range(len(many)):
         picked = 0
         if many[t] == 0:
             continue
-        for p in np.argsort(-values[t, : size[t]], kind="mergesort"):
+        for p in np.argsort(-pool.values[t, : pool.size[t]], kind="mergesort"):
             if picked == many[t]:
                 break
-            new = ids[t, p] >= 0 or not reject_invalid
-            if ids[t, p] >= 0:
-                for c in range(count[t]):
-                    if seen[t, c] == ids[t, p]:
+            cell = pool.ids[t, p]
+            new = cell >= 0 or not reject_invalid
+            if cell >= 0:
+                for c in range(seen.number[t]):
+                    if seen.ids[t, c] == cell:
                         new = False
                         break
                 for before in range(picked):
-                    new &= ids[t, chosen[t, before]] != ids[t, p]
+                    new &= pool.ids[t, chosen[t, before]] != cell
             if new:
                 chosen[t, picked] = p
                 picked += 1

@@ -38,6 +38,7 @@ vertices in the same order, MAX_INNER places a length.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -52,6 +53,16 @@ FILTER_SCALE = np.sqrt(2) / 10
 POOLING_MISMATCH = 0.5
 MAX_INNER = 8  # the dynamic programme goes through 2^inner subsets, and eight floats are a vector register
 CONVOLUTION, POOLING = 0, 1
+
+
+class Work(NamedTuple):
+    """What `distance` works with, for cells of at most I inner vertices."""
+
+    inner: int  # I
+    sets: np.ndarray  # int64[2^I], how many elements each set of I has
+    structure: np.ndarray  # float32[MAX_INNER^2], differences of path lengths
+    saving: np.ndarray  # float32[I^2 LANES], what matching two vertices saves
+    best: np.ndarray  # float32[2^I LANES], the most that a set of rows saves
 
 
 def vertex_classes(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray] | None:
@@ -80,7 +91,9 @@ def width(inner: int) -> int:
 
 
 @njit(cache=True)
-def describe(matrices, labels, classes, kinds, out):
+def describe(
+    matrices: np.ndarray, labels: np.ndarray, classes: np.ndarray, kinds: np.ndarray, out: np.ndarray
+) -> None:
     """Fill out float32[M, width] from adjacency matrices int8[M, V, V] (upper triangular, not pruned) and the
     inner vertices' labels int8[M, V - 2] (indices into classes, kinds). A graph without a path from input to
     output has no inner vertices and lengths 0."""
@@ -130,7 +143,15 @@ def describe(matrices, labels, classes, kinds, out):
 
 
 @njit(cache=True)
-def _aggregate(matrix, alive, v, backward, labels, classes, lengths):
+def _aggregate(
+    matrix: np.ndarray,
+    alive: np.ndarray,
+    v: int,
+    backward: bool,
+    labels: np.ndarray,
+    classes: np.ndarray,
+    lengths: np.ndarray,
+) -> None:
     """lengths[v, 3 group + type] from those of v's parents (backward) or children: 1 more where v belongs to
     the group (all, convolutions, poolings), by the minimum, the maximum and the mean."""
     if not alive[v]:
@@ -154,13 +175,14 @@ def _aggregate(matrix, alive, v, backward, labels, classes, lengths):
 
 
 @njit(cache=True)
-def total_mass(row):
+def total_mass(row: np.ndarray) -> float:
     """Mass of a described cell, its ends included."""
-    return row[0] + row[1] * POOLING_MASS + 2 * row[2]
+    mass: float = row[0] + row[1] * POOLING_MASS + 2 * row[2]
+    return mass
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _end_structure(a, b, start):
+def _end_structure(a: np.ndarray, b: np.ndarray, start: int) -> np.float32:
     """Mean absolute difference of an end's path lengths, of which one way's are all 0."""
     total = np.float32(0)
     for p in range(start, start + PATHS):
@@ -169,7 +191,7 @@ def _end_structure(a, b, start):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _inner_structure(a, b, start, count, out):
+def _inner_structure(a: np.ndarray, b: np.ndarray, start: int, count: int, out: np.ndarray) -> None:
     """out[u * MAX_INNER + v] = sum of absolute differences of path lengths, inner vertex u < count of a and v
     of b."""
     # Eight sums by name are eight lanes of one register to the compiler; an array of them is not.
@@ -198,7 +220,7 @@ def _inner_structure(a, b, start, count, out):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def match(saving, rows, columns, sets, best):
+def match(saving: np.ndarray, rows: int, columns: int, sets: np.ndarray, best: np.ndarray) -> None:
     """Write the largest sums of savings over all matchings of columns to different rows (columns <= rows) to
     best[:LANES], one a lane.
 
@@ -235,13 +257,11 @@ def match(saving, rows, columns, sets, best):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def distance(a, b, inner, weights, sets, structure, saving, best, out):
-    """out[k] = the OTMANN distance of described cells a and b with structural weight weights[k], k < LANES.
-
-    sets: `set_sizes(I)`; structure: float32[MAX_INNER^2], saving: float32[I^2 LANES], best: float32[2^I
-    LANES] to work in.
-    """
-    ends = 3 + inner
+def distance(a: np.ndarray, b: np.ndarray, weights: np.ndarray, work: Work, out: np.ndarray) -> None:
+    """out[k] = the OTMANN distance of described cells a and b with structural weight weights[k], k <
+    LANES."""
+    structure, saving, best = work.structure, work.saving, work.best
+    ends = 3 + work.inner
     two, zero = np.float32(2), np.float32(0)
     total = total_mass(a) + total_mass(b)
     moved = min(a[2], b[2])
@@ -270,7 +290,7 @@ def distance(a, b, inner, weights, sets, structure, saving, best, out):
                     at = (i * rows + j) * LANES
                     for k in range(LANES):
                         saving[at + k] = max(zero, most - weights[k] * mean)
-            match(saving, rows, columns, sets, best)
+            match(saving, rows, columns, work.sets, best)
             mass = np.float32(1) if group == CONVOLUTION else np.float32(POOLING_MASS)
             for k in range(LANES):
                 out[k] -= mass * best[k]
@@ -281,7 +301,19 @@ def distance(a, b, inner, weights, sets, structure, saving, best, out):
 
 
 @njit(cache=True)
-def set_sizes(elements):
+def workspace(inner: int) -> Work:
+    """For `distance` between cells of at most `inner` inner vertices."""
+    return Work(
+        inner,
+        set_sizes(inner),
+        np.empty(MAX_INNER**2, np.float32),
+        np.empty(inner * inner * LANES, np.float32),
+        np.empty((1 << inner) * LANES, np.float32),
+    )
+
+
+@njit(cache=True)
+def set_sizes(elements: int) -> np.ndarray:
     """int64[2^elements]: how many elements each set has."""
     out = np.zeros(1 << elements, np.int64)
     for s in range(1, 1 << elements):

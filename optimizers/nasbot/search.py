@@ -4,15 +4,15 @@ that the model is fitted to.
 Notation: T trials, N variables; A = `max_points`, the most points that a model holds; F floats describe a
 string (`descriptions`).
 
-Every observation is kept (`strings`, `ids`, `accuracy`, `count`; a failed evaluation has accuracy -inf). The
-model sees the *active* ones: all of them as long as they are at most A; when there are more, the best third
-of A and the newest third stay, and new ones join them.
+Every observation is kept (`Observations`; a failed evaluation has accuracy -inf). The model sees the *active*
+ones (`Points`): all of them as long as they are at most A; when there are more, the best third of A and the
+newest third stay, and new ones join them.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -23,6 +23,35 @@ from optimizers.nasbot.descriptions import Descriptions
 from optimizers.parts.uniform import UniformStrings
 
 SPARE = 50  # uniform strings looked through for a new cell where the acquisition knows none
+
+
+class Observations(NamedTuple):
+    """Everything that T trials were told, at most C evaluations each."""
+
+    number: np.ndarray  # int64[T], how many
+    distinct: np.ndarray  # int64[T], of how many cells
+    strings: np.ndarray  # int16[T, C, N]
+    ids: np.ndarray  # int64[T, C], their cells
+    accuracy: np.ndarray  # float64[T, C], -inf for a failed evaluation
+
+
+class Points(NamedTuple):
+    """The active points of T trials."""
+
+    size: np.ndarray  # int64[T], how many
+    active: np.ndarray  # int64[T, A], their places among the observations
+    y: np.ndarray  # float64[T, A], accuracies
+    rows: np.ndarray  # float32[T, A, F], descriptions
+    masses: np.ndarray  # float64[T, A]
+
+
+class Described(NamedTuple):
+    """S strings on their way into observations or a pool."""
+
+    strings: np.ndarray  # int64[S, N]
+    ids: np.ndarray  # int64[S], their cells, -1 for an invalid string
+    rows: np.ndarray  # float32[S, F], descriptions
+    masses: np.ndarray  # float64[S]
 
 
 class GaussianSearch(Optimizer):
@@ -68,24 +97,28 @@ class GaussianSearch(Optimizer):
         capacity = task.budget + self.initial
         active = min(self.max_points, capacity)
         self._told = np.zeros(trials, dtype=np.int64)
-        self._count = np.zeros(trials, dtype=np.int64)
-        self._distinct = np.zeros(trials, dtype=np.int64)
-        self._strings = np.zeros((trials, capacity, n), dtype=np.int16)
-        self._ids = np.full((trials, capacity), -1, dtype=np.int64)
-        self._accuracy = np.full((trials, capacity), -np.inf)
-        self._size = np.zeros(trials, dtype=np.int64)
-        self._active = np.zeros((trials, active), dtype=np.int64)
-        self._y = np.zeros((trials, active))
-        self._rows = np.zeros((trials, active, self._described.width), dtype=np.float32)
-        self._masses = np.zeros((trials, active))
+        self._seen = Observations(
+            number=np.zeros(trials, dtype=np.int64),
+            distinct=np.zeros(trials, dtype=np.int64),
+            strings=np.zeros((trials, capacity, n), dtype=np.int16),
+            ids=np.full((trials, capacity), -1, dtype=np.int64),
+            accuracy=np.full((trials, capacity), -np.inf),
+        )
+        self._points = Points(
+            size=np.zeros(trials, dtype=np.int64),
+            active=np.zeros((trials, active), dtype=np.int64),
+            y=np.zeros((trials, active)),
+            rows=np.zeros((trials, active, self._described.width), dtype=np.float32),
+            masses=np.zeros((trials, active)),
+        )
 
     def ask(self, room: np.ndarray) -> Proposal:
         live = np.asarray(room) > 0
         cells = self._task.space.num_cells
         if cells is not None:
-            live &= self._distinct < cells
+            live &= self._seen.distinct < cells
         to_fill = np.where(live, np.maximum(self.initial - self._told, 0), 0)
-        to_fill[live & (to_fill == 0) & (self._size == 0)] = 1  # nothing to fit a model to yet
+        to_fill[live & (to_fill == 0) & (self._points.size == 0)] = 1  # nothing to fit a model to yet
         initial = self._uniform.take(np.minimum(room, to_fill))
         strings, rejected = initial.architectures, initial.rejected
         if not strings.shape[1]:
@@ -113,7 +146,7 @@ class GaussianSearch(Optimizer):
         taken = self._spare.take(np.where(lacking, SPARE, 0))
         for t in np.flatnonzero(lacking & (taken.given > 0)):
             spare = taken.architectures[t, : taken.given[t]]
-            new = ~np.isin(self._task.space.cell_id(spare), self._ids[t, : self._count[t]])
+            new = ~np.isin(self._task.space.cell_id(spare), self._seen.ids[t, : self._seen.number[t]])
             chosen[t] = spare[np.argmax(new)]
             found[t] = True
         return taken.rejected
@@ -124,73 +157,64 @@ class GaussianSearch(Optimizer):
         trial, slot = np.nonzero((status == OK) | (status == FAILED))
         if not len(trial):
             return
-        strings = np.asarray(proposal.architectures)[trial, slot]
         accuracy = np.asarray(outcome.accuracy)[trial, slot]
         good = (status[trial, slot] == OK) & np.isfinite(accuracy)
-        self._make_room(int((self._count + np.bincount(trial, minlength=len(self._count))).max()))
-        rows = self._described.describe(strings)
-        added = np.bincount(trial[good], minlength=len(self._count))
+        trials = self._task.trials
+        self._make_room(int((self._seen.number + np.bincount(trial, minlength=trials)).max()))
+        strings = np.asarray(proposal.architectures)[trial, slot]
+        new = self.describe(strings, self._task.space.cell_id(strings))
+        added = np.bincount(trial[good], minlength=trials)
         touched = np.flatnonzero(added)
-        first = self._size[touched]
-        for i in np.flatnonzero(first + added[touched] > self._active.shape[1]):
+        first = self._points.size[touched]
+        for i in np.flatnonzero(first + added[touched] > self._points.active.shape[1]):
             kept = self._forget(touched[i])
             first[i] = len(kept) if self._keep(touched[i], kept) else 0
-        ids = self._task.space.cell_id(strings)
-        _record(
-            trial,
-            strings,
-            ids,
-            np.where(good, accuracy, -np.inf),
-            good,
-            rows,
-            self._described.masses(rows).astype(np.float64),
-            self._count,
-            self._distinct,
-            self._strings,
-            self._ids,
-            self._accuracy,
-            self._size,
-            self._active,
-            self._y,
-            self._rows,
-            self._masses,
-        )
+        _record(trial, new, np.where(good, accuracy, -np.inf), self._seen, self._points)
         if len(touched):
             self._update(touched, first)
 
     def _make_room(self, needed: int) -> None:
         """Let `needed` observations a trial fit: free repeats and failures can be more than the budget."""
-        held = self._ids.shape[1]
+        held = self._seen.ids.shape[1]
         if needed > held:
             more = ((0, 0), (0, max(needed - held, held)))
-            self._strings = np.pad(self._strings, (*more, (0, 0)))
-            self._ids = np.pad(self._ids, more, constant_values=-1)
-            self._accuracy = np.pad(self._accuracy, more, constant_values=-np.inf)
+            self._seen = self._seen._replace(
+                strings=np.pad(self._seen.strings, (*more, (0, 0))),
+                ids=np.pad(self._seen.ids, more, constant_values=-1),
+                accuracy=np.pad(self._seen.accuracy, more, constant_values=-np.inf),
+            )
 
     def _forget(self, t: int) -> np.ndarray:
         """Cut trial t's active points down to the best third of A and the newest third; returns their former
         places."""
-        size, third = self._size[t], max(1, self._active.shape[1] // 3)
+        points = self._points
+        size, third = points.size[t], max(1, points.active.shape[1] // 3)
         keep = np.zeros(size, dtype=np.bool_)
-        keep[np.argsort(-self._y[t, :size], kind="stable")[:third]] = True
+        keep[np.argsort(-points.y[t, :size], kind="stable")[:third]] = True
         keep[np.flatnonzero(~keep)[-third:]] = True
         kept = np.flatnonzero(keep)
-        for held in (self._active, self._y, self._rows, self._masses):
+        for held in (points.active, points.y, points.rows, points.masses):
             held[t, : len(kept)] = held[t, kept]
-        self._size[t] = len(kept)
+        points.size[t] = len(kept)
         return kept
 
     def best(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Each trial's best observations, strings int64[T, count, N] (earlier ones first among equals), and
         how many there are, int64[T]."""
-        places = np.zeros((len(self._count), min(count, self._accuracy.shape[1])), dtype=np.int64)
-        there = np.zeros(len(self._count), dtype=np.int64)
-        _largest(self._accuracy, self._count, places, there)
-        return np.take_along_axis(self._strings, places[:, :, None], axis=1).astype(np.int64), there
+        seen, trials = self._seen, self._task.trials
+        places = np.zeros((trials, min(count, seen.accuracy.shape[1])), dtype=np.int64)
+        there = np.zeros(trials, dtype=np.int64)
+        _largest(seen.accuracy, seen.number, places, there)
+        return np.take_along_axis(seen.strings, places[:, :, None], axis=1).astype(np.int64), there
+
+    def describe(self, strings: np.ndarray, ids: np.ndarray) -> Described:
+        """Describe strings int64[S, N] of cells int64[S]."""
+        rows = self._described.describe(strings)
+        return Described(strings, ids, rows, self._described.masses(rows).astype(np.float64))
 
 
 @njit(cache=True)
-def _largest(values, count, places, there):
+def _largest(values: np.ndarray, count: np.ndarray, places: np.ndarray, there: np.ndarray) -> None:
     """places[t] = where the largest of values[t, :count[t]] above -inf are, earlier ones first among equals;
     there[t], how many."""
     for t in range(len(values)):
@@ -210,39 +234,25 @@ def _largest(values, count, places, there):
 
 @njit(cache=True)
 def _record(
-    trial,
-    new_strings,
-    new_ids,
-    new_accuracy,
-    good,
-    new_rows,
-    new_masses,
-    count,
-    distinct,
-    strings,
-    ids,
-    accuracy,
-    size,
-    active,
-    y,
-    rows,
-    masses,
-):
+    trial: np.ndarray, new: Described, accuracy: np.ndarray, seen: Observations, points: Points
+) -> None:
+    """Enter new[i] of each trial[i] into the observations, and into the active points where it has an
+    accuracy, not -inf."""
     for i in range(len(trial)):
         t = trial[i]
-        c = count[t]
-        strings[t, c] = new_strings[i]
-        new = True
+        c = seen.number[t]
+        seen.strings[t, c] = new.strings[i]
+        fresh = True
         for before in range(c):
-            new &= ids[t, before] != new_ids[i]
-        distinct[t] += new
-        ids[t, c] = new_ids[i]
-        accuracy[t, c] = new_accuracy[i]
-        count[t] += 1
-        if good[i]:
-            a = size[t]
-            active[t, a] = c
-            y[t, a] = new_accuracy[i]
-            rows[t, a] = new_rows[i]
-            masses[t, a] = new_masses[i]
-            size[t] += 1
+            fresh &= seen.ids[t, before] != new.ids[i]
+        seen.distinct[t] += fresh
+        seen.ids[t, c] = new.ids[i]
+        seen.accuracy[t, c] = accuracy[i]
+        seen.number[t] += 1
+        if accuracy[i] > -np.inf:
+            a = points.size[t]
+            points.active[t, a] = c
+            points.y[t, a] = accuracy[i]
+            points.rows[t, a] = new.rows[i]
+            points.masses[t, a] = new.masses[i]
+            points.size[t] += 1

@@ -1,7 +1,7 @@
 """How a string changes: the ways to mutate that several methods use, and probabilities by family.
 
-Notation: T trials, N variables, F families, G slots per trial. A variable that changes takes one of its other
-values, each equally likely. Kernels draw from the trial's own generator, slot by slot.
+Notation: N variables, F families, R rows, each a parent and the trial whose generator it draws from. A
+variable that changes takes one of its other values, each equally likely.
 
     one     one variable, chosen uniformly among those with two values or more
     some    1, 2, .. S variables with given probabilities, one after another; one may be hit twice
@@ -11,7 +11,7 @@ values, each equally likely. Kernels draw from the trial's own generator, slot b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -20,7 +20,7 @@ from nas_bench_suite.checks import ConfigError, check_float, nearest
 from nas_bench_suite.drawing import draw_valid
 from nas_bench_suite.space import SearchSpace
 
-ATTEMPTS = 1_000  # a slot that is invalid this many times in a row keeps its parent
+ATTEMPTS = 1_000  # a row whose mutants are invalid this many times in a row keeps its parent
 
 
 def check_changes(changes: float | Mapping[str, float]) -> float | dict[str, float]:
@@ -88,8 +88,16 @@ def _by_family(space: SearchSpace, where: str, given: Mapping[str, float], defau
     return np.array([given.get(name, default[i]) for i, name in enumerate(names)], dtype=np.float64)
 
 
+class Mutants(NamedTuple):
+    """What `Mutation` returns for R parents."""
+
+    strings: np.ndarray  # int64[R, N]
+    ids: np.ndarray  # int64[R], their cells, -1 for an invalid string
+    rejected: np.ndarray  # int64[R], invalid mutants drawn on the way
+
+
 class Mutation:
-    """Mutants of the strings of a space, for T trials at once; those that are invalid are drawn again.
+    """One mutant of each of R parents, drawn again if it is invalid.
 
     Args:
         space: whose strings.
@@ -107,38 +115,26 @@ class Mutation:
         self._rates = np.zeros(0) if rates is None else np.asarray(rates, dtype=np.float64)
 
     def __call__(
-        self, generators: Any, parents: np.ndarray, wanted: np.ndarray, reject_invalid: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Mutate parents int64[T, G, N] where wanted bool[T, G].
-
-        Slots are filled one after another from the trial's own generator, and a slot is drawn again only if
-        it came out invalid.
-
-        Returns: Strings int64[T, G, N] and their cell ids int64[T, G] (-1: invalid, or not wanted), and how
-            many each trial rejected, int64[T].
-        """
-        out = parents.copy()
-        ids = np.full(wanted.shape, -1, dtype=np.int64)
-        trial, slot = np.nonzero(wanted)
-        rejected = np.zeros(len(wanted), dtype=np.int64)
-        if len(trial) and len(self._free):
-            drawn = draw_valid(
-                lambda rows: self._mutants(generators, trial[rows], parents[trial[rows], slot[rows]]),
-                self.space.is_valid if reject_invalid else None,
-                np.ones(len(trial), dtype=np.int64),
-                parents.shape[2],
-                ATTEMPTS,
-            )
-            found = drawn.given > 0
-            out[trial[found], slot[found]] = drawn.strings[found, 0]
-            np.add.at(rejected, trial, drawn.rejected)
-        ids[trial, slot] = self.space.cell_id(out[trial, slot])
-        return out, ids, rejected
+        self, generators: Any, trials: np.ndarray, parents: np.ndarray, reject_invalid: bool
+    ) -> Mutants:
+        """Mutate parents int64[R, N], row r with the generator of trial trials[r], rows one after another."""
+        if not len(self._free) or not len(parents):
+            return Mutants(parents, self.space.cell_id(parents), np.zeros(len(parents), dtype=np.int64))
+        drawn = draw_valid(
+            lambda rows: self._mutants(generators, trials[rows], parents[rows]),
+            self.space.is_valid if reject_invalid else None,
+            np.ones(len(parents), dtype=np.int64),
+            parents.shape[1],
+            ATTEMPTS,
+        )
+        strings, lacking = drawn.strings[:, 0], drawn.given == 0
+        strings[lacking] = parents[lacking]
+        return Mutants(strings, self.space.cell_id(strings), drawn.rejected)
 
     def _mutants(self, generators: Any, trials: np.ndarray, parents: np.ndarray) -> np.ndarray:
-        """Turn each of parents int64[R, N] into a mutant, from the generators of `trials`: int64[R, 1, N]."""
+        """Turn each of parents int64[R, N] into a mutant: int64[R, 1, N]."""
         out = parents[:, None]
-        _mutate_slots(generators, trials, self.space.sizes, self._free, self._steps, self._rates, out)
+        _mutate_rows(generators, trials, self.space.sizes, self._free, self._steps, self._rates, out)
         return out
 
 
@@ -163,7 +159,7 @@ def mutate(
 
 
 @njit(cache=True)
-def _mutate_slots(
+def _mutate_rows(
     generators: Any,
     trials: np.ndarray,
     sizes: np.ndarray,

@@ -35,26 +35,19 @@ class Watched(NASBOT):
         self.said: list[tuple[float, float]] = []
 
     def _choose(self, ready: np.ndarray) -> Any:
-        n, y = int(self._size[0]), self._y[0, : self._size[0]].copy()
-        turn = int(self._queries[0]) % len(self._theta[0])
+        n = int(self._points.size[0])
+        y = self._points.y[0, :n].copy()
+        turn = int(self._queries[0]) % len(self._model.theta[0])
         strings, found, rejected = super()._choose(ready)
-        theta = self._theta[0, turn]
+        theta = self._model.theta[0, turn]
         row = self._described.describe(strings[0, :1])
         between = np.zeros((n, self._described.lanes), dtype=np.float32)
-        row_distances(
-            self._described.kind,
-            self._described.inner,
-            self._described.weights,
-            row[0],
-            self._rows[0],
-            n,
-            between,
-        )
+        row_distances(self._described.metric, row[0], self._points.rows[0], n, between)
         v = np.zeros(n)
-        sum_kernel(between, float(self._described.masses(row)[0]), self._masses[0], theta, v)
-        forward(self._factor[0], n, v)
+        sum_kernel(between, float(self._described.masses(row)[0]), self._points.masses[0], theta, v)
+        forward(self._model.factor[0], n, v)
         mean, deviation = (
-            v @ self._whitened[0, :n],
+            v @ self._model.whitened[0, :n],
             np.sqrt(max(theta[1] + theta[2] - v @ v, 0.05 * theta[0])),
         )
         self.said.append((float(np.median(y) + y.std() * mean), float(y.std() * deviation)))

@@ -34,7 +34,7 @@ def distances(
     rows, columns = described.describe(strings), described.describe(others)
     out = np.zeros((len(rows), len(columns), described.lanes), dtype=np.float32)
     for i, row in enumerate(rows):
-        row_distances(described.kind, described.inner, described.weights, row, columns, len(columns), out[i])
+        row_distances(described.metric, row, columns, len(columns), out[i])
     return out.astype(np.float64)
 
 
