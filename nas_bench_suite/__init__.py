@@ -1,5 +1,11 @@
 """nas-bench-suite: neural-architecture-search methods under one protocol on the same tabular benchmarks."""
 
+from nas_bench_suite import process  # before all that takes long to import
+
+# isort: split
+from nas_bench_suite import numba_cache  # before all that compiles
+
+# isort: split
 from nas_bench_suite._version import __version__
 from nas_bench_suite.benchmark import Benchmark, Evaluation, Lookups, load_benchmark
 from nas_bench_suite.checks import ConfigError
@@ -33,5 +39,7 @@ __all__ = [
     "Variable",
     "__version__",
     "load_benchmark",
+    "numba_cache",
+    "process",
     "search",
 ]  # fmt: skip

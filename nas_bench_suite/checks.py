@@ -12,9 +12,23 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+_LONGEST = 80  # characters of a value that a message shows
+_LARGEST = 2**63 - 1  # that compiled code takes
+
 
 class ConfigError(ValueError):
     """A wrong option, key or file, described in one sentence."""
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: on one line, and cut where it is long."""
+    try:
+        text = str(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits
+        text = f"a {type(value).__name__} too long to show"
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}..."
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def nearest(name: str, accepted: Iterable[str]) -> str:
@@ -33,9 +47,8 @@ def check_choice(where: str, value: Any, accepted: Iterable[Any]) -> Any:
     accepted = list(accepted)
     if value not in accepted or (isinstance(value, bool) and not any(value is choice for choice in accepted)):
         names = ", ".join(str(choice) for choice in accepted)
-        raise ConfigError(
-            f"{where}={value} is not known{nearest(str(value), map(str, accepted))}; accepted: {names}."
-        )
+        close = nearest(shown(value), map(str, accepted))
+        raise ConfigError(f"{where}={shown(value)} is not known{close}; accepted: {names}.")
     return value
 
 
@@ -48,11 +61,12 @@ def check_int(where: str, value: Any, low: int | None = None, high: int | None =
     whole = (
         not isinstance(value, bool)
         and isinstance(value, (int, float))
-        and math.isfinite(value)
-        and float(value).is_integer()
+        and (isinstance(value, int) or value.is_integer())
     )
     if not whole or (low is not None and value < low) or (high is not None and value > high):
-        raise ConfigError(f"{where}={value} is out of range; accepted: a whole number{_interval(low, high)}.")
+        raise ConfigError(
+            f"{where}={shown(value)} is out of range; accepted: a whole number{_interval(low, high)}."
+        )
     return int(value)
 
 
@@ -70,22 +84,28 @@ def check_float(
     Raises:
         ConfigError: if it is no finite number or lies outside.
     """
-    number = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
+    number = not isinstance(value, bool) and isinstance(value, (int, float)) and _finite(value)
     if number:
         below = low is not None and (value < low or (open_low and value == low))
         above = high is not None and (value > high or (open_high and value == high))
         number = not (below or above)
     if not number:
-        raise ConfigError(
-            f"{where}={value} is out of range; accepted: a number{_interval(low, high, open_low, open_high)}."
-        )
+        accepted = f"a number{_interval(low, high, open_low, open_high)}"
+        raise ConfigError(f"{where}={shown(value)} is out of range; accepted: {accepted}.")
     return float(value)
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer that no float holds
+        return False
 
 
 def check_bool(where: str, value: Any) -> bool:
     """Return `value` if it is a bool; raises `ConfigError` otherwise."""
     if not isinstance(value, bool):
-        raise ConfigError(f"{where}={value} is not a truth value; accepted: true, false.")
+        raise ConfigError(f"{where}={shown(value)} is not a truth value; accepted: true, false.")
     return value
 
 

@@ -9,10 +9,21 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from nas_bench_suite.messages import sentence_for, unknown_flag
+from nas_bench_suite import process
+from nas_bench_suite.checks import ConfigError
+from nas_bench_suite.messages import (
+    GOES_ON,
+    arranged,
+    complain,
+    exit_code,
+    one_line,
+    sentence_for,
+    sentence_of_machine,
+)
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -26,40 +37,32 @@ _SHOWN = ("optimizer", "benchmark", "budget", "trials", "output_dir", "workers",
 _failures: list[JobResult] = []
 
 
-def main(config_dir: Path) -> None:
+def main(config_dir: Path) -> NoReturn:
     """Run the command line over the configs in `config_dir`; ends the process with 0, 1 (an error in the
-    code), 2 (wrong input) or 130 (interrupted)."""
+    code), 2 (wrong input), 130 (Ctrl-C) or 143 (SIGTERM)."""
+    sys.exit(exit_code(lambda: _command(config_dir), GOES_ON, "the results are complete"))
+
+
+def _command(config_dir: Path) -> int:
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")  # one thread a process: blocks and jobs are what is spread
+        os.environ.setdefault(variable, "1")  # one thread per process: blocks and jobs are what is spread
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and the sentence is ours
     import hydra
 
-    from nas_bench_suite.checks import ConfigError
     from nas_bench_suite.sweeper import register
 
+    _failures.clear()
     register(_failures)
-    complaint = unknown_flag(sys.argv[1:])
-    if complaint:
-        _fail(complaint)
+    sys.argv[1:] = arranged(sys.argv[1:])
     try:
         hydra.main(version_base="1.3", config_path=str(config_dir.resolve()), config_name="config")(task)()
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on from the last finished block.", file=sys.stderr)
-        sys.exit(130)
-    except ConfigError as error:
-        _fail(str(error))
-    except Exception as error:
-        sentence = sentence_for(error, sys.argv[1:], config_dir)
-        if sentence is None:
-            raise
-        _fail(sentence)
+    except (ConfigError, OSError, MemoryError, BrokenProcessPool):
+        raise
+    except Exception as error:  # whatever comes from here, comes before a job or between two
+        raise ConfigError(sentence_for(error, sys.argv[1:], config_dir)) from error
     if _failures:
-        sys.exit(1 if any(result.crashed for result in _failures) else 2)
-
-
-def _fail(sentence: str) -> None:
-    print(f"error: {sentence}", file=sys.stderr)
-    sys.exit(2)
+        return 1 if any(result.crashed for result in _failures) else 2
+    return 0
 
 
 def task(config: DictConfig) -> JobResult:
@@ -69,43 +72,41 @@ def task(config: DictConfig) -> JobResult:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    from nas_bench_suite.checks import ConfigError
     from nas_bench_suite.console import JobProgress, print_results
     from nas_bench_suite.job import JobResult, run_job
 
     hydra_config = HydraConfig.get()
     choices = hydra_config.runtime.choices
-    label, benchmark = str(choices["optimizer"]), str(choices["benchmark"])
+    label, benchmark = str(choices.get("optimizer")), str(choices.get("benchmark"))
     many = hydra_config.mode is not None and hydra_config.mode.name == "MULTIRUN"
+    job = f"job: {one_line(' '.join(hydra_config.overrides.task))}"
+    crashed = False
     try:
         resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         with JobProgress(label, resolved) as progress:
             result = run_job(resolved, label, benchmark, progress)
-    except (ConfigError, OmegaConfBaseException) as error:
-        sentence = str(error).splitlines()[0]
-        if many:
-            return JobResult(
-                label, benchmark, failure=f"{sentence} (job: {' '.join(hydra_config.overrides.task)})"
-            )
-        print(f"error: {sentence}", file=sys.stderr)
-        _failures.append(JobResult(label, benchmark, failure=sentence))
-        return _failures[-1]
-    except Exception as error:
-        if not many:
+    except (ConfigError, OmegaConfBaseException, RecursionError) as error:
+        failure = f"{sentence_for(error, [], Path())} ({job})" if many else sentence_for(error, [], Path())
+    except (MemoryError, OSError) as error:
+        failure = f"{sentence_of_machine(error)} ({job})" if many else sentence_of_machine(error)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and process.interrupted():
             raise
-        # Somebody's new method has a fault: whoever left the multirun running over night wants the other
-        # results, and the traceback.
-        traceback.print_exc()
+        # Somebody's new method has a fault, or ends the process: whoever left the multirun running over night
+        # wants the other results, and the traceback.
+        traceback.print_exception(error)
+        crashed = True
         words = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-        return JobResult(
-            label,
-            benchmark,
-            failure=f"{words} (traceback above; job: {' '.join(hydra_config.overrides.task)})",
-            crashed=True,
+        failure = f"{words} (traceback above{f'; {job}' if many else ''})"
+    else:
+        result.overrides = tuple(
+            word for word in hydra_config.overrides.task if word.lstrip("+~").partition("=")[0] not in _SHOWN
         )
-    result.overrides = tuple(
-        word for word in hydra_config.overrides.task if word.lstrip("+~").partition("=")[0] not in _SHOWN
-    )
+        if not many:
+            print_results([result])
+        return result
+    result = JobResult(label, benchmark, failure=failure, crashed=crashed)
     if not many:
-        print_results([result])
+        complain(failure)
+        _failures.append(result)
     return result

@@ -21,7 +21,7 @@ import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark
 from nas_bench_suite.build import check_device, make_benchmark, make_optimizer, make_protocol
-from nas_bench_suite.checks import ConfigError, check_int, nearest
+from nas_bench_suite.checks import ConfigError, check_int, nearest, shown
 from nas_bench_suite.optimizer import Optimizer
 from nas_bench_suite.protocol import Protocol
 from nas_bench_suite.provenance import Provenance, provenance
@@ -149,11 +149,7 @@ def run_job(
         remove_leftovers(run.folder)
         todo, warnings = _unfinished(blocks, origin)
     except OSError as error:
-        raise ConfigError(
-            f"output_dir={output_dir} cannot be used: {error.strerror or error}; accepted: a folder that can "
-            "be "
-            "written to, or a path where one can be made."
-        ) from None
+        raise cannot_be_used(output_dir, error) from None
     if notice := facts.get("notice"):
         warnings.append(notice)
     result = JobResult(
@@ -176,8 +172,19 @@ def run_job(
 def check_output_dir(value: Any) -> Path:
     """The folder of results; raises `ConfigError` for what is no path."""
     if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
-        raise ConfigError(f"output_dir={value!r} is no path; accepted: the path of a folder, as in outputs.")
+        raise ConfigError(
+            f"output_dir={shown(repr(value))} is no path; accepted: the path of a folder, as in outputs."
+        )
     return Path(value)
+
+
+def cannot_be_used(output_dir: Path, error: Exception) -> ConfigError:
+    """The complaint about a folder that cannot be read or made."""
+    why = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return ConfigError(
+        f"output_dir={shown(output_dir)} cannot be used: {why}; accepted: a folder that can be written to, "
+        "or a path where one can be made."
+    )
 
 
 def _check_size(budget: int, end: int, trials: int, size: int, workers: int, folder: Path) -> None:

@@ -13,8 +13,8 @@ of that table.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,13 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
+from omegaconf import OmegaConf
 
-from nas_bench_suite import experiments
+from nas_bench_suite import experiments, process
+from nas_bench_suite.checks import ConfigError, shown
 from nas_bench_suite.console import print_results
-from nas_bench_suite.job import JobResult
-from nas_bench_suite.messages import sentence_for
+from nas_bench_suite.job import JobResult, cannot_be_used, check_output_dir
+from nas_bench_suite.messages import complain, one_line, sentence_for
 
 # Hydra loads its plugin modules anew when it first looks for them: the class to extend is the one that is
 # there after
@@ -37,6 +39,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # noqa: E40
 # name in that package.
 _NAME = "hydra_plugins.nas_bench_suite.SuiteSweeper"
 _failures: list[JobResult] = []
+MOST_JOBS = 100_000  # of one command: composing them alone takes an hour
 
 
 class SuiteSweeper(BasicSweeper):
@@ -68,9 +71,13 @@ class SuiteSweeper(BasicSweeper):
         assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         jobs: dict[tuple[str, ...], list[str]] = {}
-        for product in self.all_products() or [{}]:
-            own = parser.parse_overrides([f"{key}={value}" for key, value in product.items()])
-            for job in BasicSweeper.split_arguments(own + list(overrides), None)[0]:
+        all_overrides = [
+            parser.parse_overrides([f"{key}={value}" for key, value in product.items()]) + list(overrides)
+            for product in self.all_products() or [{}]
+        ]
+        _check_count(all_overrides)
+        for product in all_overrides:
+            for job in BasicSweeper.split_arguments(product, None)[0]:
                 jobs.setdefault(tuple(sorted(job)), list(job))
         return list(BasicSweeper.split_overrides_to_chunks(list(jobs.values()), max_batch_size))
 
@@ -80,26 +87,68 @@ class SuiteSweeper(BasicSweeper):
         good = []
         for overrides in batch:
             try:
-                self.hydra_context.config_loader.load_sweep_config(
+                config = self.hydra_context.config_loader.load_sweep_config(
                     master_config=self.config, sweep_overrides=list(overrides)
                 )
+                _make_folder(config)
             except Exception as error:
                 sentence = sentence_for(error, list(overrides), self._folder())
-                if sentence is None:
-                    raise
-                _failures.append(JobResult("", failure=f"{sentence} (job: {' '.join(overrides)})"))
+                job = one_line(" ".join(overrides))
+                _failures.append(JobResult("", failure=f"{sentence} (job: {job})"))
             else:
                 good.append(overrides)
         batch[:] = good  # type: ignore[index]
 
     def sweep(self, arguments: list[str]) -> Any:
-        returns = super().sweep(arguments)
+        assert self.config is not None
+        _make_folder(self.config)
+        with process.children_ignore_interrupts():
+            returns = super().sweep(arguments)
         results = [job.return_value for batch in returns for job in batch]
         _failures.extend(result for result in results if result.failure)
         print_results([result for result in results if not result.failure])
         for result in _failures:
-            print(f"error: {result.failure}", file=sys.stderr)
+            complain(str(result.failure))
         return returns
+
+
+def _check_count(products: Sequence[Sequence[Override]]) -> None:
+    """Refuse a sweep that has more jobs than anybody can wait for, before they are listed.
+
+    Raises:
+        ConfigError: for more than `MOST_JOBS`, and for a sweep that is no list of values.
+    """
+    jobs = 0
+    for product in products:
+        count = 1
+        for override in {override.get_key_element(): override for override in product}.values():
+            if not override.is_sweep_override():
+                continue
+            if not override.is_discrete_sweep():
+                raise ConfigError(f"{shown(override.input_line)} is no list of values; accepted: key=1,2,4.")
+            values = sum(1 for _ in islice(override.sweep_iterator(), MOST_JOBS + 1))
+            if not values:
+                raise ConfigError(f"{shown(override.input_line)} has no value; accepted: at least one.")
+            count *= values
+        jobs += count
+    if jobs > MOST_JOBS:
+        raise ConfigError(
+            f"this sweep has {'at least ' if jobs < 10**15 else ''}{jobs:,} jobs; accepted: up to "
+            f"{MOST_JOBS:,} in one command."
+        )
+
+
+def _make_folder(config: Any) -> None:
+    """Make the folder that Hydra wants for a sweep, whose path `output_dir` decides.
+
+    Raises:
+        ConfigError: if `output_dir` is no folder and cannot become one.
+    """
+    folder = check_output_dir(OmegaConf.select(config, "output_dir"))
+    try:
+        Path(str(config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise cannot_be_used(folder, error) from None
 
 
 def register(failures: list[JobResult]) -> None:

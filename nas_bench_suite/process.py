@@ -1,0 +1,246 @@
+"""What every command of this project does about signals and standard streams, from its first import on.
+
+Ctrl-C ends a command with one line and exit code 130, SIGTERM with one line and 143, wherever they come. A
+standard stream that is closed, full or no longer read loses text and nothing else: the work goes on, and the
+exit code tells.
+
+This module is imported before all others, so that an interrupt during their imports is one line too. It needs
+the standard library alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import IO, Any
+
+PACKAGES = ("nas_bench_suite", "analysis", "studies")
+SCRIPT = Path(__file__).resolve().parents[1] / "run.py"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTED, TERMINATED, PIPE_CLOSED = (128 + number for number in (2, 15, 13))
+IMPATIENT = 5.0  # seconds after which a second interrupt ends a process that is still tidying up
+_AGAIN = 0.05  # seconds until an interrupt that was swallowed is raised again
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came."""
+
+
+class _State:
+    """What has come so far."""
+
+    came: int | None = None  # the signal
+    at: float = 0.0  # when
+    ending: bool = False  # whether the command has caught it
+    closed: frozenset[int] = frozenset()  # standard streams that were closed from the start
+
+
+def is_command() -> bool:
+    """Whether this process is one of the project's own commands, and not a program that imports it."""
+    words = sys.orig_argv
+    if "-m" in words[:-1]:
+        return words[words.index("-m") + 1].partition(".")[0] in PACKAGES
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    return main is not None and Path(main).resolve() == SCRIPT
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Listen to signals and guard the standard streams. A program that calls a command of the project gets
+    its own handlers and streams back; a process that is a command ends guarded."""
+    streams = sys.stdout, sys.stderr
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    hook = sys.unraisablehook
+    guard_streams()
+    listen()
+    try:
+        yield
+    finally:
+        if not is_command():
+            sys.stdout, sys.stderr = streams
+            sys.unraisablehook = hook
+            if threading.current_thread() is threading.main_thread():
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+
+
+# Signals
+
+
+def listen() -> None:
+    """Raise `KeyboardInterrupt` for Ctrl-C and `Terminated` for SIGTERM, once; only the main thread may."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    _State.came, _State.ending = None, False
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and background jobs of scripts have it
+            signal.signal(number, _raise)
+    sys.unraisablehook = _unraisable
+
+
+def interrupted() -> bool:
+    """Whether a signal has come: a `KeyboardInterrupt` without one was raised by somebody's code."""
+    return _State.came is not None
+
+
+def end(error: BaseException | None = None) -> int:
+    """Take no further interrupt: the command has caught `error` and ends. Returns its exit code."""
+    _State.ending = True
+    if error is None:
+        return 0
+    return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    now, before = time.monotonic(), _State.came
+    patient = before is not None and now - _State.at < IMPATIENT
+    if _State.ending:
+        if before is not None and not patient:
+            os._exit(128 + before)
+        return
+    if patient and number != signal.SIGALRM:
+        return  # the first is on its way
+    if number != signal.SIGALRM:
+        _State.came, _State.at = number, now
+    raise Terminated if _State.came == signal.SIGTERM else KeyboardInterrupt
+
+
+def _unraisable(event: Any) -> None:
+    """An interrupt inside a finalizer or a callback cannot be raised from there: raise it again soon."""
+    if interrupted() and issubclass(event.exc_type, KeyboardInterrupt):
+        if not _State.ending:
+            signal.signal(signal.SIGALRM, _raise)
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+        return
+    sys.__unraisablehook__(event)
+
+
+@contextmanager
+def children_ignore_interrupts() -> Iterator[None]:
+    """Processes that the main thread starts meanwhile never see Ctrl-C, which a terminal sends to all: what
+    becomes of them is this process's business. It receives the signal in another thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    over = threading.Event()
+    listener = threading.Thread(target=over.wait, daemon=True)  # inherits the mask of before
+    listener.start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        over.set()
+
+
+def _import_interrupted(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    with suppress(OSError, ValueError, AttributeError):
+        print("interrupted", file=sys.stderr, flush=True)
+    os._exit(end(error))
+
+
+# Standard streams
+
+
+class Stream:
+    """A standard stream whose text gets lost where it cannot be written. `error` says why."""
+
+    def __init__(self, stream: IO[str], number: int, error: OSError | None = None) -> None:
+        self._stream, self._number, self.error = stream, number, error
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            self._lose(error)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._lose(error)
+
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+    def _lose(self, error: OSError) -> None:
+        self.error = self.error or error
+        # What is still in a buffer goes nowhere, else the interpreter complains when it ends.
+        with suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._number)
+            os.close(nowhere)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stream)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def fill_closed_streams() -> None:
+    """Put /dev/null where a standard stream is closed: the next file that is opened would take its place, and
+    what libraries print would end up in it."""
+    closed = set()
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            closed.add(number)
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    _State.closed = frozenset(closed)
+
+
+def guard_streams() -> None:
+    """Make standard output and error streams that lose text rather than raise."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        if isinstance(stream, Stream):
+            continue
+        error = None
+        if stream is None:
+            error = OSError(errno.EBADF, "it is closed")
+            stream = open(number if number in _State.closed else os.devnull, "w", closefd=False)  # noqa: SIM115
+        setattr(sys, name, Stream(stream, number, error))
+
+
+def close_streams(code: int, kept: str) -> int:
+    """Write out what is still to be written. Returns the exit code: `code`, or what tells that standard
+    output lost text.
+
+    Args:
+        code: of the command.
+        kept: what is none the worse for it, for the message.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(ValueError):  # closed by somebody's code
+                stream.flush()
+    error = sys.stdout.error if isinstance(sys.stdout, Stream) else None
+    if error is None:
+        return code
+    if error.errno == errno.EPIPE:  # whoever read it has read enough
+        return code or PIPE_CLOSED
+    print(f"error: standard output cannot be written ({error.strerror}); {kept}.", file=sys.stderr)
+    sys.stderr.flush()
+    return code or 2
+
+
+if is_command():
+    fill_closed_streams()
+    sys.excepthook = _import_interrupted
