@@ -16,17 +16,14 @@ from __future__ import annotations
 from functools import cached_property
 from itertools import permutations
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas_bench_suite.benchmarks.table import read_frame
+from nas_bench_suite.benchmarks.reading import MOST_BYTES, Sheet, read_sheet
+from nas_bench_suite.benchmarks.table import MOST_SECONDS, to_numbers
 from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, Origin, file_checksum
-from nas_bench_suite.checks import ConfigError, check_bool, check_choice, nearest
+from nas_bench_suite.checks import ConfigError, check_bool, check_choice, check_int, nearest
 from nas_bench_suite.space import GraphSpace, Variable, string_codes
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 # the digits 0 to 4 of the CSV
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -39,9 +36,9 @@ NUM_STRINGS = len(OPERATIONS) ** len(EDGES)
 _SLOTS = 6  # a multiple of two and of three
 _PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))  # edges along each way from input to output
 _FORM = (
-    "a row a cell: 'ops' (six digits, one an edge: 0 none, 1 skip_connect, 2 nor_conv_1x1, 3 nor_conv_3x3, 4 "
-    "avg_pool_3x3) and for each "
-    "dataset D D_validation_run0 .. run2, D_test, D_validation_epoch12, D_test_epoch12, D_training_seconds "
+    "a row per cell: 'ops' (six digits, one per edge: 0 none, 1 skip_connect, 2 nor_conv_1x1, 3 "
+    "nor_conv_3x3, 4 avg_pool_3x3) and for each dataset D D_validation_run0 .. run2, D_test, "
+    "D_validation_epoch12, D_test_epoch12, D_training_seconds "
     "(see docs/tabular.md)"
 )
 _NONE, _SKIP = 0, 1
@@ -201,7 +198,7 @@ def canonical_form(string: list[int]) -> str:
 
 
 def nasbench201(
-    path: str | None = None, dataset: str = "cifar10", isomorphism: bool = False
+    path: str | None = None, dataset: str = "cifar10", isomorphism: bool = False, max_bytes: int = MOST_BYTES
 ) -> ArrayBenchmark:
     """NAS-Bench-201 on one dataset.
 
@@ -210,6 +207,7 @@ def nasbench201(
         dataset: cifar10, cifar100 or imagenet16 (ImageNet16-120).
         isomorphism: see `NASBench201Space`; a merged cell has the values of its first member in the order of
             codes.
+        max_bytes: how much may be read, inflated. It is no part of a result's key.
 
     Raises:
         ConfigError: for an unknown option, a file that is none of this form, or values whose best test
@@ -217,16 +215,17 @@ def nasbench201(
     """
     check_choice("benchmark.dataset", dataset, DATASETS)
     space = NASBench201Space(isomorphism)
-    if path is not None and Path(path).name.lower().endswith(
+    max_bytes = check_int("benchmark.max_bytes", max_bytes, 1)
+    if isinstance(path, (str, Path)) and Path(path).name.lower().endswith(
         (".pth", ".pt", ".pickle", ".pkl", ".pbz2", ".pickle.pbz2", ".tar")
     ):
         raise ConfigError(
             f"benchmark.path={path} is an official archive; these are pickles, which run code when opened. "
             f"Accepted: a file (CSV or Parquet) with {_FORM}."
         )
-    frame = read_frame(path, "nasbench201", _FORM)
+    sheet = read_sheet(path, "nasbench201", _FORM, (), max_bytes)
     assert path is not None
-    rows = _rows(frame, f"benchmark.path={path}")
+    rows = _rows(sheet, f"benchmark.path={path}")
     values = {}
     for name in (
         "validation_run0",
@@ -237,7 +236,7 @@ def nasbench201(
         "test_epoch12",
         "training_seconds",
     ):
-        values[name] = _column(frame, f"{dataset}_{name}", rows, f"benchmark.path={path}", name)
+        values[name] = _column(sheet, f"{dataset}_{name}", rows, f"benchmark.path={path}", name)
     best = float(values["test"].max())
     if abs(best - FLOORS[dataset]) > 0.01:
         raise ConfigError(
@@ -274,8 +273,9 @@ def nasbench201(
     )
 
 
-def _rows(frame: DataFrame, where: str) -> np.ndarray:
+def _rows(sheet: Sheet, where: str) -> np.ndarray:
     """int64[15625]: the row of each string, by code."""
+    frame = sheet.frame
     if "ops" not in frame.columns:
         raise ConfigError(f"{where} has no column 'ops'{nearest('ops', frame.columns)}; accepted: {_FORM}.")
     # A column of digits is read as numbers: the leading zeros come back here.
@@ -284,8 +284,8 @@ def _rows(frame: DataFrame, where: str) -> np.ndarray:
     if not good.all():
         row = int(np.argmin(good))
         raise ConfigError(
-            f"{where}, column 'ops', line {row + 2}: '{frame['ops'].iloc[row]}' is no cell; accepted: six "
-            "digits from 0 to 4."
+            f"{where}, column 'ops', {sheet.place(row)}: '{frame['ops'].iloc[row]}' is no cell; accepted: "
+            "six digits from 0 to 4."
         )
     codes = np.array([int(word, len(OPERATIONS)) for word in words])
     counts = np.bincount(codes, minlength=NUM_STRINGS)
@@ -299,23 +299,22 @@ def _rows(frame: DataFrame, where: str) -> np.ndarray:
     return np.argsort(codes)
 
 
-def _column(frame: DataFrame, column: str, rows: np.ndarray, where: str, kind: str) -> np.ndarray:
+def _column(sheet: Sheet, column: str, rows: np.ndarray, where: str, kind: str) -> np.ndarray:
     """float64[15625] of a column, by code. Only a third run may be blank."""
-    import pandas as pd
-
+    frame = sheet.frame
     if column not in frame.columns:
         raise ConfigError(
             f"{where} has no column '{column}'{nearest(column, frame.columns)}; accepted: {_FORM}."
         )
-    numbers = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64)
+    numbers = to_numbers(frame[column])
     blank = frame[column].isna().to_numpy() & (kind in ("validation_run1", "validation_run2"))
-    top = np.inf if kind == "training_seconds" else 100.0
+    top = MOST_SECONDS if kind == "training_seconds" else 100.0
     wrong = ~blank & ~((numbers >= 0) & (numbers <= top) & np.isfinite(numbers))
     if wrong.any():
         row = int(wrong.argmax())
         accepted = "seconds" if kind == "training_seconds" else "percent in [0, 100]"
         raise ConfigError(
-            f"{where}, column '{column}', line {row + 2}: '{frame[column].iloc[row]}' is out of range; "
+            f"{where}, column '{column}', {sheet.place(row)}: '{frame[column].iloc[row]}' is out of range; "
             f"accepted: {accepted}."
         )
     by_code: np.ndarray = numbers[rows]

@@ -1,7 +1,7 @@
-"""Tables of architectures: reading them, and saying what is wrong with one.
+"""Tables of architectures: what their columns mean, and what is wrong with one.
 
 Notation: R rows, N variables, F fidelities (ascending, the last is the full one), K runs. A table has one
-column a variable and
+column per variable and
 
     validation            accuracy of the only run; validation_0, validation_1, ... of each of K runs
     test                  the same, one column for all runs or one a run
@@ -18,23 +18,24 @@ percent if so told.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nas_bench_suite.benchmarks.reading import Sheet, check_names
 from nas_bench_suite.checks import ConfigError, nearest
 from nas_bench_suite.space import Variable
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-_METRIC = re.compile(r"^(validation|test|seconds)(?:_(\d+))?(?:@(.+))?$")
-_READERS = (".csv", ".csv.gz", ".csv.bz2", ".csv.xz", ".csv.zip", ".parquet")
+MOST_RUNS = 127  # result files hold a run's number in a byte
+MOST_EPOCHS = 2**31 - 1  # and a fidelity in four
+MOST_SECONDS = 1e12  # of one training: sums over a search stay exact to a second
+_METRIC = re.compile(r"^(validation|test|seconds)(?:_([0-9]+))?(?:@(.+))?$")
 FORM = (
-    "one column a variable, then validation (or validation_0, validation_1, ...) and test, optionally "
+    "one column per variable, then validation (or validation_0, validation_1, ...) and test, optionally "
     "seconds (see docs/tabular.md)"
 )
 
@@ -62,79 +63,20 @@ class Table:
     seconds: np.ndarray
 
 
-def read_frame(path: str | Path | None, benchmark: str, form: str = FORM) -> DataFrame:
-    """Read a CSV or Parquet file.
+def parse_sheet(sheet: Sheet, where: str, *, percent: bool = False, need_test: bool = True) -> Table:
+    """Check a sheet and turn it into arrays.
 
     Args:
-        path: the file; a CSV may be compressed.
-        benchmark: the benchmark that asks, for the sentences.
-        form: what the file should hold, for the sentences.
-
-    Raises:
-        ConfigError: if there is no path, no such file, or nothing readable in it.
-    """
-    import pandas as pd
-
-    if path is None or str(path) == "":
-        raise ConfigError(f"benchmark={benchmark} needs benchmark.path, a file (CSV or Parquet) with {form}.")
-    path = Path(path).expanduser()
-    if not path.is_file():
-        what = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise ConfigError(f"benchmark.path={path} {what}; accepted: a file (CSV or Parquet) with {form}.")
-    if not path.name.lower().endswith(_READERS):
-        raise ConfigError(f"benchmark.path={path} has an unknown ending; accepted: {', '.join(_READERS)}.")
-    try:
-        if path.name.lower().endswith(".parquet"):
-            frame = pd.read_parquet(path)
-        else:
-            frame = pd.read_csv(
-                path, skipinitialspace=True, keep_default_na=False, na_values=["", "nan", "NaN"]
-            )
-    except Exception as error:  # pandas, pyarrow and the decompressors each have their own
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ConfigError(
-            f"benchmark.path={path} cannot be read ({reason}); accepted: a file (CSV or Parquet) with {form}."
-        ) from None
-    if not len(frame):
-        raise ConfigError(
-            f"benchmark.path={path} holds no rows; accepted: a file (CSV or Parquet) with {form}."
-        )
-    frame.columns = [str(column).strip() for column in frame.columns]
-    frame.attrs["place"] = "row" if path.name.lower().endswith(".parquet") else "line"
-    return frame
-
-
-def parse_frame(
-    frame: DataFrame, where: str, *, percent: bool = False, ignore: Sequence[str] = (), need_test: bool = True
-) -> Table:
-    """Check a frame and turn it into arrays.
-
-    Args:
-        frame: R rows; see the module's docstring for the columns.
+        sheet: R rows; see the module's docstring for the columns.
         where: what the sentences call it, as in "benchmark.path=FILE".
         percent: accuracies are in percent.
-        ignore: columns to leave out.
         need_test: whether a table without a test column is an error.
 
     Raises:
         ConfigError: for everything that is wrong, with the column and the line.
     """
-    for column in ignore:
-        if column not in frame.columns:
-            raise ConfigError(
-                f"benchmark.ignore names '{column}', which is no column of "
-                f"{where}{nearest(column, frame.columns)}."
-            )
-    columns = [column for column in frame.columns if column not in set(ignore)]
-    twice = [
-        column
-        for column in columns
-        if re.fullmatch(r".*\.\d+", column) and column.rsplit(".", 1)[0] in columns
-    ]
-    if twice or len(set(columns)) < len(columns):
-        raise ConfigError(
-            f"{where} has two columns of the name '{twice[0].rsplit('.', 1)[0] if twice else columns[0]}'."
-        )
+    columns = [str(column) for column in sheet.frame.columns]
+    check_names(columns, (), where)
     fidelities, found = _metric_columns(columns, where)
     if not found["validation"]:
         raise ConfigError(
@@ -145,10 +87,13 @@ def parse_frame(
     names = [column for column in columns if not _METRIC.match(column) and column != "cell"]
     if not names:
         raise ConfigError(f"{where} has no column besides accuracies, hence no variable; accepted: {FORM}.")
-    variables, strings = _variables(frame, names, where)
-    _check_duplicates(frame, strings, variables, where)
+    variables, strings = _variables(sheet, names, where)
+    _check_duplicates(sheet, strings, variables, where)
     top = 100.0 if percent else 1.0
-    metrics = {kind: _metric(frame, kind, found[kind], fidelities, where, top) for kind in found}
+    metrics = {
+        kind: _metric(sheet, kind, found[kind], fidelities, where, MOST_SECONDS if kind == "seconds" else top)
+        for kind in found
+    }
     runs = max(metrics["validation"].shape[2], metrics["test"].shape[2])
     for kind in ("validation", "test"):
         if metrics[kind].shape[2] not in (1, runs):
@@ -157,7 +102,7 @@ def parse_frame(
                 f"{metrics['test'].shape[2]} test runs; "
                 "accepted: as many test columns as validation columns, or one."
             )
-    shape = (len(frame), len(fidelities), runs)
+    shape = (len(strings), len(fidelities), runs)
     table = Table(
         variables=variables,
         strings=strings,
@@ -168,13 +113,8 @@ def parse_frame(
         seconds=np.nan_to_num(metrics["seconds"][:, :, 0], nan=0.0),
     )
     if "cell" in columns:
-        table.cells = _cells(frame, table, where)
+        table.cells = _cells(sheet, table, where)
     return table
-
-
-def _place(frame: DataFrame, row: int) -> str:
-    """Where a row is, as a person counts: lines of a CSV include the header's."""
-    return f"line {row + 2}" if frame.attrs.get("place") == "line" else f"row {row + 1}"
 
 
 def _metric_columns(
@@ -187,17 +127,28 @@ def _metric_columns(
         if not match:
             continue
         kind, run, fidelity = match[1], match[2], match[3]
-        if fidelity is not None and not (fidelity.isdigit() and int(fidelity) > 0):
+        if fidelity is not None and not _is_number(fidelity, 1, MOST_EPOCHS):
             raise ConfigError(
-                f"{where}, column '{column}': '{fidelity}' is no fidelity; accepted: a whole number above 0 "
-                "after '@'."
+                f"{where}, column '{column}': '{fidelity}' is no fidelity; accepted: a whole number in [1, "
+                f"{MOST_EPOCHS}] after '@'."
+            )
+        if run is not None and not _is_number(run, 0, MOST_RUNS - 1):
+            raise ConfigError(
+                f"{where}, column '{column}': {run} is no number of a run; accepted: at most {MOST_RUNS} "
+                f"runs, numbered from 0 to {MOST_RUNS - 1}."
             )
         if kind == "seconds" and run is not None:
             raise ConfigError(
                 f"{where}, column '{column}': seconds are not kept by run; accepted: seconds, or "
                 "seconds@FIDELITY."
             )
-        raw[kind][int(fidelity) if fidelity else None, int(run) if run else 0] = column
+        place = int(fidelity) if fidelity else None, int(run) if run else 0
+        if place in raw[kind]:
+            raise ConfigError(
+                f"{where}: columns '{raw[kind][place]}' and '{column}' are the same run; accepted: one of "
+                "them."
+            )
+        raw[kind][place] = column
     levels = {fidelity for kind in raw for fidelity, _ in raw[kind]}
     if None in levels and len(levels) > 1:
         plain = next(
@@ -225,19 +176,37 @@ def _metric_columns(
     return fidelities, found
 
 
-def _variables(frame: DataFrame, names: list[str], where: str) -> tuple[tuple[Variable, ...], np.ndarray]:
+def _is_number(digits: str, low: int, high: int) -> bool:
+    """Whether these are the digits of a whole number in [low, high]."""
+    return re.fullmatch(r"[0-9]{1,18}", digits) is not None and low <= int(digits) <= high
+
+
+def _factorize(frame: DataFrame, name: str, where: str) -> tuple[np.ndarray, Any]:
+    """Codes int64[R] of a column's values, and these, sorted."""
     import pandas as pd
 
+    try:
+        codes, values = pd.factorize(frame[name], sort=True)
+    except (TypeError, ValueError, NotImplementedError):
+        raise ConfigError(
+            f"{where}, column '{name}' holds values that cannot be sorted together; accepted: numbers alone, "
+            "or words alone."
+        ) from None
+    return np.asarray(codes, dtype=np.int64), values
+
+
+def _variables(sheet: Sheet, names: list[str], where: str) -> tuple[tuple[Variable, ...], np.ndarray]:
+    frame = sheet.frame
     strings = np.empty((len(frame), len(names)), dtype=np.int64)
     choices = []
     for i, name in enumerate(names):
         blank = frame[name].isna().to_numpy()
         if blank.any():
             raise ConfigError(
-                f"{where}, column '{name}', {_place(frame, int(blank.argmax()))}: no value; accepted: a "
+                f"{where}, column '{name}', {sheet.place(int(blank.argmax()))}: no value; accepted: a "
                 "choice in every row."
             )
-        codes, values = pd.factorize(frame[name], sort=True)
+        codes, values = _factorize(frame, name, where)
         if len(values) < 2:
             raise ConfigError(
                 f"{where}, column '{name}' has one value only ({values[0]}), so it is no variable; drop it, "
@@ -257,9 +226,7 @@ def _variables(frame: DataFrame, names: list[str], where: str) -> tuple[tuple[Va
     ), strings
 
 
-def _check_duplicates(
-    frame: DataFrame, strings: np.ndarray, variables: tuple[Variable, ...], where: str
-) -> None:
+def _check_duplicates(sheet: Sheet, strings: np.ndarray, variables: tuple[Variable, ...], where: str) -> None:
     import pandas as pd
 
     keys = pd.util.hash_pandas_object(pd.DataFrame(strings), index=False).to_numpy()
@@ -273,14 +240,14 @@ def _check_duplicates(
             f"{variable.name}={variable.choices[code]}" for variable, code in zip(variables, strings[second])
         )
         raise ConfigError(
-            f"{where}: {_place(frame, first)} and {_place(frame, second)} are the same architecture "
+            f"{where}: {sheet.place(first)} and {sheet.place(second)} are the same architecture "
             f"({values}); "
             "accepted: each combination once, further runs as columns validation_0, validation_1, ..."
         )
 
 
 def _metric(
-    frame: DataFrame,
+    sheet: Sheet,
     kind: str,
     found: dict[tuple[int, int], str],
     fidelities: tuple[int, ...],
@@ -289,7 +256,7 @@ def _metric(
 ) -> np.ndarray:
     """float64[R, F, K] of a kind of metric; NaN at a fidelity without a column."""
     runs = 1 + max((run for _, run in found), default=0)
-    out = np.full((len(frame), len(fidelities), runs), np.nan)
+    out = np.full((len(sheet.frame), len(fidelities), runs), np.nan)
     for level, fidelity in enumerate(fidelities):
         here = {run: column for (epochs, run), column in found.items() if epochs == fidelity}
         if not here:
@@ -302,54 +269,63 @@ def _metric(
                 "without gaps, or one column."
             )
         for run in range(runs):
-            out[:, level, run] = _numbers(
-                frame, here.get(run, here[0]), where, None if kind == "seconds" else top
-            )
+            out[:, level, run] = _numbers(sheet, here.get(run, here[0]), where, top)
     return out
 
 
-def _numbers(frame: DataFrame, column: str, where: str, top: float | None) -> np.ndarray:
-    """The finite numbers of a column, within [0, top] for accuracies and not negative for seconds."""
+def to_numbers(column: Series) -> np.ndarray:
+    """float64[R]: the values of a column, NaN where they are no numbers."""
     import pandas as pd
 
-    values: Series = pd.to_numeric(frame[column], errors="coerce")
-    numbers = values.to_numpy(dtype=np.float64)
+    try:
+        return np.asarray(pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan))
+    except (TypeError, ValueError):  # lists, dates and other objects
+        return np.full(len(column), np.nan)
+
+
+def _numbers(sheet: Sheet, column: str, where: str, top: float) -> np.ndarray:
+    """The numbers of a column, all within [0, top]."""
+    import pandas as pd
+
+    frame = sheet.frame
+    numbers = to_numbers(frame[column])
     wrong = ~np.isfinite(numbers)
     if wrong.any():
         row = int(wrong.argmax())
         held = frame[column].iloc[row]
         text = "no value" if pd.isna(held) else f"'{held}' is not a finite number"
         raise ConfigError(
-            f"{where}, column '{column}', {_place(frame, row)}: {text}; accepted: a finite number in every "
-            "row."
+            f"{where}, column '{column}', {sheet.place(row)}: {text}; accepted: a finite number in every row."
         )
-    outside = (numbers < 0) | (numbers > (np.inf if top is None else top))
+    outside = (numbers < 0) | (numbers > top)
     if outside.any():
         row = int(outside.argmax())
-        if top is None:
-            accepted = "seconds of at least 0"
+        if top == MOST_SECONDS:
+            accepted = f"seconds in [0, {top:g}]"
         elif top == 1 and (numbers <= 100).all() and (numbers >= 0).all():
             accepted = "fractions in [0, 1]; for percent give benchmark.percent=true"
         else:
             accepted = f"accuracies in [0, {top:g}]"
         raise ConfigError(
-            f"{where}, column '{column}', {_place(frame, row)}: {numbers[row]:g} is out of range; accepted: "
+            f"{where}, column '{column}', {sheet.place(row)}: {numbers[row]:g} is out of range; accepted: "
             f"{accepted}."
         )
     return numbers
 
 
-def _cells(frame: DataFrame, table: Table, where: str) -> np.ndarray:
+def _cells(sheet: Sheet, table: Table, where: str) -> np.ndarray:
     """Number the values of the column `cell`; rows of one cell must agree in every number."""
     import pandas as pd
 
+    frame = sheet.frame
     blank = frame["cell"].isna().to_numpy()
     if blank.any():
         raise ConfigError(
-            f"{where}, column 'cell', {_place(frame, int(blank.argmax()))}: no value; accepted: a name in "
+            f"{where}, column 'cell', {sheet.place(int(blank.argmax()))}: no value; accepted: a name in "
             "every row."
         )
-    cells, _ = pd.factorize(frame["cell"])
+    codes, _ = pd.factorize(frame["cell"])
+    cells = np.asarray(codes, dtype=np.int64)
     first = np.full(cells.max() + 1, len(cells))
     np.minimum.at(first, cells, np.arange(len(cells)))
     values: dict[str, Any] = {"validation": table.validation, "test": table.test, "seconds": table.seconds}
@@ -359,8 +335,8 @@ def _cells(frame: DataFrame, table: Table, where: str) -> np.ndarray:
         if differ.any():
             row = int(differ.argmax())
             raise ConfigError(
-                f"{where}: {_place(frame, int(first[cells[row]]))} and {_place(frame, row)} are the same "
+                f"{where}: {sheet.place(int(first[cells[row]]))} and {sheet.place(row)} are the same "
                 "cell "
                 f"('{frame['cell'].iloc[row]}') with different {kind}; accepted: equal numbers for a cell."
             )
-    return cells.astype(np.int64)
+    return cells

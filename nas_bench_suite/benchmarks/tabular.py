@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups
-from nas_bench_suite.benchmarks.table import Table, parse_frame, read_frame
-from nas_bench_suite.checks import ConfigError, check_bool, check_choice
+from nas_bench_suite.benchmarks.reading import MOST_BYTES, Sheet, read_sheet
+from nas_bench_suite.benchmarks.table import FORM, Table, parse_sheet
+from nas_bench_suite.checks import ConfigError, check_bool, check_choice, check_int
 from nas_bench_suite.space import SearchSpace, Variable, string_codes
 
 if TYPE_CHECKING:
@@ -146,25 +147,31 @@ def tabular(
     percent: bool = False,
     missing: str = "error",
     ignore: Sequence[str] | None = None,
+    max_bytes: int = MOST_BYTES,
 ) -> ArrayBenchmark:
     """The benchmark in a file.
 
     Args:
-        path: a CSV (possibly compressed) or Parquet file: one column a variable, validation and test columns,
-            optionally seconds, lower fidelities and `cell` (see `nas_bench_suite.benchmarks.table`).
+        path: a CSV (possibly compressed) or Parquet file: one column per variable, validation and test
+            columns, optionally seconds, lower fidelities and `cell` (see `nas_bench_suite.benchmarks.table`).
         percent: accuracies are in percent rather than fractions.
         missing: `error`: every combination of values must be there; `invalid`: those that are not are invalid
             strings.
         ignore: columns to leave out.
+        max_bytes: how much may be read, inflated. It is no part of a result's key.
 
     Raises:
         ConfigError: for whatever is wrong with the options or the file.
     """
+    max_bytes = check_int("benchmark.max_bytes", max_bytes, 1)
+    ignored = [] if ignore is None else list(ignore)
+    if isinstance(ignore, str) or not all(isinstance(name, str) for name in ignored):
+        raise ConfigError(f"benchmark.ignore={ignore} is no list of columns; accepted: [NAME, NAME, ...].")
     check_bool("benchmark.percent", percent)
     check_choice("benchmark.missing", missing, MISSING)
-    frame = read_frame(path, "tabular")
+    sheet = read_sheet(path, "tabular", FORM, ignored, max_bytes)
     where = f"benchmark.path={path}"
-    table = parse_frame(frame, where, percent=percent, ignore=list(ignore or ()))
+    table = parse_sheet(sheet, where, percent=percent)
     assert path is not None
     return from_table(
         table,
@@ -184,7 +191,7 @@ def from_frame(
     Raises:
         ConfigError: for whatever is wrong with the frame.
     """
-    table = parse_frame(frame, f"the table of {name}", percent=percent, need_test=False)
+    table = parse_sheet(Sheet(frame), f"the table of {name}", percent=percent, need_test=False)
     return from_table(table, name, f"the table of {name}", missing, origin)
 
 

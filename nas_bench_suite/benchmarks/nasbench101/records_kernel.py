@@ -215,7 +215,7 @@ def _decode(data: np.ndarray, at: int, stop: int, base64: np.ndarray, room: np.n
 
 
 @njit(cache=True)
-def _varint(room: np.ndarray, at: int | np.int64, size: int | np.int64) -> tuple[int, np.int64]:
+def _varint(room: np.ndarray, at: int | np.int64, size: int | np.int64) -> tuple[int | np.int64, np.int64]:
     """(position after a number below 2^35, the number)."""
     value = np.int64(0)
     for shift in range(0, 35, 7):
