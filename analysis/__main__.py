@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _build(options: argparse.Namespace) -> int:
     from analysis import missing
-    from analysis.runs import scan
+    from analysis.result import scan
 
     check_int("--trials", options.trials, 2)
     began = time.perf_counter()
@@ -81,22 +81,21 @@ def _tables(study: Study, output_dir: Path) -> list[str]:
     built = tables.build_all(study, output_dir)
     notes = tables.write_all(built, output_dir / "tables")
     for table in built:
-        print(f"{table.name}: {sum(row['status'] == 'ok' for row in table.data)} of {len(table.data)} rows")
+        print(f"{table.name}: {table.complete} of {len(table.data)} rows")
     return notes + [
         f"{table.name}: {note}" for table in built for note in table.notes if note.startswith("Missing")
     ]
 
 
 def _compare(study: Study, options: argparse.Namespace) -> None:
-    from analysis.overview import overview
-    from analysis.tables import write_table
+    from analysis.compare import compare
 
     pairs = [word.partition("=") for word in options.option]
     for word, (key, equals, value) in zip(options.option, pairs):
         if not (key and equals and value):
             raise ConfigError(f"--option {word} does not fit; accepted: KEY=VALUE, as in dataset=cifar100.")
-    table = overview(study, options.budget, options.reference, {key: value for key, _, value in pairs})
-    write_table(table, options.output_dir / "tables")
+    table = compare(study, options.budget, options.reference, {key: value for key, _, value in pairs})
+    table.write(options.output_dir / "tables")
     print(table.to_markdown())
     print(f"{options.output_dir / 'tables' / table.name}.{{tex,md,csv}}")
 

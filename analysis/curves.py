@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.runs import RunInfo
+from analysis.result import Result
 
 
-def unit_cost(info: RunInfo, columns: dict[str, np.ndarray]) -> float:
+def unit_cost(result: Result, columns: dict[str, np.ndarray]) -> float:
     """What a full-fidelity query costs in the units of `spent`: its epochs under `cost: epochs`, else 1."""
-    if info.config["protocol"].get("cost") != "epochs":
+    if result.rules["cost"] != "epochs":
         return 1.0
     return float(columns["fidelity"].max())
 
@@ -65,15 +65,15 @@ class Curves:
     hours: np.ndarray
 
 
-def curves_of(info: RunInfo, trials: int | None = None) -> Curves:
-    """The step curves of a run."""
-    columns = info.queries(trials)
+def curves_of(result: Result) -> Curves:
+    """The step curves of a result."""
+    columns = result.queries()
     trial = columns["trial"]
     starts = np.flatnonzero(np.r_[True, trial[1:] != trial[:-1]])
     ends = np.r_[starts[1:], len(trial)]
     held = incumbents(columns)
-    cost = unit_cost(info, columns)
-    grid = np.arange(1, info.budget + 1) * cost
+    cost = unit_cost(result, columns)
+    grid = np.arange(1, result.budget + 1) * cost
     # Row of the last query that fits into each budget, -1 before the first.
     last = np.stack(
         [np.searchsorted(columns["spent"][a:b], grid, side="right") - 1 + a for a, b in zip(starts, ends)]

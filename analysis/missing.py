@@ -8,32 +8,30 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-from analysis import published
-from analysis.comparison import LIBRARIES, rows_of
-from analysis.runs import scan
-from analysis.selection import CONF, Found, Study, is_built
-from analysis.tables import PROTOCOL_METHODS, VARIANTS
+from analysis import tables
+from analysis.complexity_table import COUNT, counted_file
+from analysis.result import Missing, scan
+from analysis.selection import Study
+from nas_bench_suite import experiments
 
-ROOT = CONF.parent
+ALL = "paper"  # the experiment that names those of the tables, in the order in which they run best
 
 
 def run(output_dir: Path, benchmark: str, trials: int, seed: int) -> None:
     """Run the parameter count of table 2 and every experiment that lacks something that can be run."""
-    counted = (output_dir / "complexity" / "table2.csv").resolve()
-    if not counted.exists() and (ROOT / "optimizers" / "parts" / "policies" / "complexity.py").exists():
-        _python("-m", "optimizers.reinforce.policies.complexity", "--output-dir", str(output_dir.resolve()))
-    runs = (
+    folder = output_dir.resolve()
+    if not counted_file(folder).exists() and _exists(COUNT):
+        _python("-m", COUNT, "--output-dir", str(folder))
+    results = (
         scan(output_dir, lambda sentence: print(f"warning: {sentence}", file=sys.stderr))
         if output_dir.is_dir()
         else []
     )
-    study = Study(runs, benchmark, trials, seed)
-    for experiment in needed(study):
+    for experiment in needed(Study(results, benchmark, trials, seed)):
         print(
-            f"running what {experiment} lacks, {trials} trials a row; interrupt at any time, the same "
+            f"running what {experiment} lacks, {trials} trials per row; interrupt at any time, the same "
             "command goes on:",
             flush=True,
         )
@@ -44,35 +42,27 @@ def run(output_dir: Path, benchmark: str, trials: int, seed: int) -> None:
             f"benchmark={benchmark}",
             f"trials={trials}",
             f"seed={seed}",
-            f"output_dir={output_dir.resolve()}",
+            f"output_dir={folder}",
         )
 
 
 def needed(study: Study) -> list[str]:
-    """Experiments in which a row is missing whose config exists."""
-    return [
-        name
-        for name, found in _wanted(study)
-        if any(entry.info is None and is_built(label) for label, entry in found)
+    """Experiments of tables in which a row is missing whose method's config exists."""
+    known = experiments.names("optimizer")
+    lacking = [
+        table.name
+        for table in tables.TABLES
+        if any(job["optimizer"] in known and isinstance(study.find(job), Missing) for job in table.jobs())
     ]
+    order = experiments.members(ALL)
+    return sorted(lacking, key=lambda name: order.index(name) if name in order else len(order))
 
 
-def _wanted(study: Study) -> Iterator[tuple[str, list[tuple[str, Found]]]]:
-    for table in (3, 4, 6, 5):
-        budget = published.TABLES[table][0]
-        rows = [row for row in rows_of(table) if row.panel != LIBRARIES]
-        yield f"table{table}", [(row.label, study.find(row.label, budget, row.settings)) for row in rows]
-    yield (
-        "protocol",
-        [
-            (label, study.find(label, 150, protocol=rules, options=options))
-            for label in PROTOCOL_METHODS
-            for rules, options in VARIANTS.values()
-        ],
-    )
+def _exists(module: str) -> bool:
+    return experiments.CONF.parent.joinpath(*module.split(".")).with_suffix(".py").exists()
 
 
 def _python(*words: str) -> None:
     """Run a Python command of the project; a failure is shown by the command itself, and what it did not make
     shows as missing."""
-    subprocess.run([sys.executable, *words], cwd=ROOT, check=False)
+    subprocess.run([sys.executable, *words], cwd=experiments.CONF.parent, check=False)

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from analysis.runs import RunInfo
-from analysis.selection import FULL_TRIALS, PROTOCOL, Study, defaults
-from analysis.style import style
-
-RUN_WORDS = {
-    "single_same": "a query reads one of the stored training runs at random, the incumbent is the best "
-    "single-run validation, and its "
-    "test error is that "
-    "same run's",
-    "single_independent": "the incumbent is the best single-run validation, and its test error comes from a "
-    "run drawn independently",
-    "mean": "validation and test are means over the stored runs",
-}
+from analysis.result import Result
+from analysis.selection import FULL_TRIALS, Study, differing, standard
+from nas_bench_suite.protocol import Protocol, words_of
 
 
-def caption(study: Study, used: Sequence[RunInfo]) -> str:
-    """Benchmark (a surrogate is called one), protocol, trials and commit of the runs used."""
+def caption(study: Study, used: Sequence[Result]) -> str:
+    """Benchmark (a surrogate is called one), protocol, trials and commit of the results used."""
     return " ".join(
         (
             benchmark_words(study.benchmark, used),
@@ -32,44 +22,36 @@ def caption(study: Study, used: Sequence[RunInfo]) -> str:
     )
 
 
-def benchmark_words(benchmark: str, used: Sequence[RunInfo]) -> str:
+def on_surrogate(benchmark: str, used: Sequence[Result]) -> bool:
+    """Whether these results, or the benchmark by its name, are of a surrogate."""
+    return any(result.surrogate for result in used) or benchmark.endswith("_surrogate")
+
+
+def benchmark_words(benchmark: str, used: Sequence[Result]) -> str:
     """The benchmark; every caption of a surrogate says that it is one, and a partial or unofficial table's
     notice stands in it."""
-    surrogate = any(info.surrogate for info in used) or benchmark.endswith("_surrogate")
-    kind = ", a surrogate: accuracies are modelled, not trained" if surrogate else ""
-    found = {
-        str((manifest.get("benchmark") or {}).get("checksum") or "")[:8]
-        for info in used
-        for manifest in info.manifests
-    }
-    checksums = sorted(found - {""})
-    notices = sorted(
-        {
-            str((manifest.get("benchmark") or {}).get("notice") or "")
-            for info in used
-            for manifest in info.manifests
-        }
-        - {""}
-    )
+    kind = ", a surrogate: accuracies are modelled, not trained" if on_surrogate(benchmark, used) else ""
+    checksums = sorted({origin.checksum[:8] for result in used for origin in result.origins} - {""})
+    notices = sorted({origin.notice for result in used for origin in result.origins} - {""})
     words = f"Benchmark: {benchmark}{kind}" + (f" (data {', '.join(checksums)})" if checksums else "") + "."
     return " ".join((words, *notices))
 
 
-def protocol_words(study: Study, used: Sequence[RunInfo]) -> str:
-    """The paper's protocol, and which methods are charged by another cost."""
-    edge = dict(defaults("benchmark", study.benchmark)).get("edge_limit")
-    words = (
-        f"Protocol: {RUN_WORDS[PROTOCOL['run']]}; repeated cells are charged, invalid strings are not; "
-        "any query costs one"
-    )
-    by_epochs = sorted(
-        {style(info.label).name for info in used if info.config["protocol"].get("cost") == "epochs"}
-    )
-    if by_epochs:
-        words += (
-            f" ({', '.join(by_epochs)}: a query costs its epochs, the budget is that many full trainings)"
+def protocol_words(study: Study, used: Sequence[Result]) -> str:
+    """The paper's protocol, rule by rule, and which methods have a rule of their own (BOHB: epochs)."""
+    rules = []
+    for key, words in Protocol().words().items():
+        own: dict[str, set[str]] = {}  # value -> methods whose config sets it
+        for result in used:
+            value = standard(result.label, study.benchmark)["protocol"][key]
+            if value != getattr(Protocol(), key) and value == result.rules[key]:
+                own.setdefault(value, set()).add(result.name)
+        beside = "; ".join(
+            f"{', '.join(sorted(methods))}: {words_of(key, value)}" for value, methods in own.items()
         )
-    return words + (f"; edge limit {edge}" if edge else "") + "."
+        rules.append(words + (f" ({beside})" if beside else ""))
+    edge = standard("random", study.benchmark)["benchmark"].get("edge_limit")
+    return f"Protocol: {'; '.join(rules)}" + (f"; edge limit {edge}" if edge else "") + "."
 
 
 def trials_words(study: Study) -> str:
@@ -78,17 +60,19 @@ def trials_words(study: Study) -> str:
     return f"{study.trials} trials{draft}, seed {study.seed}, shared by all rows."
 
 
-def commits(used: Sequence[RunInfo]) -> list[str]:
-    """Short commits behind these runs, `+` for a working tree that differed from it; ordered by first use."""
-    found: dict[str, None] = {}
-    for info in used:
-        for manifest in info.manifests:
-            commit = manifest.get("commit")
-            found["unknown" if not commit else commit[:8] + ("+" if manifest.get("dirty") else "")] = None
-    return list(found)
+def commits(used: Sequence[Result]) -> list[str]:
+    """Short commits behind these results, `+` for a working tree that differed from it; ordered by first
+    use."""
+    return list(
+        dict.fromkeys(
+            origin.commit[:8] + ("+" if origin.dirty else "") if origin.commit else "unknown"
+            for result in used
+            for origin in result.origins
+        )
+    )
 
 
-def code_words(used: Sequence[RunInfo]) -> str:
+def code_words(used: Sequence[Result]) -> str:
     """The commits, and whether the rows were made by one version of the code."""
     names = commits(used)
     if not names:
@@ -97,41 +81,40 @@ def code_words(used: Sequence[RunInfo]) -> str:
     return words + (" (+: with uncommitted changes)." if any(name.endswith("+") for name in names) else ".")
 
 
-def _beside(info: RunInfo) -> str:
-    """Settings of a run that differ from its label's and its benchmark's configs."""
-    parts = []
-    for section, name in (("optimizer", info.label), ("benchmark", info.benchmark)):
-        own = defaults(section, name)
-        parts += [
-            f"{key}={value}"
-            for key, value in info.config[section].items()
-            if key in own and value != own[key]
-        ]
-    return " ".join(parts)
+@dataclass(frozen=True)
+class Record:
+    """A run in the report's table of provenance."""
+
+    optimizer: str
+    budget: int
+    trials: int  # that the run holds
+    protocol: str
+    beside: str  # settings that differ from its label's and its benchmark's configs
+    key: str
+    commits: str
+    source: str
+    device: str
+    platform: str
+    seconds: float
+    versions: Mapping[str, str | None]
 
 
-def facts(used: Sequence[RunInfo]) -> list[dict[str, Any]]:
-    """One row a run for the provenance section of the report."""
-    out = []
-    for info in used:
-        first = info.manifests[0]
-        out.append(
-            {
-                "optimizer": info.label,
-                "budget": info.budget,
-                "protocol": info.protocol,
-                "beside": _beside(info),
-                "key": info.key,
-                "trials": len(info.trial_ids),
-                "commits": ", ".join(commits([info])),
-                "source": ", ".join(
-                    sorted({str(manifest.get("source_hash")) for manifest in info.manifests})
-                ),
-                "device": ", ".join(sorted({str(manifest.get("device")) for manifest in info.manifests})),
-                "platform": first.get("platform"),
-                "seconds": info.seconds,
-                "versions": first.get("versions") or {},
-                "command": " ".join(map(str, first.get("command") or [])),
-            }
+def records(used: Sequence[Result]) -> list[Record]:
+    """One record for each run."""
+    return [
+        Record(
+            optimizer=result.label,
+            budget=result.budget,
+            trials=len(result.held),
+            protocol=result.protocol,
+            beside=" ".join([*differing(result, "optimizer"), *differing(result, "benchmark")]),
+            key=result.key,
+            commits=", ".join(commits([result])),
+            source=", ".join(sorted({origin.source_hash for origin in result.origins})),
+            device=", ".join(sorted({origin.device for origin in result.origins})),
+            platform=result.origins[0].platform,
+            seconds=result.seconds,
+            versions=result.origins[0].versions,
         )
-    return out
+        for result in used
+    ]

@@ -8,6 +8,7 @@ a `doubt`: it is printed as published and flagged, and no verdict on its level i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 PAPER = "ReMAADE paper (Krishna et al.)"
@@ -43,8 +44,13 @@ class Row:
     name: str
     label: str
     value: Value | None = None
-    settings: dict[str, object] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     panel: str = ""
+
+    def job(self, budget: int) -> dict[str, object]:
+        """What the row needs the result of, as on the command line."""
+        settings = {f"optimizer.{key}": value for key, value in self.settings.items()}
+        return {"optimizer": self.label, "budget": budget, **settings}
 
 
 @dataclass(frozen=True)
@@ -136,13 +142,12 @@ TABLE6 = tuple(
 )
 
 # Ours: rows below the rule. They have no published counterpart in these tables.
-OURS_150 = (
+OURS = (
     Row("Local search", "local_search"),
     Row("Reg Evolution (population 30)", "regularized_evolution_small"),
     Row("ReMAADE, rank advantage", "remaade_ranked"),
     Row("NASBOT, distance as commonly run", "nasbot_as_run"),
 )
-OURS_3200 = OURS_150
 # Library wrappers: slow, a row of their own where somebody has run them, left out of the default.
 WRAPPERS = (Row("TPE (hyperopt)", "tpe_hyperopt"), Row("BOHB (hpbandster)", "bohb_hpbandster"))
 # Table 4's second panel: every policy at the step size that its own sweep chose.
@@ -268,13 +273,6 @@ BANANAS_TABLE_150 = {
 }
 # Other replications of the same two methods at 150 queries: (lowest, highest) mean test error reported.
 REPLICATIONS_150 = {"random": (6.38, 6.56), "regularized_evolution": (6.14, 6.55)}
-
-TABLES: dict[int, tuple[int, tuple[Row, ...], tuple[Claim, ...], str]] = {
-    3: (150, TABLE3, CLAIMS3, "ReMAADE"),
-    4: (150, TABLE4, CLAIMS4, "ReMAADE w/o PPO"),
-    5: (3200, TABLE5, CLAIMS5, "ReMAADE"),
-    6: (3200, TABLE6, CLAIMS6, "S = 1"),
-}
 
 
 def _errors(**accuracies: tuple[float, float]) -> dict[str, Value]:

@@ -1,8 +1,8 @@
-"""Which run stands behind a row of a table.
+"""Which result stands behind a row of a table.
 
-A row asks for a label, a budget and perhaps settings; the rest is that label's own configuration
-(`conf/optimizer/<label>.yaml`) under the paper's protocol. A row gets trials 0 .. trials - 1 of one run, all
-of them, or it is missing, with the reason: drafts and full runs are never mixed.
+A row asks for a *job* (`nas_bench_suite.experiments`): a label, a budget and what differs from that label's
+configuration and from the paper's protocol, as on the command line. It gets trials 0 .. trials - 1 of one
+run, all of them, or it is missing, with the reason: drafts and full runs are never mixed.
 """
 
 from __future__ import annotations
@@ -10,69 +10,44 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from analysis.runs import RunInfo
-from nas_bench_suite.checks import ConfigError
+from analysis.result import Missing, Result
+from nas_bench_suite.experiments import Job, compose, names
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-CONF = Path(__file__).resolve().parents[1] / "conf"
-PROTOCOL = {"run": "single_same", "repeats": "charge", "invalid": "free", "cost": "query"}
 FULL_TRIALS = 500
-
-
-@dataclass(frozen=True)
-class Found:
-    """A row's run, or why there is none."""
-
-    info: RunInfo | None
-    trials: int
-    reason: str = ""
-
-    @property
-    def errors(self) -> pd.Series:
-        """Final test error in percent, indexed by trial; trials without one (no test value) are left out."""
-        return self.column("incumbent_test", percent=True).dropna()
-
-    def column(self, name: str, percent: bool = False) -> pd.Series:
-        """A ledger column over the row's trials, indexed by trial."""
-        import pandas as pd
-
-        assert self.info is not None
-        values = self.info.ledger[name]
-        series = pd.Series(100 * (1 - values.astype(float)) if percent else values, index=self.info.trial_ids)
-        return series.loc[series.index < self.trials]
+SECTIONS = ("optimizer", "benchmark", "protocol")
 
 
 @dataclass(frozen=True)
 class Study:
     """Results of one benchmark, seed and number of trials, from which rows are taken."""
 
-    runs: Sequence[RunInfo]
+    results: Sequence[Result]
     benchmark: str = "nasbench101_surrogate"
     trials: int = FULL_TRIALS
     seed: int = 0
     # budget of the paper -> budget asked here, for tests on small runs
     budgets: Mapping[int, int] = field(default_factory=dict)
+    # what was found, by run: tables, figures and the report ask for the same ones
+    _found: dict[Path, Result] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def draft(self) -> bool:
         return self.trials < FULL_TRIALS
 
     @cached_property
-    def comparable(self) -> list[RunInfo]:
-        """Runs on the benchmark, all from the same data: what most runs were made from, the checksum deciding
-        a tie."""
-        runs = [info for info in self.runs if info.benchmark == self.benchmark]
-        counts = Counter(info.checksum for info in runs)
+    def comparable(self) -> list[Result]:
+        """Results on the benchmark, all from the same data: what most runs were made from, the checksum
+        deciding a tie."""
+        results = [result for result in self.results if result.benchmark == self.benchmark]
+        counts = Counter(result.checksum for result in results)
         data = max(counts, key=lambda checksum: (counts[checksum], checksum), default="")
-        return [info for info in runs if info.checksum == data]
+        return [result for result in results if result.checksum == data]
 
     @property
     def left_out(self) -> list[str]:
@@ -81,80 +56,97 @@ class Study:
             return []
         data = self.comparable[0].checksum
         return [
-            f"{info.run.folder} was made from other data (checksum {info.checksum[:8]}) than most runs on "
-            f"{self.benchmark} ({data[:8]}) and is "
-            "left out."
-            for info in self.runs
-            if info.benchmark == self.benchmark and info.checksum != data
+            f"{result.run.folder} was made from other data (checksum {result.checksum[:8]}) than most runs "
+            f"on {self.benchmark} ({data[:8]}) and is left out."
+            for result in self.results
+            if result.benchmark == self.benchmark and result.checksum != data
         ]
 
-    def find(
-        self,
-        label: str,
-        budget: int,
-        settings: Mapping[str, Any] | None = None,
-        protocol: Mapping[str, Any] | None = None,
-        options: Mapping[str, Any] | None = None,
-    ) -> Found:
-        """The run behind a row.
+    def asked(self, budget: int) -> int:
+        """The budget that stands for one of the paper's."""
+        return self.budgets.get(budget, budget)
 
-        Args:
-            label: the optimizer's config.
-            budget: queries.
-            settings: hyperparameters that differ from the label's config.
-            protocol, options: rules of the protocol and options of the benchmark that differ from their
-                defaults.
-        """
-        budget = self.budgets.get(budget, budget)
-        wanted_options = dict(defaults("benchmark", self.benchmark)) | dict(options or {})
-        # A multi-fidelity method may charge epochs by its own config; captions say so.
-        wanted_rules = PROTOCOL | dict(own_rules(label)) | dict(protocol or {})
+    def find(self, job: Job) -> Result | Missing:
+        """The result behind a row, which asks for `optimizer`, `budget` and what differs from their
+        defaults."""
+        label, budget = str(job["optimizer"]), self.asked(int(job["budget"]))
+        wanted = standard(label, self.benchmark, job)
+        own = {
+            key.removeprefix("optimizer."): value
+            for key, value in job.items()
+            if key.startswith("optimizer.")
+        }
         same = [
-            info
-            for info in self.comparable
-            if info.label == label
-            and info.budget == budget
-            and int(info.config["seed"]) == self.seed
-            and agrees(info.config["optimizer"], settings or {})
-            and agrees(info.config["benchmark"], wanted_options)
-            and agrees(info.config["protocol"], wanted_rules)
+            result
+            for result in self.comparable
+            if (result.label, result.budget, result.seed) == (label, budget, self.seed)
+            and not _differing(result.config["optimizer"], own)
+            and not _differing(result.config["benchmark"], wanted["benchmark"])
+            and not _differing(result.rules, wanted["protocol"])
         ]
-        own = dict(defaults("optimizer", label)) | dict(settings or {})
-        fitting = [info for info in same if agrees(info.config["optimizer"], own)]
+        fitting = [
+            result for result in same if not _differing(result.config["optimizer"], wanted["optimizer"])
+        ]
         if not fitting:
-            if not is_built(label) and not same:
-                return Found(None, self.trials, "not built yet (no config of that name)")
+            if not same and label not in names("optimizer"):
+                return Missing("not built yet (no config of that name)")
             others = f" with its present configuration ({len(same)} with another)" if same else ""
-            return Found(None, self.trials, f"no result{others}")
-        whole = [info for info in fitting if not len(info.lacking(self.trials))]
+            return Missing(f"no result{others}")
+        whole = [result for result in fitting if not len(result.lacking(self.trials))]
         if not whole:
-            lacking = min((info.lacking(self.trials) for info in fitting), key=len)
-            return Found(
-                None,
-                self.trials,
+            lacking = min((result.lacking(self.trials) for result in fitting), key=len)
+            return Missing(
                 f"incomplete, {self.trials - len(lacking)} of {self.trials} trials (without "
-                f"{_ranges(lacking)})",
+                f"{_ranges(lacking)})"
             )
         # The largest blocks first; the key decides what is left, so that the choice is always the same.
-        whole.sort(key=lambda info: (-int(info.config["trials_per_block"]), info.key))
-        return Found(whole[0], self.trials)
+        chosen = min(whole, key=lambda result: (-result.block_size, result.key))
+        return self._found.setdefault(chosen.run.folder, chosen.first(self.trials))
 
 
-def _ranges(trials: Sequence[int] | np.ndarray) -> str:
-    """Ascending trials in words: `trials 50 to 99, 200 to 249 and 100 more`."""
-    parts = np.split(np.asarray(trials), np.flatnonzero(np.diff(trials) > 1) + 1)
-    shown = [f"{part[0]}" if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts[:3]]
-    more = sum(len(part) for part in parts[3:])
-    return f"trials {', '.join(shown)}" + (f" and {more} more" if more else "")
-
-
-def agrees(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a configuration has the wanted values; one that it lacks agrees with None alone."""
-    return all(
-        _plain(config.get(key)) == _plain(value)
-        for key, value in wanted.items()
-        if key in config or value is not None
+def standard(label: str, benchmark: str, job: Job | None = None) -> dict[str, dict[str, Any]]:
+    """The sections of the configuration that a label has on a benchmark, with what `job` changes; empty where
+    there is no config of that name (a method or a benchmark of the user's own, from elsewhere)."""
+    changes = {key: value for key, value in (job or {}).items() if key not in ("optimizer", "benchmark")}
+    known = {
+        group: name
+        for group, name in (("optimizer", label), ("benchmark", benchmark))
+        if name in names(group)
+    }
+    empty = [group for group in ("optimizer", "benchmark") if group not in known]
+    config = compose(
+        known | {key: value for key, value in changes.items() if key.partition(".")[0] not in empty}
     )
+    out = {section: dict(config[section]) for section in SECTIONS}
+    for group in empty:
+        start = f"{group}."
+        out[group] = {k.removeprefix(start): v for k, v in changes.items() if k.startswith(start)}
+    out["optimizer"].pop("_target_", None)
+    return out
+
+
+def differing(result: Result, section: str) -> list[str]:
+    """What of a result's hyperparameters (section `optimizer`), options (`benchmark`) or rules (`protocol`)
+    differs from its label's configuration, as `key=value`."""
+    found = result.rules if section == "protocol" else result.config[section]
+    wanted = standard(result.label, result.benchmark)[section]
+    return [f"{key}={found[key]}" for key in found if key in _differing(found, wanted)]
+
+
+def configuration(result: Result) -> str:
+    """A configuration by its label and what differs from the label's: `remaade`, `remaade
+    learning_rate=0.03`, `random run=mean`."""
+    return " ".join([result.label, *differing(result, "protocol"), *differing(result, "optimizer")])
+
+
+def fits(result: Result, section: str, wanted: Mapping[str, Any]) -> bool:
+    """Whether a section of a result's configuration has the wanted values."""
+    return not _differing(result.config[section], wanted)
+
+
+def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """The keys of `wanted` that a section has other values for; one that it lacks agrees with None alone."""
+    return [key for key, value in wanted.items() if _plain(found.get(key)) != _plain(value)]
 
 
 def _plain(value: Any) -> Any:
@@ -171,47 +163,9 @@ def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
-def is_built(label: str) -> bool:
-    """Whether there is a config of that name."""
-    return (CONF / "optimizer" / f"{label}.yaml").exists()
-
-
-@cache
-def defaults(group: str, name: str) -> Mapping[str, Any]:
-    """The values of `conf/<group>/<name>.yaml`, without those that refer to others; empty if there is no such
-    file. A config that stands on another of its group (`defaults: [reinforce, _self_]`) has that one's values
-    where it has none of its own.
-
-    Raises:
-        ConfigError: if the file cannot be read.
-    """
-    content = _content(group, name)
-    if isinstance(content.get(group), dict):  # a global package keeps the section under its own name
-        content = content[group]
-    return {str(key): value for key, value in content.items() if key != "_target_" and "${" not in str(value)}
-
-
-def own_rules(label: str) -> Mapping[str, Any]:
-    """Rules of the protocol that a method's own config sets (BOHB: `cost: epochs`)."""
-    rules = _content("optimizer", label).get("protocol")
-    return rules if isinstance(rules, dict) else {}
-
-
-def _content(group: str, name: str) -> dict[str, Any]:
-    from omegaconf import OmegaConf
-
-    path = CONF / group / f"{name}.yaml"
-    if not path.exists():
-        return {}
-    try:
-        content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except Exception as error:
-        raise ConfigError(f"{path} cannot be read ({str(error).splitlines()[0]}).") from None
-    if not isinstance(content, dict):
-        return {}
-    # As Hydra composes: what the defaults list names comes first, the file itself last.
-    inherited: dict[str, Any] = {}
-    for parent in content.pop("defaults", []):
-        if isinstance(parent, str) and parent != "_self_":
-            inherited |= _content(group, parent)
-    return inherited | content
+def _ranges(trials: Sequence[int] | np.ndarray) -> str:
+    """Ascending trials in words: `trials 50 to 99, 200 to 249 and 100 more`."""
+    parts = np.split(np.asarray(trials), np.flatnonzero(np.diff(trials) > 1) + 1)
+    shown = [f"{part[0]}" if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts[:3]]
+    more = sum(len(part) for part in parts[3:])
+    return f"trials {', '.join(shown)}" + (f" and {more} more" if more else "")

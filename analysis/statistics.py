@@ -27,14 +27,21 @@ class Interval(NamedTuple):
 
 class Description(NamedTuple):
     """One sample: `sd` is over trials (ddof 1); `interval` is of the mean (BCa bootstrap, 95 %), not of the
-    trials."""
+    trials. `Description()` is that of no trials at all."""
 
-    n: int
-    mean: float
-    sd: float
-    median: float
-    iqm: float
-    interval: Interval
+    n: int = 0
+    mean: float = float("nan")
+    sd: float = float("nan")
+    median: float = float("nan")
+    iqm: float = float("nan")
+    interval: Interval = Interval(float("nan"), float("nan"))
+
+    def values(self) -> dict[str, float]:
+        """Every statistic by the name that tables and frames give it: `trials, mean, ..., low, high`."""
+        between = {
+            name: float(value) for name, value in self._asdict().items() if name not in ("n", "interval")
+        }
+        return {"trials": self.n, **between, "low": self.interval.low, "high": self.interval.high}
 
 
 class Comparison(NamedTuple):
@@ -101,9 +108,15 @@ def describe(x: Sequence[float] | np.ndarray) -> Description:
         raise ValueError(
             f"{int(np.isnan(x).sum())} of {len(x)} trials have no value; leave them out by name first."
         )
-    sd = float(np.std(x, ddof=1)) if len(x) > 1 else float("nan")
+    if not len(x):
+        return Description()
     return Description(
-        len(x), float(x.mean()), sd, float(np.median(x)), interquartile_mean(x), bootstrap_interval(x)
+        n=len(x),
+        mean=float(x.mean()),
+        sd=float(np.std(x, ddof=1)) if len(x) > 1 else float("nan"),
+        median=float(np.median(x)),
+        iqm=interquartile_mean(x),
+        interval=bootstrap_interval(x),
     )
 
 
@@ -180,7 +193,9 @@ def holm(p: Sequence[float]) -> np.ndarray:
     from statsmodels.stats.multitest import multipletests
 
     family = np.asarray(p, dtype=float)
-    return multipletests(family, alpha=ALPHA, method="holm")[1] if len(family) else family
+    if not len(family):
+        return family
+    return np.asarray(multipletests(family, alpha=ALPHA, method="holm")[1], dtype=float)
 
 
 def win_rate_matrix(columns: dict[str, np.ndarray]) -> np.ndarray:
@@ -199,7 +214,8 @@ def win_rate_matrix(columns: dict[str, np.ndarray]) -> np.ndarray:
 def growth_exponents(n: np.ndarray, d: np.ndarray, count: np.ndarray) -> tuple[float, float]:
     """Least-squares exponents (a, b) of count = c n^a d^b, in logarithms (table 2)."""
     design = np.column_stack([np.ones(len(n)), np.log(n), np.log(d)])
-    return tuple(np.linalg.lstsq(design, np.log(count), rcond=None)[0][1:].tolist())
+    _, a, b = np.linalg.lstsq(design, np.log(count), rcond=None)[0].tolist()
+    return a, b
 
 
 def _paired(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -210,4 +226,5 @@ def _paired(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         )
     if not len(x):
         raise ValueError("paired samples are empty: the two methods share no trial.")
-    return x - y
+    difference: np.ndarray = x - y
+    return difference

@@ -1,7 +1,7 @@
 """Result files as tidy frames.
 
-`load_results` gives one row a trial, or with `curves=True` one row a trial and query; `summarize` one row a
-configuration. Errors are in percent; result files hold fractions.
+`load_results` gives one row per trial, or with `curves=True` one row per trial and query; `summarize` one row
+per configuration. Errors are in percent; result files hold fractions.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.curves import incumbents, unit_cost
-from analysis.runs import RunInfo, scan
+from analysis.result import Columns, Result, scan
+from analysis.selection import SECTIONS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# What tells configurations apart, beside the options that differ.
+IDENTITY = ("benchmark", "protocol", "optimizer", "config_hash", "budget", "seed")
 _FIRST = ("validation_error", "test_error", "test_error_mean_of_runs")
 
 
@@ -54,40 +57,27 @@ def load_results(
 
     labels = {optimizer} if isinstance(optimizer, str) else None if optimizer is None else set(optimizer)
     chosen = [
-        info
-        for info in scan(output_dir, problem)
-        if (benchmark is None or info.benchmark == benchmark)
-        and (labels is None or info.label in labels)
-        and (budget is None or info.budget == budget)
+        result if trials is None else result.first(trials)
+        for result in scan(output_dir, problem)
+        if (benchmark is None or result.benchmark == benchmark)
+        and (labels is None or result.label in labels)
+        and (budget is None or result.budget == budget)
     ]
     if not chosen:
-        return pd.DataFrame(
-            columns=[
-                "benchmark",
-                "protocol",
-                "optimizer",
-                "config_hash",
-                "budget",
-                "seed",
-                "trial",
-                "trials_in_job",
-                *_FIRST,
-            ]
-        )
-    varying = _varying([info.config for info in chosen])
-    flat = [_flatten(info.config) for info in chosen]
+        return pd.DataFrame(columns=[*IDENTITY, "trial", "trials_in_job", *_FIRST])
+    varying = _varying(chosen)
     constants = [
-        _identity(info) | {name: values.get(name) for name in varying} for info, values in zip(chosen, flat)
+        _identity(result) | {name: flat.get(name) for name in varying}
+        for result, flat in zip(chosen, map(_flatten, chosen))
     ]
-    parts = [_curve_columns(info, trials) if curves else _trial_columns(info, trials) for info in chosen]
-    return _joined(constants, parts)
+    return _joined(constants, [_curve_columns(r) if curves else _trial_columns(r) for r in chosen])
 
 
 def _joined(constants: list[dict[str, Any]], parts: list[dict[str, np.ndarray]]) -> pd.DataFrame:
     """One frame of all runs: what is constant within a run (its words as categories), and the runs' columns,
     taken out of `parts` one by one.
 
-    Millions of rows are usual: nothing is held twice, and a word costs a byte a row.
+    Millions of rows are usual: nothing is held twice, and a word costs a byte per row.
     """
     import pandas as pd
 
@@ -113,39 +103,35 @@ def _joined(constants: list[dict[str, Any]], parts: list[dict[str, np.ndarray]])
     return pd.DataFrame({name: out.pop(name) for name in order}, copy=False)
 
 
-def _identity(info: RunInfo) -> dict[str, Any]:
-    return {
-        "benchmark": info.benchmark,
-        "protocol": info.protocol,
-        "optimizer": info.label,
-        "config_hash": info.key,
-        "budget": info.budget,
-        "seed": int(info.config["seed"]),
+def _identity(result: Result) -> dict[str, Any]:
+    values = (result.benchmark, result.protocol, result.label, result.key, result.budget, result.seed)
+    return dict(zip(IDENTITY, values))
+
+
+def _trial_columns(result: Result) -> Columns:
+    """One value per trial."""
+    ledger = dict(result.ledger)
+    count = len(result.trial_ids)
+    out = {
+        "trial": ledger.pop("trial").astype(np.int64),
+        "trials_in_job": np.full(count, len(result.held)),
     }
-
-
-def _trial_columns(info: RunInfo, trials: int | None) -> dict[str, np.ndarray]:
-    """One value a trial."""
-    ledger = dict(info.ledger)
-    count = len(info.trial_ids)
-    out = {"trial": ledger.pop("trial").astype(np.int64), "trials_in_job": np.full(count, count)}
     for name, source in zip(_FIRST, ("incumbent_validation", "incumbent_test", "incumbent_test_mean")):
         out[name] = (
             100 * (1 - ledger.pop(source).astype(float)) if source in ledger else np.full(count, np.nan)
         )
-    out |= ledger
-    return out if trials is None else {name: column[out["trial"] < trials] for name, column in out.items()}
+    return out | ledger
 
 
-def _curve_columns(info: RunInfo, trials: int | None) -> dict[str, np.ndarray]:
-    """One value a charged query."""
-    columns = info.queries(trials)
+def _curve_columns(result: Result) -> Columns:
+    """One value per charged query."""
+    columns = result.queries()
     held = incumbents(columns)
     out = {
         "trial": columns["trial"],
-        "trials_in_job": np.full(len(held), len(info.trial_ids), dtype=np.int32),
+        "trials_in_job": np.full(len(held), len(result.held), dtype=np.int32),
         "query": columns["query"],
-        "spent": columns["spent"] / unit_cost(info, columns),
+        "spent": columns["spent"] / unit_cost(result, columns),
     }
     for name, source in zip(_FIRST[:2], ("validation", "test")):
         out[name] = np.where(held < 0, np.nan, 100 * (1 - columns[source][held]))
@@ -154,28 +140,24 @@ def _curve_columns(info: RunInfo, trials: int | None) -> dict[str, np.ndarray]:
     return out | {name: columns[name] for name in ("cell_id", "run", "fidelity", "seconds", "status")}
 
 
-def _flatten(
-    config: dict[str, Any], sections: tuple[str, ...] = ("benchmark", "optimizer", "protocol")
-) -> dict[str, Any]:
+def _flatten(result: Result) -> dict[str, Any]:
+    """Options, hyperparameters and rules by dotted names."""
     flat: dict[str, Any] = {}
-    for section in sections:
-        for key, value in config.get(section, {}).items():
+    for section in SECTIONS:
+        for key, value in (result.rules if section == "protocol" else result.config[section]).items():
             if key not in ("_target_", "name"):
-                flat[f"{section}.{key}"] = (
-                    value if isinstance(value, (int, float, str, bool, type(None))) else str(value)
-                )
+                plain = value is None or isinstance(value, (int, float, str, bool))
+                flat[f"{section}.{key}"] = value if plain else str(value)
     return flat
 
 
-def _varying(configs: list[dict[str, Any]]) -> list[str]:
+def _varying(results: Iterable[Result]) -> list[str]:
     """Options that differ: hyperparameters within a label, benchmark options within a benchmark, protocol
     rules anywhere."""
     groups: dict[tuple[str, str], set[str]] = {}
-    for config in configs:
-        for name, value in _flatten(config).items():
-            owner = {"optimizer": config["optimizer_label"], "benchmark": config["benchmark_label"]}.get(
-                name.split(".")[0], ""
-            )
+    for result in results:
+        for name, value in _flatten(result).items():
+            owner = {"optimizer": result.label, "benchmark": result.benchmark}.get(name.split(".")[0], "")
             groups.setdefault((name, owner), set()).add(repr(value))
     return sorted({name for (name, _), values in groups.items() if len(values) > 1})
 
@@ -201,22 +183,11 @@ def summarize(frame: pd.DataFrame, by: Iterable[str] | None = None) -> pd.DataFr
     rows = []
     for values, group in frame.groupby(by, dropna=False, sort=True, observed=True):
         errors = group["test_error"].dropna().to_numpy()
-        if len(errors):
-            described = statistics.describe(errors)
-        else:
-            described = statistics.Description(
-                0, *(float("nan"),) * 4, statistics.Interval(float("nan"), float("nan"))
-            )
+        described = statistics.describe(errors)
         rows.append(
             dict(zip(by, values))
+            | described.values()
             | {
-                "trials": described.n,
-                "mean": described.mean,
-                "sd": described.sd,
-                "median": described.median,
-                "iqm": described.iqm,
-                "low": described.interval.low,
-                "high": described.interval.high,
                 "mean_of_runs": group["test_error_mean_of_runs"].mean(),
                 "validation_error": group["validation_error"].mean(),
                 "unique_cells": group["unique_cells"].mean() if "unique_cells" in group else np.nan,
@@ -230,9 +201,5 @@ def summarize(frame: pd.DataFrame, by: Iterable[str] | None = None) -> pd.DataFr
 
 
 def _identity_columns(frame: pd.DataFrame) -> list[str]:
-    base = ["benchmark", "protocol", "optimizer", "config_hash", "budget", "seed"]
-    return base + [
-        name
-        for name in frame.columns
-        if name.split(".")[0] in ("optimizer", "benchmark", "protocol") and "." in name
-    ]
+    dotted = [name for name in frame.columns if "." in name and name.split(".")[0] in SECTIONS]
+    return [*IDENTITY, *dotted]

@@ -1,7 +1,7 @@
 """One table in memory, written as LaTeX (booktabs), Markdown and CSV.
 
-A `Table` holds raw rows (dictionaries); columns say how a row is shown. LaTeX and Markdown show the columns,
-CSV holds the raw values, so the three cannot differ. Text is plain Unicode; `tex` escapes it.
+A `Table` holds typed rows (`Entry`); columns say how a row is shown. LaTeX and Markdown show the columns, CSV
+holds the rows' raw values, so the three cannot differ. Text is plain Unicode; `tex` escapes it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from analysis.verdicts import Verdict
+from nas_bench_suite.results import write_whole
 
 RAW_FORMAT = ".6g"
 MINUS = "\u2212"
@@ -49,17 +53,39 @@ def tex(text: str) -> str:
     return "".join(_TEX.get(character, character) for character in text)
 
 
+class Entry(Protocol):
+    """What every row of a table has."""
+
+    @property
+    def status(self) -> str:
+        """`ok`, `partly` or `missing`."""
+
+    def record(self) -> Mapping[str, object]:
+        """The raw values that the CSV holds, in order; the same keys for every row, None for what is not
+        there."""
+
+
+R = TypeVar("R", bound=Entry)
+
+
 @dataclass(frozen=True)
-class Column:
-    """A displayed column: its header, how a raw row is shown, and its alignment (`l`, `r` or `c`)."""
+class Heading:
+    """A line in place of a row: it opens a panel, under a rule."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Column(Generic[R]):
+    """A displayed column: its header, how a row is shown, and its alignment (`l`, `r` or `c`)."""
 
     header: str
-    show: Callable[[dict[str, Any]], str]
+    show: Callable[[R], str]
     align: str = "r"
 
 
 @dataclass
-class Table:
+class Table(Generic[R]):
     """A table.
 
     Attributes:
@@ -67,31 +93,43 @@ class Table:
         title: what a caption begins with ("Table 3. ...").
         caption: the rest of the caption: benchmark, protocol, trials, commit.
         columns: what is shown.
-        rows: raw rows in order; `{"panel": "..."}` alone opens a panel, under a rule.
-        keys: raw keys that the CSV holds, in order.
+        rows: the rows in order, with headings.
+        left_out: raw values that the CSV does not hold.
         notes: paragraphs below the table.
         draft: whether fewer trials than the paper's stand behind it.
-        verdicts: the paper's claims as judged (`analysis.verdicts.Verdict`), where there are any.
+        verdicts: the paper's claims as judged, where there are any.
     """
 
     name: str
     title: str
     caption: str
-    columns: Sequence[Column]
-    rows: list[dict[str, Any]]
-    keys: Sequence[str]
+    columns: Sequence[Column[R]]
+    rows: Sequence[R | Heading]
+    left_out: Collection[str] = ()
     notes: list[str] = field(default_factory=list)
     draft: bool = False
-    verdicts: list[Any] = field(default_factory=list)
+    verdicts: Sequence[Verdict] = ()
 
     @property
     def full_caption(self) -> str:
         return " ".join(part for part in ("DRAFT." if self.draft else "", self.title, self.caption) if part)
 
     @property
-    def data(self) -> list[dict[str, Any]]:
-        """The rows that are no panel headings."""
-        return [row for row in self.rows if not is_panel(row)]
+    def data(self) -> list[R]:
+        """The rows without the headings."""
+        return [row for row in self.rows if not isinstance(row, Heading)]
+
+    @property
+    def complete(self) -> int:
+        """How many rows have all that they need."""
+        return sum(row.status == "ok" for row in self.data)
+
+    def records(self) -> list[dict[str, object]]:
+        """The raw values of every row, by the names of the CSV's columns."""
+        return [
+            {key: value for key, value in row.record().items() if key not in self.left_out}
+            for row in self.data
+        ]
 
     def to_markdown(self) -> str:
         """GitHub-flavoured Markdown."""
@@ -103,8 +141,8 @@ class Table:
             + "|"
         )
         for row in self.rows:
-            if is_panel(row):
-                lines.append(f"| *{row['panel']}* |" + " |" * (len(self.columns) - 1))
+            if isinstance(row, Heading):
+                lines.append(f"| *{row.text}* |" + " |" * (len(self.columns) - 1))
             else:
                 lines.append(
                     "| " + " | ".join(column.show(row).replace("|", "\\|") for column in self.columns) + " |"
@@ -117,9 +155,10 @@ class Table:
         """Raw values, one line a row; the caption travels in the last column."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow([*self.keys, "draft", "caption"])
-        for row in self.data:
-            writer.writerow([_raw(row.get(key)) for key in self.keys] + [_raw(self.draft), self.full_caption])
+        records = self.records()
+        writer.writerow([*records[0], "draft", "caption"])
+        for record in records:
+            writer.writerow([*map(_raw, record.values()), _raw(self.draft), self.full_caption])
         return buffer.getvalue()
 
     def to_tex(self) -> str:
@@ -136,10 +175,10 @@ class Table:
             r"\midrule",
         ]
         for i, row in enumerate(self.rows):
-            if is_panel(row):
+            if isinstance(row, Heading):
                 if i:
                     lines.append(r"\midrule")
-                lines.append(rf"\multicolumn{{{len(self.columns)}}}{{l}}{{\emph{{{tex(row['panel'])}}}}} \\")
+                lines.append(rf"\multicolumn{{{len(self.columns)}}}{{l}}{{\emph{{{tex(row.text)}}}}} \\")
             else:
                 lines.append(" & ".join(tex(column.show(row)) for column in self.columns) + r" \\")
         lines += [r"\bottomrule", r"\end{tabular}}"]
@@ -149,17 +188,17 @@ class Table:
             lines.append(r"\end{minipage}")
         return "\n".join([*lines, r"\end{table}"]) + "\n"
 
-
-def is_panel(row: dict[str, Any]) -> bool:
-    """Whether a row is a panel heading."""
-    return set(row) == {"panel"}
+    def write(self, folder: Path) -> None:
+        """Write the three forms."""
+        for ending, content in (("tex", self.to_tex()), ("md", self.to_markdown()), ("csv", self.to_csv())):
+            write_whole(folder / f"{self.name}.{ending}", content.encode())
 
 
 def _escape_markdown(text: str) -> str:
     return text.replace("_", "\\_").replace("*", "\\*")
 
 
-def _raw(value: Any) -> str:
+def _raw(value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool):
@@ -167,7 +206,7 @@ def _raw(value: Any) -> str:
     return format(value, RAW_FORMAT) if isinstance(value, float) else str(value)
 
 
-def number(value: Any, form: str = ".2f", missing: str = "—") -> str:
+def number(value: float | None, form: str = ".2f", missing: str = "—") -> str:
     """A number as text with a true minus sign; missing ones as a dash."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return missing

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.overview import differing
-from analysis.runs import scan
-from analysis.selection import Found
+from analysis.result import scan
+from analysis.selection import differing
 from nas_bench_suite.checks import ConfigError
 
 if TYPE_CHECKING:
@@ -56,15 +55,15 @@ def read_results(folder: Path, experiment: str) -> list[Result]:
     """
     found = [
         Result(
-            info.label,
-            info.budget,
-            tuple(differing(info, "optimizer")),
-            tuple(differing(info, "protocol")),
-            info.config["optimizer"],
-            Found(info, int(info.trial_ids.max()) + 1).errors,
-            int((info.ledger["ended"] == "stalled").sum()),
+            result.label,
+            result.budget,
+            tuple(differing(result, "optimizer")),
+            tuple(differing(result, "protocol")),
+            result.config["optimizer"],
+            result.errors,
+            int((result.ledger["ended"] == "stalled").sum()),
         )
-        for info in scan(folder)
+        for result in scan(folder)
     ]
     if not found:
         raise ConfigError(

@@ -7,19 +7,22 @@ Styles, scripts and data are inside the file; nothing is fetched when it is open
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
-from analysis import comparison, provenance, published, tables, verdicts
-from analysis.material import ABLATION, BY_BUDGET, Material, Method, query_words
+from analysis import provenance, tables, verdicts
+from analysis.material import ABLATION, BY_BUDGET, Material, query_words
+from analysis.paper_table import evidence, statement
 from analysis.report.cells import best_cells
 from analysis.report.checklist import checklist
-from analysis.runs import RunInfo
+from analysis.result import Result
 from analysis.selection import FULL_TRIALS, Study
 from analysis.style import DASHES, style
-from analysis.table import Table, is_panel
+from analysis.table import Column, Heading, Table
 from nas_bench_suite.results import write_whole
 
 HERE = Path(__file__).parent
@@ -48,27 +51,27 @@ def write_report(study: Study, output_dir: Path) -> list[str]:
     material = Material(study)
     built = tables.build_all(study, output_dir)
     charts = {
-        f"{budget:,} queries": _chart(material, material.methods(labels, budget))
+        f"{budget:,} queries": _chart(material, material.results(labels, budget))
         for budget, labels in BY_BUDGET.items()
     }
-    charts["ablation, 150 queries"] = _chart(material, material.methods(ABLATION, 150))
-    used = _used(study)
+    charts["ablation, 150 queries"] = _chart(material, material.results(ABLATION, 150))
+    used = tables.results_of(tables.TABLES, study)
     page = (
         _environment()
         .get_template("page.html.j2")
         .render(
             study=study,
             full_trials=FULL_TRIALS,
-            surrogate=any(info.surrogate for info in used) or study.benchmark.endswith("_surrogate"),
+            surrogate=provenance.on_surrogate(study.benchmark, used),
             benchmark=provenance.benchmark_words(study.benchmark, used),
             protocol=provenance.protocol_words(study, used),
             trials=provenance.trials_words(study),
             code=provenance.code_words(used),
-            overview=_overview(built),
+            claims=_claims(built),
             tables=[_html_table(table) for table in built],
             cells=best_cells(material),
             checklist=checklist(study, used, built),
-            facts=provenance.facts(used),
+            records=provenance.records(used),
             missing=[
                 f"{_title(table)}: {note}"
                 for table in built
@@ -103,101 +106,161 @@ def _script_safe(text: str) -> str:
     return text.replace("<", "\\u003c")
 
 
-def _used(study: Study) -> list[RunInfo]:
-    """The runs behind the tables, each once."""
-    found: dict[str, RunInfo] = {}
-    for number in (3, 4, 5, 6):
-        for row in comparison.rows_of(number):
-            entry = study.find(row.label, published.TABLES[number][0], row.settings)
-            if entry.info is not None:
-                found.setdefault(str(entry.info.run.folder), entry.info)
-    for label in tables.PROTOCOL_METHODS:
-        for rules, options in tables.VARIANTS.values():
-            entry = study.find(label, 150, protocol=rules, options=options)
-            if entry.info is not None:
-                found.setdefault(str(entry.info.run.folder), entry.info)
-    return list(found.values())
+class Series(TypedDict):
+    """A band for the page's script: places, means, low and high ends."""
+
+    x: list[float | None]
+    m: list[float | None]
+    l: list[float | None]  # noqa: E741
+    h: list[float | None]
 
 
-def _chart(material: Material, methods: list[Method]) -> dict[str, Any]:
+class Line(TypedDict):
+    """A method in a chart."""
+
+    label: str
+    name: str
+    color: str
+    dash: str
+    series: dict[str, Series]
+
+
+class Chart(TypedDict):
+    """Curves that are shown together."""
+
+    methods: list[Line]
+    queries: str
+
+
+def _chart(material: Material, results: Sequence[Result]) -> Chart:
     """Curves for the page's script: by query and by simulated hour, mean and interval, four decimals."""
-    out = []
-    for method in methods:
-        s, found = style(method.label), material.bands(method.found)
-        series = {
+    lines: list[Line] = []
+    for result in results:
+        s = style(result.label)
+        series: dict[str, Series] = {
             kind: {
                 "x": _rounded(b.x, 3),
                 "m": _rounded(b.mean, 4),
                 "l": _rounded(b.low, 4),
                 "h": _rounded(b.high, 4),
             }
-            for kind, b in found.items()
+            for kind, b in material.bands(result).items()
             if kind in ("test", "validation", "time_test")
         }
-        out.append(
+        lines.append(
             {
-                "label": method.label,
+                "label": result.label,
                 "name": s.name,
                 "color": s.color,
                 "dash": DASHES[s.dash],
                 "series": series,
             }
         )
-    return {"methods": out, "queries": query_words(methods)}
+    return {"methods": lines, "queries": query_words(results)}
 
 
 def _rounded(values: np.ndarray, digits: int) -> list[float | None]:
     return [None if np.isnan(value) else round(float(value), digits) for value in values]
 
 
-def _overview(built: list[Table]) -> list[dict[str, Any]]:
-    """One line a claim of the paper: the claim, the verdict and its numbers."""
-    lines: list[dict[str, Any]] = []
+@dataclass(frozen=True)
+class ClaimLine:
+    """A claim of the paper in the page's first table; `heading`: its text opens a group."""
+
+    table: str
+    claim: str
+    text: str
+    heading: bool
+    word: str
+    css: str
+    numbers: str
+
+
+def _claims(built: Sequence[Table[Any]]) -> list[ClaimLine]:
+    """One line for each claim of the paper: the claim, the verdict and its numbers."""
+    lines: list[ClaimLine] = []
     for table in built:
         for verdict in table.verdicts:
             text = verdict.claim.text
             lines.append(
-                {
-                    "table": table.name.removeprefix("table"),
-                    "claim": comparison.statement(verdict.claim),
-                    "text": text,
-                    "heading": not lines or lines[-1]["text"] != text,
-                    "word": verdict.word,
-                    "css": WORDS.get(verdict.word, "none"),
-                    "numbers": comparison.evidence(verdict),
-                }
+                ClaimLine(
+                    table=table.name.removeprefix("table"),
+                    claim=statement(verdict.claim),
+                    text=text,
+                    heading=not lines or lines[-1].text != text,
+                    word=verdict.word,
+                    css=WORDS.get(verdict.word, "none"),
+                    numbers=evidence(verdict),
+                )
             )
     return lines
 
 
-def _html_table(table: Table) -> dict[str, Any]:
-    """A table as the template shows it: cells with the class of their verdict."""
+@dataclass(frozen=True)
+class Part:
+    """A piece of a cell's text, and the class of its chip."""
+
+    text: str
+    css: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table; `title` is shown when the pointer rests on it."""
+
+    parts: list[Part]
+    align: str
+    title: str | None
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A row of a table, or the heading of a panel."""
+
+    panel: str | None
+    cells: list[Cell] = field(default_factory=list)
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    """A table as the template shows it: what is about this table stands under it (`shown`); the rules, the
+    same for all, fold away."""
+
+    name: str
+    caption: str
+    columns: Sequence[Column[Any]]
+    rows: list[TableRow]
+    shown: list[str]
+    folded: list[str]
+
+
+def _html_table(table: Table[Any]) -> ShownTable:
+    """A table with the class of the verdict in each cell."""
     rows = []
     for row in table.rows:
-        if is_panel(row):
-            rows.append({"panel": row["panel"], "cells": []})
+        if isinstance(row, Heading):
+            rows.append(TableRow(row.text))
             continue
+        doubt = row.record().get("doubt")
         cells = []
         for column in table.columns:
             text = column.show(row)
-            parts = [{"text": part, "css": _chip(part)} for part in text.split("; ")]
-            cells.append(
-                {"parts": parts, "align": column.align, "title": row.get("doubt") if "†" in text else None}
-            )
-        rows.append({"panel": None, "cells": cells, "missing": row.get("status") == "missing"})
-    # What is about this table stands under it; the rules, the same for all, fold away.
+            parts = [Part(part, _chip(part)) for part in text.split("; ")]
+            cells.append(Cell(parts, column.align, doubt if "†" in text else None))
+        rows.append(TableRow(None, cells, row.status == "missing"))
     rules = (verdicts.RULE, verdicts.LEVEL_RULE, verdicts.INTERVAL_NOTE)
-    return {
-        "name": table.name,
-        "caption": table.full_caption,
-        "columns": table.columns,
-        "rows": rows,
-        "shown": [note for note in table.notes if note not in rules],
-        "folded": [note for note in table.notes if note in rules],
-    }
+    return ShownTable(
+        name=table.name,
+        caption=table.full_caption,
+        columns=table.columns,
+        rows=rows,
+        shown=[note for note in table.notes if note not in rules],
+        folded=[note for note in table.notes if note in rules],
+    )
 
 
-def _title(table: Table) -> str:
+def _title(table: Table[Any]) -> str:
     return table.title.partition(".")[0]
 
 

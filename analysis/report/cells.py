@@ -6,12 +6,13 @@ the best single-run validation among its trials. Their test errors are shown, ne
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 import numpy as np
 
 from analysis.material import BY_BUDGET, Material
+from analysis.result import Result
 from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.space import GraphSpace, SearchSpace
 
@@ -23,72 +24,94 @@ COLORS = {
     "maxpool3x3": "#C9E4C5",
 }
 NAMES = {"input": "in", "output": "out", "conv3x3": "3×3", "conv1x1": "1×1", "maxpool3x3": "pool"}  # noqa: RUF001
+INCUMBENT = ("cell_id", "validation", "test", "test_mean", "query")  # ledger columns, after `incumbent_`
 STEP_X, STEP_Y, RADIUS = 62, 46, 17
 
 
-def best_cells(material: Material) -> list[dict[str, Any]]:
-    """One entry a method and budget, equal cells merged: `svg, budget, cell, methods, validation, test,
-    mean`; errors in percent.
+@dataclass(frozen=True)
+class BestCell:
+    """A cell that methods ended with; errors in percent, `mean` over the stored runs."""
 
-    Empty where the cells of the space are no graphs.
-    """
+    svg: str
+    budget: int
+    cell: int
+    methods: str
+    validation: float
+    test: float
+    mean: float | None
+
+
+@dataclass(frozen=True)
+class Incumbent:
+    """The best incumbent of a method by validation: its cell, how the method is named with its count, and the
+    errors in percent."""
+
+    cell: int
+    method: str
+    validation: float
+    test: float
+    mean: float | None
+
+
+def best_cells(material: Material) -> list[BestCell]:
+    """One entry for each method and budget, equal cells merged; empty where the cells of the space are no
+    graphs."""
     space = _space(material)
     if not isinstance(space, GraphSpace):
         return []
-    found: dict[tuple[int, int], dict[str, Any]] = {}
+    found: dict[tuple[int, int], list[Incumbent]] = {}
     for budget, labels in BY_BUDGET.items():
-        for method in material.methods(labels, budget):
-            ledger = {
-                name: method.found.column(f"incumbent_{name}").to_numpy()
-                for name in ("cell_id", "validation", "test", "test_mean", "query")
-            }
-            if not (ledger["query"] > 0).any():
-                continue
-            best = int(np.nanargmax(np.where(ledger["query"] > 0, ledger["validation"], np.nan)))
-            cell = int(ledger["cell_id"][best])
-            entry = found.setdefault(
-                (budget, cell),
-                {"budget": budget, "cell": cell, "methods": [], "validation": [], "test": [], "mean": None},
-            )
-            times = int((ledger["cell_id"] == cell).sum())
-            entry["methods"].append(f"{method.name} ({times} of {len(ledger['cell_id'])} trials)")
-            entry["validation"].append(100 * (1 - float(ledger["validation"][best])))
-            entry["test"].append(100 * (1 - float(ledger["test"][best])))
-            if not np.isnan(ledger["test_mean"][best]):
-                entry["mean"] = 100 * (1 - float(ledger["test_mean"][best]))
+        for result in material.results(labels, budget):
+            incumbent = _best(result)
+            if incumbent is not None:
+                found.setdefault((budget, incumbent.cell), []).append(incumbent)
     out = []
-    for entry in found.values():
+    for (budget, cell), incumbents in found.items():
         try:
-            matrix, ops = space.graph(space.architecture(entry["cell"]))
+            matrix, ops = space.graph(space.architecture(cell))
         except (ConfigError, IndexError):
             continue
+        best = min(incumbents, key=lambda incumbent: incumbent.validation)
+        means = [incumbent.mean for incumbent in incumbents if incumbent.mean is not None]
         out.append(
-            {
-                "svg": draw(np.asarray(matrix), list(ops)),
-                "budget": entry["budget"],
-                "cell": entry["cell"],
-                "methods": ", ".join(entry["methods"]),
-                "validation": min(entry["validation"]),
-                "test": entry["test"][int(np.argmin(entry["validation"]))],
-                "mean": entry["mean"],
-            }
+            BestCell(
+                svg=draw(np.asarray(matrix), list(ops)),
+                budget=budget,
+                cell=cell,
+                methods=", ".join(incumbent.method for incumbent in incumbents),
+                validation=best.validation,
+                test=best.test,
+                mean=means[-1] if means else None,
+            )
         )
-    return sorted(out, key=lambda entry: (entry["budget"], entry["validation"]))
+    return sorted(out, key=lambda entry: (entry.budget, entry.validation))
+
+
+def _best(result: Result) -> Incumbent | None:
+    """The incumbent with the best validation among the trials; None if no trial has one."""
+    ledger = {name: result.ledger[f"incumbent_{name}"] for name in INCUMBENT}
+    there = ledger["query"] > 0
+    if not there.any():
+        return None
+    best = int(np.nanargmax(np.where(there, ledger["validation"], np.nan)))
+    cell = int(ledger["cell_id"][best])
+    times = int((ledger["cell_id"] == cell).sum())
+    validation, test, mean = (
+        100 * (1 - float(ledger[name][best])) for name in ("validation", "test", "test_mean")
+    )
+    method = f"{result.name} ({times} of {len(there)} trials)"
+    return Incumbent(cell, method, validation, test, None if np.isnan(mean) else mean)
 
 
 def _space(material: Material) -> SearchSpace | None:
     from nas_bench_suite import load_benchmark
 
-    stated = [
-        (manifest.get("benchmark") or {}).get("options")
-        for info in material.study.comparable
-        for manifest in info.manifests
-    ]
+    stated = [origin.options for result in material.study.comparable for origin in result.origins]
     options = next(filter(None, stated), None)
     if options is None:
         return None
     try:
-        return load_benchmark(**{str(key): value for key, value in options.items()}).space
+        return load_benchmark(**options).space
     except ConfigError:
         return None
 

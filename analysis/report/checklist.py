@@ -7,17 +7,19 @@ Every answer is computed from configurations, manifests and ledgers, or states w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
-from analysis.comparison import OWN_STEP
-from analysis.provenance import commits
-from analysis.runs import RunInfo
-from analysis.selection import CONF, FULL_TRIALS, PROTOCOL, Study
-from analysis.style import style
+from analysis import tables
+from analysis.provenance import commits, on_surrogate
+from analysis.result import Result
+from analysis.selection import FULL_TRIALS, Study
 from analysis.table import Table
+from nas_bench_suite.experiments import CONF
+from nas_bench_suite.protocol import Protocol
 
 YES, PARTLY, NO = "yes", "partly", "no"
 
@@ -31,17 +33,15 @@ class Item:
     evidence: str
 
 
-def checklist(study: Study, used: Sequence[RunInfo], tables: Sequence[Table]) -> list[Item]:
+def checklist(study: Study, used: Sequence[Result], built: Sequence[Table[Any]]) -> list[Item]:
     """All items in the order of appendix A."""
     if not used:
         return [Item("All items", NO, "there are no results yet, so nothing can be shown.")]
-    by_name = {table.name: table for table in tables}
-    surrogate = any(info.surrogate for info in used)
-    default = [
-        info
-        for info in used
-        if all(info.config["protocol"].get(key) == PROTOCOL[key] for key in ("run", "repeats", "invalid"))
-    ]
+    by_name = {table.name: table for table in built}
+    surrogate = on_surrogate(study.benchmark, used)
+    # What a query costs may be a rule of the method's own.
+    paper = {key: value for key, value in asdict(Protocol()).items() if key != "cost"}
+    default = [result for result in used if paper.items() <= result.rules.items()]
     return [
         _training(study, surrogate),
         Item(
@@ -54,7 +54,7 @@ def checklist(study: Study, used: Sequence[RunInfo], tables: Sequence[Table]) ->
             "Hyperparameters used for the final evaluation pipeline, as well as random seeds",
             PARTLY,
             "every method's hyperparameters and the seed "
-            f"({', '.join(sorted({str(info.config['seed']) for info in used}))}) stand in "
+            f"({', '.join(sorted({str(result.seed) for result in used}))}) stand in "
             f"the config.yaml beside its "
             "results. Hyperparameters and seeds of network training belong to the benchmark and are not "
             "among these records.",
@@ -93,11 +93,9 @@ def _training(study: Study, surrogate: bool) -> Item:
     )
 
 
-def _same_benchmark(used: Sequence[RunInfo]) -> Item:
-    checksums = {
-        str((manifest.get("benchmark") or {}).get("checksum")) for info in used for manifest in info.manifests
-    }
-    names = {info.benchmark for info in used}
+def _same_benchmark(used: Sequence[Result]) -> Item:
+    checksums = {origin.checksum for result in used for origin in result.origins}
+    names = {result.benchmark for result in used}
     same = len(checksums) == 1 and len(names) == 1
     return Item(
         "For all NAS methods you compare, did you use exactly the same NAS benchmark, including the same "
@@ -113,13 +111,9 @@ def _same_benchmark(used: Sequence[RunInfo]) -> Item:
     )
 
 
-def _confounders(used: Sequence[RunInfo], default: Sequence[RunInfo]) -> Item:
-    costs = {
-        style(info.label).name for info in default if info.config["protocol"].get("cost") != PROTOCOL["cost"]
-    }
-    sources = {
-        str(manifest.get("source_hash")).partition("-")[2] for info in used for manifest in info.manifests
-    }
+def _confounders(used: Sequence[Result], default: Sequence[Result]) -> Item:
+    costs = {result.name for result in default if result.rules["cost"] != Protocol().cost}
+    sources = {origin.source_hash.partition("-")[2] for result in used for origin in result.origins}
     versions = commits(used)
     parts = [
         "methods share seeds, trials, space, sampler and the loop that owns budget, incumbents and test "
@@ -136,14 +130,12 @@ def _confounders(used: Sequence[RunInfo], default: Sequence[RunInfo]) -> Item:
     return Item("Did you control for confounding factors?", answer, "; ".join(parts) + ".")
 
 
-def _present(table: Table | None) -> tuple[int, int]:
-    if table is None:
-        return 0, 0
-    return sum(row.get("status") == "ok" for row in table.data), len(table.data)
+def _present(table: Table[Any] | None) -> tuple[int, int]:
+    return (0, 0) if table is None else (table.complete, len(table.data))
 
 
-def _ablations(tables: dict[str, Table]) -> Item:
-    (have4, all4), (have6, all6) = _present(tables.get("table4")), _present(tables.get("table6"))
+def _ablations(built: Mapping[str, Table[Any]]) -> Item:
+    (have4, all4), (have6, all6) = _present(built.get("table4")), _present(built.get("table6"))
     answer = YES if (have4, have6) == (all4, all6) else PARTLY if have4 + have6 else NO
     evidence = (
         f"policies: {have4} of {all4} rows of table 4; number of orders: {have6} of {all6} rows of table 6."
@@ -151,8 +143,8 @@ def _ablations(tables: dict[str, Table]) -> Item:
     return Item("Did you run ablation studies?", answer, evidence)
 
 
-def _same_protocol(default: Sequence[RunInfo]) -> Item:
-    rules = sorted({info.protocol for info in default})
+def _same_protocol(default: Sequence[Result]) -> Item:
+    rules = sorted({result.protocol for result in default})
     return Item(
         "Did you use the same evaluation protocol for the methods being compared?",
         YES if len(rules) == 1 else PARTLY,
@@ -161,8 +153,8 @@ def _same_protocol(default: Sequence[RunInfo]) -> Item:
     )
 
 
-def _over_time(used: Sequence[RunInfo]) -> Item:
-    budgets = sorted({info.budget for info in used})
+def _over_time(used: Sequence[Result]) -> Item:
+    budgets = sorted({result.budget for result in used})
     return Item(
         "Did you compare performance over time?",
         YES if len(budgets) > 1 else PARTLY,
@@ -171,12 +163,12 @@ def _over_time(used: Sequence[RunInfo]) -> Item:
     )
 
 
-def _random_search(tables: dict[str, Table]) -> Item:
+def _random_search(built: Mapping[str, Table[Any]]) -> Item:
     where = [
         number
         for number in (3, 4, 5)
-        if f"table{number}" in tables
-        and any(r["label"] == "random" and r["status"] == "ok" for r in tables[f"table{number}"].data)
+        if f"table{number}" in built
+        and any(r["label"] == "random" and r["status"] == "ok" for r in built[f"table{number}"].records())
     ]
     answer = YES if len(where) == 3 else PARTLY if where else NO
     evidence = (
@@ -187,8 +179,8 @@ def _random_search(tables: dict[str, Table]) -> Item:
     return Item("Did you compare to random search?", answer, evidence)
 
 
-def _multiple_runs(study: Study, used: Sequence[RunInfo]) -> Item:
-    seeds = sorted({int(info.config["seed"]) for info in used})
+def _multiple_runs(study: Study, used: Sequence[Result]) -> Item:
+    seeds = sorted({result.seed for result in used})
     return Item(
         "Did you perform multiple runs of your experiments and report seeds?",
         PARTLY if study.draft else YES,
@@ -199,13 +191,15 @@ def _multiple_runs(study: Study, used: Sequence[RunInfo]) -> Item:
     )
 
 
-def _tuning(tables: dict[str, Table]) -> Item:
+def _tuning(built: Mapping[str, Table[Any]]) -> Item:
     page = (
         "docs/defaults.md"
         if (CONF.parent / "docs" / "defaults.md").exists()
         else "docs/defaults.md, which is missing"
     )
-    tuned = sum(row["status"] == "ok" and row["panel"] == OWN_STEP for row in tables["table4"].data)
+    tuned = sum(
+        row["status"] == "ok" and row["panel"] == tables.OWN_STEP for row in built["table4"].records()
+    )
     return Item(
         "Did you report how you tuned hyperparameters, and what time and resources this required?",
         PARTLY,
@@ -219,17 +213,12 @@ def _tuning(tables: dict[str, Table]) -> Item:
     )
 
 
-def _time(used: Sequence[RunInfo]) -> Item:
-    hours = [
-        float(np.mean(info.ledger["training_seconds"])) / 3600
-        for info in used
-        if "training_seconds" in info.ledger
-    ]
-    own = [
-        float(np.mean(info.ledger["optimizer_seconds"]))
-        for info in used
-        if "optimizer_seconds" in info.ledger
-    ]
+def _time(used: Sequence[Result]) -> Item:
+    hours, own = (
+        [float(np.mean(result.ledger[name])) for result in used if name in result.ledger]
+        for name in ("training_seconds", "optimizer_seconds")
+    )
+    hours = [seconds / 3600 for seconds in hours]
     return Item(
         "Did you report the time for the entire end-to-end NAS method?",
         PARTLY,
@@ -237,15 +226,15 @@ def _time(used: Sequence[RunInfo]) -> Item:
         "it; the optimizers "
         f"themselves: {min(own):.2g} to "
         f"{max(own):.2g} seconds a trial, measured; wall-clock time of all runs together "
-        f"{sum(info.seconds for info in used):,.0f} s. No "
+        f"{sum(result.seconds for result in used):,.0f} s. No "
         f"network was trained, "
         "so no end-to-end time was measured.",
     )
 
 
-def _setup(used: Sequence[RunInfo]) -> Item:
-    dirty = [info for info in used if any(manifest.get("dirty") for manifest in info.manifests)]
-    unknown = [info for info in used if any(not manifest.get("commit") for manifest in info.manifests)]
+def _setup(used: Sequence[Result]) -> Item:
+    dirty = [result for result in used if any(origin.dirty for origin in result.origins)]
+    unknown = [result for result in used if any(not origin.commit for origin in result.origins)]
     evidence = (
         "each result has its configuration, versions of Python and libraries, commit, source hash, "
         "device and command"
@@ -264,5 +253,5 @@ def _setup(used: Sequence[RunInfo]) -> Item:
     )
 
 
-def _values(used: Sequence[RunInfo], section: str, key: str) -> str:
-    return ", ".join(sorted({str(info.config[section].get(key)) for info in used}))
+def _values(used: Sequence[Result], section: str, key: str) -> str:
+    return ", ".join(sorted({str(result.config[section].get(key)) for result in used}))

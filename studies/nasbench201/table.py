@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from analysis.overview import overview
-from analysis.runs import scan
+from analysis.compare import compare
+from analysis.result import scan
 from analysis.selection import Study
 from analysis.statistics import Interval
 from analysis.style import style
@@ -45,17 +45,17 @@ def table(outputs: Path, trials: int = 500) -> dict[str, Levels]:
 
 
 def _levels(study: Study, dataset: str) -> Levels:
-    rows: list[dict[str, Any]] = overview(study, BUDGET, options={"dataset": dataset}).data
+    rows = compare(study, BUDGET, options={"dataset": dataset}).data
     return {
-        row["label"]: Level(
-            row["mean"],
-            row["sd"],
-            Interval(row["interval_low"], row["interval_high"]),
-            str(row["verdict"]),
-            None if row["paper_mean"] is None else (row["paper_mean"], row["paper_sd"]),
+        row.row.label: Level(
+            row.sample.mean,
+            row.sample.sd,
+            row.sample.interval,
+            row.verdict,
+            None if row.row.value is None else (row.row.value.mean, row.row.value.sd),
         )
         for row in rows
-        if row["status"] == "ok"
+        if row.sample is not None
     }
 
 

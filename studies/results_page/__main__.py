@@ -6,12 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
+from analysis.tables import TABLES
 from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.messages import exit_code
 from studies import results_page
 from studies.drawing import ROOT
 
-TABLES = ("table2", "table3", "table4", "table5", "table6", "protocol")
 HEAD = """# Tables 2 to 6, as they came out
 
 What `make tables` wrote, from 500 trials a row; [analysis.md](analysis.md) says how to read a row, and what
@@ -26,7 +26,7 @@ def page(outputs: Path) -> str:
     Raises:
         ConfigError: if a table is missing.
     """
-    paths = [outputs / "tables" / f"{name}.md" for name in TABLES]
+    paths = [outputs / "tables" / f"{table.name}.md" for table in TABLES]
     for path in paths:
         if not path.is_file():
             raise ConfigError(f"{path} is missing; to make it: make tables OUTPUT={outputs}.")

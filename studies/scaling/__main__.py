@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.runs import scan
+from analysis.result import scan
 from nas_bench_suite import experiments
 from nas_bench_suite.checks import ConfigError, check_int
 from nas_bench_suite.messages import GOES_ON, exit_code

@@ -16,8 +16,8 @@ import numpy as np
 
 from analysis import statistics
 from analysis.provenance import commits
-from analysis.runs import RunInfo
-from analysis.selection import Found, Study
+from analysis.result import Missing, Result
+from analysis.selection import Study
 from analysis.style import order, style
 from nas_bench_suite.benchmark import load_benchmark
 from studies.scaling.costs import Costs
@@ -80,36 +80,36 @@ class Curve:
         return exponent(self.n, self.context_parameters), exponent(self.n, self.seconds)
 
 
-def find(runs: Sequence[RunInfo], wanted: Sequence[Job], seed: int) -> tuple[list[Point], dict[str, str]]:
+def find(results: Sequence[Result], wanted: Sequence[Job], seed: int) -> tuple[list[Point], dict[str, str]]:
     """The results behind `wanted`, and why others are missing, by name."""
     points, missing = [], {}
     optimum: dict[int, float] = {}
     for job in wanted:
         # Data of different N are different data: each N is a study of its own.
         same = [
-            info
-            for info in runs
-            if info.benchmark == "large" and info.config["benchmark"].get("variables") == job.variables
+            result
+            for result in results
+            if result.benchmark == "large" and result.config["benchmark"].get("variables") == job.variables
         ]
         found = Study(same, "large", job.trials, seed).find(
-            job.label, job.budget, options={"variables": job.variables}
+            {"optimizer": job.label, "budget": job.budget, "benchmark.variables": job.variables}
         )
-        if found.info is None:
+        if isinstance(found, Missing):
             missing[f"{style(job.label).name} at N = {job.variables}"] = found.reason
             continue
         if job.variables not in optimum:
             optimum[job.variables] = _optimum(found)
         regret = 100 * (optimum[job.variables] - found.column("incumbent_test_mean"))
         seconds = float(found.column("optimizer_seconds").mean())
-        points.append(Point(job, regret, seconds, tuple(commits([found.info]))))
+        points.append(Point(job, regret, seconds, tuple(commits([found]))))
     return points, missing
 
 
-def _optimum(found: Found) -> float:
+def _optimum(found: Result) -> float:
     """The best mean test accuracy of the benchmark behind a result."""
-    assert found.info is not None
-    options = {key: value for key, value in found.info.config["benchmark"].items() if key != "checksum"}
-    return load_benchmark(**options).facts()["best_mean_test"]
+    options = {key: value for key, value in found.config["benchmark"].items() if key != "checksum"}
+    best: float = load_benchmark(**options).facts()["best_mean_test"]
+    return best
 
 
 def table(points: Sequence[Point], costs: Costs) -> list[Row]:

@@ -3,15 +3,25 @@ chosen by the test."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nas_bench_suite.experiments import compose
+from nas_bench_suite.protocol import Protocol
+from nas_bench_suite.provenance import Provenance
 from nas_bench_suite.record import SearchRecord
-from nas_bench_suite.results import Block, Run, run_key, write_whole
+from nas_bench_suite.results import Block, Run, manifest_digest, run_key, write_whole
 
-PROTOCOL = {"run": "single_same", "repeats": "charge", "invalid": "free", "cost": "query"}
+
+def own_settings(label: str) -> dict[str, Any]:
+    """A label's hyperparameters, as its config has them."""
+    settings: dict[str, Any] = compose({"optimizer": label})["optimizer"]
+    return settings
 
 
 def write_run(
@@ -23,7 +33,7 @@ def write_run(
     block: int = 10,
     shift: float = 0.0,
     benchmark: str = "nasbench101_surrogate",
-    settings: dict[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
     protocol: dict[str, Any] | None = None,
     options: dict[str, Any] | None = None,
     seed: int = 0,
@@ -41,7 +51,7 @@ def write_run(
         "budget": budget,
         "optimizer": {"_target_": "optimizers.none.None_", **(settings or {})},
         "optimizer_label": label,
-        "protocol": PROTOCOL | (protocol or {}),
+        "protocol": asdict(Protocol()) | (protocol or {}),
         "seed": seed,
         "trials_per_block": block,
     }
@@ -50,13 +60,17 @@ def write_run(
         made = [_trial(label, t, budget, shift, spread) for t in range(first, first + block)]
         queries = {name: np.concatenate([columns[name] for columns, _ in made]) for name in made[0][0]}
         ledger = {name: np.array([entry[name] for _, entry in made]) for name in made[0][1]}
-        provenance = {
+        provenance: Provenance = {
+            "key": run_key(identity),
             "versions": {"python": "3.11", "numpy": np.__version__},
             "commit": "0123456789abcdef",
             "dirty": False,
             "source_hash": "feed",
             "benchmark": {
                 "name": benchmark,
+                "description": "made up",
+                "source": "none",
+                "notice": None,
                 "checksum": checksum,
                 "surrogate": surrogate,
                 "options": {"name": benchmark, **options},
@@ -71,6 +85,13 @@ def write_run(
 
     write_whole(run.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(identity)).encode())
     return run
+
+
+def edit_manifest(path: Path, benchmark: Mapping[str, Any]) -> None:
+    """Change what a manifest says of its benchmark, its checksum included, as if it had been made so."""
+    content = json.loads(path.read_text())
+    content["benchmark"] |= benchmark
+    path.write_text(json.dumps(content | {"sha256": manifest_digest(content)}))
 
 
 def _trial(

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from analysis import curves
-from analysis.runs import RunInfo, scan
+from analysis.result import Result, scan
 from tests.unit.analysis_samples import write_run
 
 
 @pytest.fixture
-def info(tmp_path: Path) -> RunInfo:
+def result(tmp_path: Path) -> Result:
     write_run(tmp_path, "random", budget=40, trials=5, block=5)
     return scan(tmp_path)[0]
 
@@ -44,9 +44,9 @@ def walk(columns: dict[str, np.ndarray], trial: int, budget: int, cost: float) -
 
 @pytest.mark.parametrize("cost", ["query", "epochs"])
 def test_step_curves_are_those_of_a_plain_walk(
-    info: RunInfo, monkeypatch: pytest.MonkeyPatch, cost: str
+    result: Result, monkeypatch: pytest.MonkeyPatch, cost: str
 ) -> None:
-    columns = dict(info.queries())
+    columns = dict(result.queries())
     rng = np.random.default_rng(5)
     columns["cell_id"] = rng.integers(0, 12, len(columns["cell_id"]))
     columns["validation"] = np.where(rng.random(len(columns["trial"])) < 0.1, np.nan, columns["validation"])
@@ -56,9 +56,9 @@ def test_step_curves_are_those_of_a_plain_walk(
         columns["spent"] = np.concatenate(
             [np.cumsum(columns["fidelity"][columns["trial"] == t]) for t in range(5)]
         )
-        info.config["protocol"]["cost"] = "epochs"
-    monkeypatch.setattr(RunInfo, "queries", lambda self, trials=None: columns)
-    found = curves.curves_of(info)
+        result.config["protocol"]["cost"] = "epochs"
+    monkeypatch.setattr(Result, "queries", lambda self: columns)
+    found = curves.curves_of(result)
     for trial in range(5):
         for name, expected in walk(columns, trial, 40, 108 if cost == "epochs" else 1).items():
             np.testing.assert_allclose(
@@ -66,18 +66,18 @@ def test_step_curves_are_those_of_a_plain_walk(
             )
 
 
-def test_bands_are_means_with_students_interval(info: RunInfo) -> None:
+def test_bands_are_means_with_students_interval(result: Result) -> None:
     from scipy import stats
 
-    found = curves.curves_of(info)
+    found = curves.curves_of(result)
     band = curves.bands(found)["test"]
     assert band.x.tolist() == list(range(1, 41))
     low, high = stats.t.interval(0.95, 4, loc=found.test.mean(axis=0), scale=stats.sem(found.test, axis=0))
     np.testing.assert_allclose([band.mean, band.low, band.high], [found.test.mean(axis=0), low, high])
 
 
-def test_curves_by_time_read_the_state_at_that_time(info: RunInfo) -> None:
-    found = curves.curves_of(info)
+def test_curves_by_time_read_the_state_at_that_time(result: Result) -> None:
+    found = curves.curves_of(result)
     band = curves.bands(found)["time_test"]
     for hours, mean in zip(band.x, band.mean):
         state = [found.test[t][found.hours[t] <= hours][-1] for t in range(5)]

@@ -8,19 +8,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from analysis.runs import scan
 
-from analysis import comparison, curves, load_results, summarize, tables
-from analysis.selection import Study, defaults
+from analysis import curves, load_results, protocol_table, summarize, tables
+from analysis.complexity_table import ComplexityTable
+from analysis.paper_table import PaperTable
+from analysis.result import Missing, Result, scan
+from analysis.selection import Study
 from analysis.style import PRINCIPAL, style
-from nas_bench_suite import ConfigError
-from tests.unit.analysis_samples import write_run
+from analysis.table import Table
+from nas_bench_suite import ConfigError, experiments
+from tests.unit.analysis_samples import edit_manifest, own_settings, write_run
+
+RANDOM, TPE = {"optimizer": "random", "budget": 150}, {"optimizer": "tpe", "budget": 150}
 
 
 @pytest.fixture
 def outputs(tmp_path: Path) -> Path:
     for label, shift in (("random", 0.0), ("remaade", 0.004), ("regularized_evolution", 0.002)):
-        write_run(tmp_path, label, shift=shift, settings=dict(defaults("optimizer", label)))
+        write_run(tmp_path, label, shift=shift, settings=own_settings(label))
     return tmp_path
 
 
@@ -56,8 +61,8 @@ def test_incumbents_by_hand() -> None:
 
 
 def test_a_row_is_whole_or_missing_by_name(outputs: Path) -> None:
-    table = comparison.build(3, Study(scan(outputs), trials=20))
-    rows = {row["name"]: row for row in table.data}
+    table = tables.TABLE3.build(Study(scan(outputs), trials=20), outputs)
+    rows = {row["name"]: row for row in table.records()}
     assert rows["ReMAADE"]["status"] == "ok" and rows["ReMAADE"]["trials"] == 20
     assert rows["TPE"]["status"] == "missing" and any(
         "TPE" in note for note in table.notes if note.startswith("Missing")
@@ -68,21 +73,19 @@ def test_a_row_is_whole_or_missing_by_name(outputs: Path) -> None:
         and "20 trials" in table.full_caption
         and table.full_caption.startswith("DRAFT")
     )
-    more = Study(scan(outputs), trials=30).find("random", 150)
-    assert more.info is None and more.reason == "incomplete, 20 of 30 trials (without trials 20 to 29)"
+    more = Study(scan(outputs), trials=30).find(RANDOM)
+    assert more == Missing("incomplete, 20 of 30 trials (without trials 20 to 29)")
 
 
 def test_other_settings_are_not_the_methods_own(outputs: Path) -> None:
-    write_run(
-        outputs, "random", shift=0.02, settings=dict(defaults("optimizer", "random")) | {"repeats": False}
-    )
-    found = Study(scan(outputs), trials=20).find("random", 150)
-    assert found.info is not None and found.info.config["optimizer"]["repeats"] is True
+    write_run(outputs, "random", shift=0.02, settings=own_settings("random") | {"repeats": False})
+    found = Study(scan(outputs), trials=20).find(RANDOM)
+    assert isinstance(found, Result) and found.config["optimizer"]["repeats"] is True
 
 
 def test_three_forms_of_one_table(outputs: Path) -> None:
-    table = comparison.build(3, Study(scan(outputs), trials=20))
-    mean = next(row for row in table.data if row["name"] == "ReMAADE")["mean"]
+    table = tables.TABLE3.build(Study(scan(outputs), trials=20), outputs)
+    mean = next(row for row in table.records() if row["name"] == "ReMAADE")["mean"]
     for text in (table.to_markdown(), table.to_tex()):
         assert f"{mean:.3f}" in text
     assert f"{mean:.6g}" in table.to_csv()
@@ -107,16 +110,19 @@ def test_damaged_and_misplaced_files_are_named(outputs: Path) -> None:
     with pytest.raises(ConfigError, match=r"trials-000010-000019\.parquet is damaged"):
         load_results(outputs)
     problems: list[str] = []
-    assert (
-        Study(scan(outputs, problems.append), trials=20).find("random", 150).reason
-        == "incomplete, 10 of 20 trials (without trials 10 to 19)"
+    assert Study(scan(outputs, problems.append), trials=20).find(RANDOM) == Missing(
+        "incomplete, 10 of 20 trials (without trials 10 to 19)"
     )
     assert len(problems) == 1
     block.write_bytes(whole)
-    manifest = json.loads(block.with_suffix(".json").read_text())
-    block.with_suffix(".json").write_text(
-        json.dumps(manifest | {"benchmark": {"name": "planted", "options": {"name": "planted"}}})
-    )
+    manifest = block.with_suffix(".json")
+    intact = manifest.read_text()
+    manifest.write_text(intact.replace('"incumbent_test": [\n   0.9', '"incumbent_test": [\n   0.8'))
+    assert manifest.read_text() != intact
+    with pytest.raises(ConfigError, match=r"trials-000010-000019\.json is damaged"):
+        load_results(outputs)
+    manifest.write_text(intact)
+    edit_manifest(manifest, {"name": "planted", "options": {"name": "planted"}})
     with pytest.raises(ConfigError, match="was made on benchmark=planted"):
         load_results(outputs)
     block.unlink()
@@ -127,28 +133,28 @@ def test_damaged_and_misplaced_files_are_named(outputs: Path) -> None:
 
 
 def test_runs_from_other_data_are_left_out_by_name(outputs: Path) -> None:
-    settings = dict(defaults("optimizer", "tpe"))
+    settings = own_settings("tpe")
     write_run(outputs, "tpe", settings=settings, checksum="beef4567")
     study = Study(scan(outputs), trials=20)
-    assert study.find("tpe", 150).reason == "no result"
+    assert study.find(TPE) == Missing("no result")
     assert (
         len(study.left_out) == 1
         and "(checksum beef4567) than most runs on nasbench101_surrogate (cafe0123)" in study.left_out[0]
     )
     write_run(outputs, "tpe", settings=settings)
-    assert Study(scan(outputs), trials=20).find("tpe", 150).info is not None
+    assert isinstance(Study(scan(outputs), trials=20).find(TPE), Result)
 
 
 def test_a_config_that_builds_on_another_asks_for_both(outputs: Path) -> None:
-    own, base = defaults("optimizer", "remaade_tuned"), defaults("optimizer", "remaade")
+    own, base = own_settings("remaade_tuned"), own_settings("remaade")
     assert (
         set(own) == set(base)
         and own["width"] == base["width"]
         and own["learning_rate"] != base["learning_rate"]
     )
-    write_run(outputs, "remaade_tuned", settings=dict(own) | {"width": 72})
-    found = Study(scan(outputs), trials=20).find("remaade_tuned", 150)
-    assert found.info is None and found.reason == "no result with its present configuration (1 with another)"
+    write_run(outputs, "remaade_tuned", settings=own | {"width": 72})
+    found = Study(scan(outputs), trials=20).find({"optimizer": "remaade_tuned", "budget": 150})
+    assert found == Missing("no result with its present configuration (1 with another)")
 
 
 def test_table2_counts(tmp_path: Path) -> None:
@@ -162,9 +168,13 @@ def test_table2_counts(tmp_path: Path) -> None:
     )
 
 
+def table2(folder: Path) -> Table:
+    return ComplexityTable().build(Study([]), folder)
+
+
 def test_table2_fits_exponents_and_names_what_it_lacks(tmp_path: Path) -> None:
     path = tmp_path / "complexity" / "table2.csv"
-    assert f"{path} does not exist" in tables.table2(tmp_path).notes[-1]
+    assert f"{path} does not exist" in table2(tmp_path).notes[-1]
     path.parent.mkdir()
     pairs = [(n, d) for d in (36, 72) for n in (26, 52, 104)]
     counts = {
@@ -175,15 +185,15 @@ def test_table2_fits_exponents_and_names_what_it_lacks(tmp_path: Path) -> None:
     }
     lines = [f"{policy},{n},{d},{count(n, d)},abcd1234" for policy, count in counts.items() for n, d in pairs]
     path.write_text("\n".join(["policy,N,d,context_parameters,commit", *lines]))
-    table = tables.table2(tmp_path)
-    rows = {row["policy"]: row for row in table.data}
+    table = table2(tmp_path)
+    rows = {row["policy"]: row for row in table.records()}
     assert (rows["nade"]["exponent_n"], rows["nade"]["exponent_d"]) == pytest.approx((1, 2))
     assert [rows[policy]["verdict"] for policy in counts] == ["agrees", "agrees", "differs", "agrees"]
     assert "Code: commit abcd1234." in table.caption and "1.00 (2)" in table.to_markdown()
     path.write_text("policy,N\nmaade,26\n")
-    damaged = tables.table2(tmp_path)
+    damaged = table2(tmp_path)
     assert f"Missing: {path} cannot be read" in damaged.notes[-1] and {
-        row["status"] for row in damaged.data
+        row.status for row in damaged.data
     } == {"missing"}
 
 
@@ -244,44 +254,36 @@ def test_principal_colours_stay_apart(deficiency: str) -> None:
     assert min(gaps.values()) > 15, min(gaps, key=lambda pair: gaps[pair])
 
 
-def test_experiments_run_what_tables_ask_for() -> None:
-    from omegaconf import OmegaConf
-
-    from analysis.selection import CONF
-
-    for number in (3, 4, 5):
-        products = OmegaConf.load(CONF / "experiment" / f"table{number}.yaml").hydra.sweeper.products
-        labels = {label.strip() for product in products for label in product.optimizer.split(",")}
-        assert labels == {
-            row.label for row in comparison.rows_of(number) if row.panel != comparison.LIBRARIES
-        }
-    products = OmegaConf.load(CONF / "experiment" / "protocol.yaml").hydra.sweeper.products
-    assert all(
-        {label.strip() for label in product.optimizer.split(",")} == set(tables.PROTOCOL_METHODS)
-        for product in products
+@pytest.mark.parametrize("table", [table for table in tables.TABLES if table.jobs()], ids=lambda t: t.name)
+def test_experiments_run_what_tables_ask_for(table: PaperTable) -> None:
+    """The jobs of a table, the optional ones apart, are those of the experiment that has its name."""
+    asked = [experiments.compose(job) for job in table.jobs()]
+    run = [experiments.compose(job) for job in experiments.jobs(table.name)]
+    assert [job for job in asked if job not in run] == [] == [job for job in run if job not in asked]
+    assert len(table.jobs(optional=True)) - len(table.jobs()) == (
+        2 if table.name in ("table3", "table5") else 0
     )
 
 
 def test_protocol_table_by_hand(outputs: Path) -> None:
     levels = {"random": 0.001, "remaade": 0.008}
     for label, shift in levels.items():
-        write_run(
-            outputs, label, shift=shift, settings=dict(defaults("optimizer", label)), protocol={"run": "mean"}
-        )
+        write_run(outputs, label, shift=shift, settings=own_settings(label), protocol={"run": "mean"})
     study = Study(scan(outputs), trials=20)
-    table = tables.protocol_table(study)
-    rows = {row["label"]: row for row in table.data}
+    table = tables.PROTOCOL.build(study, outputs)
+    rows = {row["label"]: row for row in table.records()}
+    status = {row.label: row.status for row in table.data}
     for label in ("random", "remaade"):
-        for name, rules in (("default", {}), ("run: mean", {"run": "mean"})):
-            assert rows[label][f"mean, {name}"] == pytest.approx(
-                study.find(label, 150, protocol=rules).errors.mean()
-            )
+        for name, rules in (("default", {}), ("run: mean", {"protocol.run": "mean"})):
+            found = study.find({"optimizer": label, "budget": 150, **rules})
+            assert isinstance(found, Result)
+            assert rows[label][f"mean, {name}"] == pytest.approx(found.errors.mean())
     order = sorted(
         ("random", "remaade", "regularized_evolution"), key=lambda label: rows[label]["mean, default"]
     )
     assert [rows[label]["rank, default"] for label in order] == [1, 2, 3]
     assert {rows["random"]["rank, run: mean"], rows["remaade"]["rank, run: mean"]} == {1, 2}
-    assert rows["random"]["status"] == "partly" and rows["tpe"]["status"] == "missing"
+    assert status["random"] == "partly" and status["tpe"] == "missing"
     (missing,) = [note for note in table.notes if note.startswith("Missing")]
     assert "TPE; BOHB; Alpha X; NASBOT; BANANAS; Local search (default)" in missing
     assert "NASBOT; Reg Evolution; BANANAS; Local search (run: mean)" in missing
@@ -301,8 +303,8 @@ def test_numbers_have_a_true_sign() -> None:
 
 
 def test_comparisons_turn_with_the_reference(outputs: Path) -> None:
-    table = comparison.build(3, Study(scan(outputs), trials=20))
-    rows = {row["name"]: row for row in table.data}
+    table = tables.TABLE3.build(Study(scan(outputs), trials=20), outputs)
+    rows = {row["name"]: row for row in table.records()}
     frame = load_results(outputs).set_index(["optimizer", "trial"])["test_error"]
     difference = (frame["random"] - frame["remaade"]).mean()
     row = rows["Random Search"]
@@ -313,18 +315,17 @@ def test_comparisons_turn_with_the_reference(outputs: Path) -> None:
     assert row["difference"] > 0 > row["effect"] and row["probability_better"] < 0.5
 
 
-def test_collapsed_test_runs_are_named_with_the_mean_without_them() -> None:
-    from types import SimpleNamespace
-
+def test_collapsed_test_runs_are_named_with_the_mean_without_them(outputs: Path) -> None:
     import pandas as pd
 
-    found = {
-        "random": SimpleNamespace(info=object(), errors=pd.Series([6.0, 7.0, 90.0])),
-        "remaade": SimpleNamespace(info=object(), errors=pd.Series([6.0, 49.9])),
-        "tpe": SimpleNamespace(info=None),
-    }
-    (sentence,) = tables._collapsed(found, "run: independent test")  # type: ignore[arg-type]
+    def ended(*errors: float) -> Result:
+        result = scan(outputs)[0]
+        result.__dict__["errors"] = pd.Series(errors)  # in place of what is read when first asked for
+        return result
+
+    found = {"random": ended(6.0, 7.0, 90.0), "remaade": ended(6.0, 49.9), "tpe": Missing("no result")}
+    (sentence,) = protocol_table.collapsed(found, "run: independent test")
     assert sentence.startswith("run: independent test: ") and sentence.endswith(
         "move means and ranks: Random Search 1 (without: 6.500)."
     )
-    assert tables._collapsed({"remaade": found["remaade"]}, "x") == []  # type: ignore[dict-item]
+    assert protocol_table.collapsed({"remaade": found["remaade"]}, "x") == []

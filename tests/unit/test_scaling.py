@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.runs import scan
+from analysis.result import scan
 from nas_bench_suite.job import run_job
 from studies.scaling import __main__ as scaling
 from studies.scaling import measure

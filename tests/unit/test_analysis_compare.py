@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from analysis.__main__ import main
-from analysis.overview import overview
-from analysis.runs import scan
+from analysis.compare import compare
+from analysis.result import scan
 from analysis.selection import Study
 from nas_bench_suite.checks import ConfigError
-from tests.unit.analysis_samples import write_run
+from tests.unit.analysis_samples import edit_manifest, write_run
 
 
 def study(folder: Path, trials: int = 20) -> Study:
@@ -40,10 +39,15 @@ def results(tmp_path: Path) -> Path:
 
 
 def test_every_configuration_with_enough_trials_best_first(results: Path) -> None:
-    table = overview(study(results), 150, options={"dataset": "cifar10"})
-    assert [row["label"] for row in table.data] == ["my_method", "regularized_evolution", "random", "random"]
-    assert [row["settings"] for row in table.data] == ["", "", "", "run=mean"]
-    best, evolution, reference, _ = table.data
+    table = compare(study(results), 150, options={"dataset": "cifar10"})
+    assert [row["label"] for row in table.records()] == [
+        "my_method",
+        "regularized_evolution",
+        "random",
+        "random",
+    ]
+    assert [row["settings"] for row in table.records()] == ["", "", "", "run=mean"]
+    best, evolution, reference, _ = table.records()
     assert (
         best["difference"] == pytest.approx(best["mean"] - reference["mean"]) and best["difference_high"] < 0
     )
@@ -54,18 +58,16 @@ def test_every_configuration_with_enough_trials_best_first(results: Path) -> Non
 
 def test_a_benchmark_may_call_itself_by_a_longer_name(results: Path) -> None:
     manifest = next(results.glob("nasbench201/tpe/*/trials-000000-000009.json"))
-    content = json.loads(manifest.read_text())
-    content["benchmark"]["name"] = "nasbench201_cifar10"
-    manifest.write_text(json.dumps(content))
+    edit_manifest(manifest, {"name": "nasbench201_cifar10"})
     assert "tpe" in {
-        row["label"] for row in overview(study(results, 10), 150, options={"dataset": "cifar10"}).data
+        row["label"] for row in compare(study(results, 10), 150, options={"dataset": "cifar10"}).records()
     }
 
 
 def test_another_reference_and_option(results: Path) -> None:
-    table = overview(study(results), 150, "my_method", {"dataset": "cifar100"})
-    assert [row["label"] for row in table.data] == ["my_method", "regularized_evolution", "random"]
-    assert table.data[-1]["difference"] > 0 and table.name == "compare-nasbench201-cifar100-150"
+    table = compare(study(results), 150, "my_method", {"dataset": "cifar100"})
+    assert [row["label"] for row in table.records()] == ["my_method", "regularized_evolution", "random"]
+    assert table.records()[-1]["difference"] > 0 and table.name == "compare-nasbench201-cifar100-150"
 
 
 def test_what_is_not_there_is_named(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,11 +75,11 @@ def test_what_is_not_there_is_named(results: Path, capsys: pytest.CaptureFixture
         ConfigError,
         match=r"no results of 20 trials for benchmark=nasbench201 budget=7 .*to make some: python run.py",
     ):
-        overview(study(results), 7)
+        compare(study(results), 7)
     with pytest.raises(
         ConfigError, match=r"--reference=randm has no result.*did you mean 'random'.*accepted: .*my_method"
     ):
-        overview(study(results), 150, "randm")
+        compare(study(results), 150, "randm")
     arguments = ["compare", "--output-dir", str(results), "--benchmark", "nasbench201", "--trials", "20"]
     assert main([*arguments, "--option", "dataset"]) == 2
     assert "--option dataset does not fit; accepted: KEY=VALUE" in capsys.readouterr().err

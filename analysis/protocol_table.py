@@ -1,0 +1,201 @@
+"""The protocol table: how levels and ranks move when one rule of the protocol changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from analysis.paper_table import missing_notes
+from analysis.provenance import caption
+from analysis.result import Missing, Result
+from analysis.selection import Study
+from analysis.style import style
+from analysis.table import Column, Table, number
+from nas_bench_suite.experiments import Job
+
+DEFAULT = "default"
+COLLAPSED = 50  # percent: test errors above are of runs that did not train (guessing: 90)
+Found = Mapping[tuple[str, str], Result | Missing]  # by (label, variant)
+Numbers = Mapping[str, float]  # by variant; those without a result are absent
+
+
+@dataclass(frozen=True)
+class ProtocolRow:
+    """A method: mean test error (percent) and rank among the methods of a column, by variant."""
+
+    label: str
+    variants: Sequence[str]
+    means: Numbers
+    ranks: Numbers
+
+    @property
+    def status(self) -> str:
+        present = len(self.means)
+        return "ok" if present == len(self.variants) else "partly" if present else "missing"
+
+    def record(self) -> dict[str, object]:
+        out: dict[str, object] = {"name": style(self.label).name, "label": self.label}
+        for name in self.variants:
+            out |= {f"mean, {name}": self.means.get(name), f"rank, {name}": self.ranks.get(name)}
+        return out
+
+    def cell(self, variant: str) -> str:
+        """Mean, change against the default protocol, and rank in brackets."""
+        if variant not in self.means:
+            return "missing"
+        change = ""
+        if variant != DEFAULT and DEFAULT in self.means:
+            change = f" {number(self.means[variant] - self.means[DEFAULT], '+.2f')}"
+        return f"{self.means[variant]:.3f}{change} ({self.ranks[variant]:.3g})"
+
+
+@dataclass(frozen=True)
+class ProtocolTable:
+    """The table, as declared.
+
+    Attributes:
+        name: file name without ending, and the experiment that makes its results.
+        title: with `{budget}` for the number of queries.
+        budget: queries.
+        methods: labels.
+        variants: column -> what it changes, as on the command line; the first, `DEFAULT`, changes nothing.
+    """
+
+    name: str
+    title: str
+    budget: int
+    methods: tuple[str, ...]
+    variants: Mapping[str, Job]
+
+    def _job(self, label: str, variant: str) -> Job:
+        return {"optimizer": label, "budget": self.budget, **self.variants[variant]}
+
+    def jobs(self, optional: bool = False) -> list[Job]:
+        """What the table needs results of."""
+        return [self._job(label, variant) for label in self.methods for variant in self.variants]
+
+    def build(self, study: Study, output_dir: Path) -> Table[ProtocolRow]:
+        """Build the table from results."""
+        found = {
+            (label, variant): study.find(self._job(label, variant))
+            for label in self.methods
+            for variant in self.variants
+        }
+        used = [result for result in found.values() if isinstance(result, Result)]
+        return Table(
+            name=self.name,
+            title=self.title.format(budget=f"{study.asked(self.budget):,}"),
+            caption=caption(study, used).replace("Protocol:", "Default protocol:"),
+            columns=[
+                Column("Algorithm", lambda row: style(row.label).name, "l"),
+                *map(_column, self.variants),
+            ],
+            rows=self._rows(found),
+            notes=self._notes(found, study),
+            draft=study.draft,
+        )
+
+    def _rows(self, found: Found) -> list[ProtocolRow]:
+        from scipy import stats
+
+        means = {
+            key: float(result.errors.mean())
+            for key, result in found.items()
+            if isinstance(result, Result) and len(result.errors)
+        }
+        ranks: dict[tuple[str, str], float] = {}
+        for variant in self.variants:
+            present = [label for label in self.methods if (label, variant) in means]
+            ranked = stats.rankdata([means[label, variant] for label in present])
+            ranks |= {(label, variant): float(rank) for label, rank in zip(present, ranked)}
+        return [
+            ProtocolRow(label, list(self.variants), _of(label, means), _of(label, ranks))
+            for label in self.methods
+        ]
+
+    def _notes(self, found: Found, study: Study) -> list[str]:
+        rows = self._rows(found)
+        return [
+            "Mean test error (%), change against the default protocol, and in brackets the rank among the "
+            "methods present in that column.",
+            *_order_notes(rows),
+            *missing_notes(self._absent(found), study, self.name),
+            *(
+                sentence
+                for variant in self.variants
+                for sentence in collapsed({label: found[label, variant] for label in self.methods}, variant)
+            ),
+            "Disagreements between papers on this benchmark are of this size: which run a query reads, "
+            "whether a test error is one run's or a mean of three, and which strings count as valid move "
+            "levels as much as methods do.",
+        ]
+
+    def _absent(self, found: Found) -> dict[str, Missing]:
+        """What the table lacks, in few words: variants that the same methods lack for the same reason stand
+        together."""
+        groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        for variant in self.variants:
+            without = {
+                label: entry.reason
+                for label in self.methods
+                if isinstance(entry := found[label, variant], Missing)
+            }
+            for reason in sorted(set(without.values())):
+                names = tuple(style(label).name for label, why in without.items() if why == reason)
+                groups.setdefault((reason, names), []).append(variant)
+        out = {}
+        for (reason, names), variants in groups.items():
+            who = "all methods" if len(names) == len(self.methods) else "; ".join(names)
+            where = "" if len(variants) == len(self.variants) else f" ({'; '.join(variants)})"
+            out[who + where] = Missing(reason)
+        return out
+
+
+def _of(label: str, values: Mapping[tuple[str, str], float]) -> dict[str, float]:
+    return {variant: value for (owner, variant), value in values.items() if owner == label}
+
+
+def _column(variant: str) -> Column[ProtocolRow]:
+    return Column(variant, lambda row: row.cell(variant))
+
+
+def _order_notes(rows: Sequence[ProtocolRow]) -> list[str]:
+    """How each variant's order and level stand to the default's."""
+    from scipy import stats
+
+    notes = []
+    for variant in rows[0].variants[1:]:
+        both = [
+            (row.means[DEFAULT], row.means[variant]) for row in rows if {DEFAULT, variant} <= set(row.means)
+        ]
+        if len(both) > 2:
+            before, after = np.array(both).T
+            notes.append(
+                f"{variant}: Kendall's τ with the default order "
+                f"{number(float(stats.kendalltau(before, after).statistic))}, mean shift of the level "
+                f"{number(float(np.mean(after - before)), '+.3f')} points."
+            )
+    return notes
+
+
+def collapsed(found: Mapping[str, Result | Missing], variant: str) -> list[str]:
+    """A sentence if trials ended on a test run that did not train: a single one moves a mean over 500 by 0.17
+    points."""
+    parts = []
+    for label, result in found.items():
+        if isinstance(result, Missing) or not (result.errors > COLLAPSED).any():
+            continue
+        rest = result.errors[result.errors <= COLLAPSED]
+        parts.append(
+            f"{style(label).name} {len(result.errors) - len(rest)} (without: "
+            f"{number(float(rest.mean()), '.3f')})"
+        )
+    if not parts:
+        return []
+    return [
+        f"{variant}: trials whose reported test run did not train (error above {COLLAPSED} %), which move "
+        f"means and ranks: {'; '.join(parts)}."
+    ]
