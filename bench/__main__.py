@@ -25,7 +25,7 @@ def main(wanted: list[str]) -> int:
         began = time.perf_counter()
         print(f"\n{name}")
         try:
-            rows = importlib.import_module(f"{__spec__.parent}.bench_{name}").run()
+            rows = importlib.import_module(f"bench.bench_{name}").run()
         except Exception as error:  # one that fails must not hide the others
             print(f"  failed: {type(error).__name__}: {error}")
             failed = True

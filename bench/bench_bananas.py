@@ -101,7 +101,7 @@ def _torch(networks: int, epochs: int) -> float:
                         h = torch.relu(h)
                 loss = (h - y[:, rows]).abs().mean(dim=(1, 2)).sum()
                 optimizer.zero_grad()
-                loss.backward()
+                torch.autograd.backward(loss)
                 optimizer.step()
         total += time.process_time() - began
     return total * len(SIZES) / len(SIZES[::2]) * EPOCHS / epochs * NETWORKS / networks
@@ -113,7 +113,8 @@ def _alphax_twin(benchmark: Any, record: Any) -> float:
     runs = streams.generators("run")[0]
 
     def string(state: State) -> np.ndarray:
-        return space.from_graph(matrix_of(state), ["input", *(OPERATIONS[op] for op in state[0]), "output"])
+        labels = ["input", *(OPERATIONS[op] for op in state[0]), "output"]
+        return np.asarray(space.from_graph(matrix_of(state), labels))
 
     twin = PlainTree(
         streams.generators("alphax_tree")[0],
@@ -121,7 +122,7 @@ def _alphax_twin(benchmark: Any, record: Any) -> float:
         string,
         lambda state: int(space.cell_id(string(state))),
         lambda cell: float(
-            benchmark.query(Lookups(np.int64(cell), int(runs.random() * benchmark.num_runs))).validation
+            benchmark.query(Lookups(np.asarray(cell), int(runs.random() * benchmark.num_runs))).validation
         ),
         choices=3,
         max_vertices=7,

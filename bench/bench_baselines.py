@@ -16,28 +16,36 @@ import numpy as np
 from bench.plain import baselines as plain
 from bench.plain.nasbench101 import hash_string
 from nas_bench_suite import Benchmark, Lookups, Optimizer, SearchRecord, Streams, load_benchmark, search
+from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from optimizers.local_search import LocalSearch
 from optimizers.random_search import RandomSearch
 from optimizers.regularized_evolution import RegularizedEvolution
 
 BUDGET, TRIALS, TWIN_TRIALS, SEED = 3200, 500, 2, 0
 
-Twin = Callable[
-    [list[int], Callable, Callable, Callable, Callable[[str], np.random.Generator]], list[plain.Architecture]
-]
+Sizes = list[int]
+Cell = Callable[[plain.Architecture], int]
+Streamed = Callable[[str], np.random.Generator]  # the generator of a purpose
+Twin = Callable[[Sizes, plain.Valid, Cell, plain.Query, Streamed], list[plain.Architecture]]
 
 
-def _random(sizes, valid, cell, query, rng):
+def _random(
+    sizes: Sizes, valid: plain.Valid, cell: Cell, query: plain.Query, rng: Streamed
+) -> list[plain.Architecture]:
     return plain.random_search(sizes, valid, query, BUDGET, rng("random_search"))
 
 
-def _evolution(sizes, valid, cell, query, rng):
+def _evolution(
+    sizes: Sizes, valid: plain.Valid, cell: Cell, query: plain.Query, rng: Streamed
+) -> list[plain.Architecture]:
     return plain.regularized_evolution(
         sizes, valid, query, BUDGET, rng("regularized_evolution_initial"), rng("regularized_evolution")
     )
 
 
-def _local(sizes, valid, cell, query, rng):
+def _local(
+    sizes: Sizes, valid: plain.Valid, cell: Cell, query: plain.Query, rng: Streamed
+) -> list[plain.Architecture]:
     return plain.local_search(sizes, cell, query, BUDGET, rng("local_search_start"), rng("local_search"))
 
 
@@ -52,7 +60,8 @@ def run() -> list[tuple[str, str]]:
     """Rows (what, measured) of `make bench`."""
     benchmark = load_benchmark("nasbench101_surrogate")
     space = benchmark.space
-    ids = {str(digest): cell for cell, digest in enumerate(space.official_hash(np.arange(space.num_cells)))}  # type: ignore[attr-defined]
+    assert isinstance(space, NASBench101Space)
+    ids = {str(digest): cell for cell, digest in enumerate(space.official_hash(np.arange(space.num_cells)))}
     rows = []
     for name, (optimizer, twin, asked) in METHODS.items():
         search(optimizer, benchmark, budget=150, trials=3, seed=SEED)  # compiles
@@ -88,32 +97,29 @@ def _asked(ratio: int | None) -> str:
     return f" (asked: {ratio})" if ratio else ""
 
 
-def _time_twin(benchmark, ids: dict[str, int], twin: Twin, record) -> float:
+def _time_twin(benchmark: Benchmark, ids: dict[str, int], twin: Twin, record: SearchRecord) -> float:
     """Seconds of `TWIN_TRIALS` trials of the twin, whose cells are checked."""
     space, seconds = benchmark.space, 0.0
     sizes = [int(size) for size in space.sizes]
     for trial in range(TWIN_TRIALS):
         streams = Streams(SEED, 1, trial)
         runs = streams.generators("run")[0]
-        last: list = [None, -1]
+        last: list[tuple[plain.Architecture, int]] = [((), -1)]
 
-        def cell(string, last=last):
-            if last[0] != string:
+        def cell(string: plain.Architecture, last: list[tuple[plain.Architecture, int]] = last) -> int:
+            if last[0][0] != string:
                 digest = hash_string(string)
-                last[:] = string, -1 if digest is None else ids[digest]
-            return last[1]
+                last[0] = string, -1 if digest is None else ids[digest]
+            return last[0][1]
 
-        def query(string, runs=runs, cell=cell):
-            return float(
-                benchmark.query(
-                    Lookups(np.int64(cell(string)), int(runs.random() * benchmark.num_runs))
-                ).validation
-            )
+        def query(string: plain.Architecture, runs: np.random.Generator = runs, cell: Cell = cell) -> float:
+            run = int(runs.random() * benchmark.num_runs)
+            return float(benchmark.query(Lookups(np.asarray(cell(string)), run)).validation)
 
-        def valid(string, cell=cell):
+        def valid(string: plain.Architecture, cell: Cell = cell) -> bool:
             return cell(string) != -1
 
-        def generator(purpose, streams=streams):
+        def generator(purpose: str, streams: Streams = streams) -> np.random.Generator:
             return streams.generators(purpose)[0]
 
         began = time.process_time()

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from nas_bench_suite.benchmark import Lookups
 from nas_bench_suite.benchmarks.nasbench101.hashing import all_digests
 from nas_bench_suite.benchmarks.nasbench101.table import NASBench101
 
+T = TypeVar("T")
 _PLAIN_RECORDS = 20_000
 # A process of its own, so that the peak is the import's: VmHWM, since ru_maxrss starts from the parent's.
 _IMPORT = """
@@ -31,9 +34,9 @@ print(json.dumps([seconds, peak]))
 """
 
 
-def _timed(function, repeats: int = 1) -> tuple[float, object]:
+def _timed(function: Callable[[], T], repeats: int = 1) -> tuple[float, T]:
     """Processor seconds of a call, the least of `repeats`, and what it returned."""
-    seconds, result = [], None
+    seconds = []
     for _ in range(repeats):
         start = time.process_time()
         result = function()
@@ -51,14 +54,12 @@ def run() -> list[tuple[str, str]]:
             [sys.executable, "-c", _IMPORT, source, target], capture_output=True, text=True, check=True
         ).stdout
         seconds, peak = json.loads(answer)
-        plain_seconds, read = _timed(lambda: tfrecord_plain.read(source, _PLAIN_RECORDS))
+        plain_seconds, (fixed, computed) = _timed(lambda: tfrecord_plain.read(source, _PLAIN_RECORDS))
         plain_all = plain_seconds / _PLAIN_RECORDS * records
         NASBench101(target)
         opening, table = _timed(lambda: NASBench101(target), 5)
-        assert isinstance(table, NASBench101) and isinstance(read, tuple)
         compact = target.stat().st_size / 1e6
 
-        fixed, computed = read
         names = list(fixed)[: _PLAIN_RECORDS // 3]
         rng = np.random.default_rng(0)
         ids = np.asarray(table.space.from_official_hash(names))
@@ -70,7 +71,7 @@ def run() -> list[tuple[str, str]]:
             ],
             5,
         )
-        assert got.test.tolist() == wanted  # type: ignore[attr-defined]
+        assert got.test.tolist() == wanted
     return [
         (
             f"import of {records:,} records ({size:.0f} MB)",

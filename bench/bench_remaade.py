@@ -54,7 +54,7 @@ def _plain(options: dict[str, Any], benchmark: Any, queries: int) -> float:
     table = [list(range(space.num_variables))] if orders.table is None else orders.table[0].tolist()
     generator, width = streams.generators("policy")[0], space.num_variables + orders.uniforms_per_string
     twin = ReinforcePlain(
-        MAADEPlain(parameters, space.sizes, policy.layout.value_offset),
+        MAADEPlain(parameters, space.sizes.tolist(), policy.layout.value_offset.tolist()),
         lambda: generator.random(width),
         table,
         batch_size=queries,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from nas_bench_suite.benchmarks.nasbench101 import cells
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 
 
-def _least(function, repeats: int) -> float:
+def _least(function: Callable[[], object], repeats: int) -> float:
     """Least processor seconds of a call."""
     function()
     seconds = []
@@ -28,7 +29,7 @@ def run() -> list[tuple[str, str]]:
     few = [row.tolist() for row in rows[:300]]
     table = plain.table(few)
     fast = _least(lambda: space.cell_id(rows), 20) / len(rows)
-    slow = _least(lambda: [table[plain.hash_string(row)] for row in few], 3) / len(few)
+    slow = _least(lambda: [table[str(plain.hash_string(row))] for row in few], 3) / len(few)
     enumeration = _least(cells.enumerate_cells, 3)
     ratio = (
         f"{fast * 1e9:.0f} ns, {slow / fast:,.0f} times as fast as the plain procedure ({slow * 1e6:.0f} us)"

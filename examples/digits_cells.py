@@ -41,8 +41,10 @@ class Cell(nn.Module):
                 inputs.append(self.entry[str(v)](x))
             values[v] = self.ops[str(v)](torch.stack(inputs).sum(dim=0))
         ends = [values[v] for v in range(1, self.last) if self.matrix[v, self.last]]
-        out = self.merge(torch.cat(ends, dim=1)) if self.merge is not None else 0
-        return out + self.skip(x) if self.skip is not None else out
+        parts = [self.merge(torch.cat(ends, dim=1))] if self.merge is not None else []
+        if self.skip is not None:
+            parts.append(self.skip(x))
+        return torch.stack(parts).sum(dim=0)
 
 
 def conv(inputs: int, outputs: int, size: int) -> nn.Module:
@@ -91,10 +93,10 @@ def train(architecture: np.ndarray) -> tuple[float, float]:
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     x, y = digits()["train"]
     for _ in range(EPOCHS):
-        for batch in torch.randperm(len(y)).split(BATCH):
+        for batch in torch.split(torch.randperm(len(y)), BATCH):
             loss = nn.functional.cross_entropy(model(x[batch]), y[batch])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     model.eval()
     with torch.no_grad():

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+# (kind, what it adds), as in ("vertex", 1), ("edge", (0, 2)), ("stop",)
+Action = tuple[Any, ...]
 # operations of the inner vertices, edges in order, stopped
 State = tuple[tuple[int, ...], tuple[tuple[int, int], ...], bool]
 
 
-def actions(state: State, choices: int) -> list[tuple]:
+def actions(state: State, choices: int) -> list[Action]:
     """The listed actions: add a vertex with an operation, add an edge that is not there (row by row),
     stop."""
     ops, edges, _ = state
@@ -25,7 +28,7 @@ def actions(state: State, choices: int) -> list[tuple]:
     return [*(("vertex", op) for op in range(choices)), *(("edge", edge) for edge in free), ("stop",)]
 
 
-def follow(state: State, action: tuple, max_vertices: int, max_edges: int) -> State | None:
+def follow(state: State, action: Action, max_vertices: int, max_edges: int) -> State | None:
     """The next state, or None where the limits forbid it. A new vertex comes before the output and wipes out
     all edges."""
     ops, edges, _ = state
@@ -63,7 +66,7 @@ class PlainTree:
     ) -> None:
         self.tree, self.play, self.string, self.cell, self.accuracy = tree, play, string, cell, accuracy
         self.choices, self.limits, self.c, self.reuse = choices, (max_vertices, max_edges), c, reuse
-        self.nodes: dict[State, list] = {}  # state -> [X, n, parent]
+        self.nodes: dict[State, list[Any]] = {}  # state -> [X, n, parent]
         self.known: dict[int, float] = {}
 
     def next_state(self) -> State:

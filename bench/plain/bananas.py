@@ -96,7 +96,7 @@ def paths(matrix: np.ndarray, operations: list[int], choices: int) -> set[int]:
                 + sum(op * choices**i for i, op in enumerate(ops))
             )
             continue
-        for following in np.flatnonzero(matrix[vertex]):
+        for following in np.flatnonzero(matrix[vertex]).tolist():
             inner = following < len(matrix) - 1
             stack.append((following, (*ops, operations[following - 1]) if inner else ops))
     return found

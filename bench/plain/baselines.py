@@ -96,7 +96,7 @@ def regularized_evolution(
         tournament = [queue[int(rng.random() * len(queue))] for _ in range(sample)]
         parent = max(tournament, key=lambda member: member[1])[0]
 
-        def mutate(parent: list[int] = parent) -> list[int]:
+        def mutate(parent: Architecture = parent) -> Architecture:
             return change_one(parent, sizes, rng) if rates is None else change_each(parent, sizes, rates, rng)
 
         children = [mutate()]

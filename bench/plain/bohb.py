@@ -52,7 +52,7 @@ def suggest(
     """One suggestion of the model, int64[N]; None where no candidate has a usable ratio."""
     best, best_ratio = None, math.inf
     for _ in range(samples):
-        string = good.data[rng.integers(len(good.data))].copy()
+        string: np.ndarray = good.data[rng.integers(len(good.data))].copy()
         for j, size in enumerate(sizes):
             if rng.random() >= 1 - good.bandwidth[j]:
                 string[j] = rng.integers(size)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Callable, Iterable, Sequence
 
 OPS = ("conv1x1", "conv3x3", "maxpool3x3")
 OFFICIAL = {"input": -1, "conv3x3": 0, "conv1x1": 1, "maxpool3x3": 2, "output": -2}
 MAX_EDGES = 9
+Matrix = list[list[int]]  # [V][V], 1 where an edge goes from row to column
+Graph = tuple[Matrix, list[str]]  # with the label of each vertex
 
 
-def graph_of_string(row):
+def graph_of_string(row: Sequence[int]) -> Graph:
     """(7 x 7 matrix as lists, 7 labels) of a string of 26 values."""
     matrix = [[0] * 7 for _ in range(7)]
     for (u, v), bit in zip(itertools.combinations(range(7), 2), row[:21]):
@@ -23,11 +26,11 @@ def graph_of_string(row):
     return matrix, ["input", *(OPS[int(op)] for op in row[21:]), "output"]
 
 
-def prune(matrix, labels):
+def prune(matrix: Matrix, labels: list[str]) -> Graph | None:
     """The part of a graph that lies on paths from first to last vertex, or None if there is no path."""
     n = len(labels)
 
-    def reachable(start, neighbours):
+    def reachable(start: int, neighbours: Callable[[int], list[int]]) -> set[int]:
         seen, frontier = {start}, [start]
         while frontier:
             for w in neighbours(frontier.pop()):
@@ -44,11 +47,11 @@ def prune(matrix, labels):
     return [[matrix[u][v] for v in kept] for u in kept], [labels[v] for v in kept]
 
 
-def md5(text):
+def md5(text: str) -> str:
     return hashlib.md5(text.encode()).hexdigest()
 
 
-def hash_graph(matrix, labels):
+def hash_graph(matrix: Matrix, labels: list[str]) -> str:
     """The official hash of a pruned graph."""
     n = len(labels)
     digests = [
@@ -73,7 +76,7 @@ def hash_graph(matrix, labels):
     return md5(str(sorted(digests)))
 
 
-def hash_string(row, edge_limit="pruned"):
+def hash_string(row: Sequence[int], edge_limit: str = "pruned") -> str | None:
     """The official hash of a string's cell, or None where the string is invalid."""
     matrix, labels = graph_of_string(row)
     if edge_limit == "raw" and sum(map(sum, matrix)) > MAX_EDGES:
@@ -84,13 +87,13 @@ def hash_string(row, edge_limit="pruned"):
     return hash_graph(*pruned)
 
 
-def paths_of_string(row):
+def paths_of_string(row: Sequence[int]) -> list[tuple[int, ...]]:
     """The operation sequences of all paths from input to output, a list of tuples of operation indices (with
     repeats)."""
     matrix, _ = graph_of_string(row)
-    found = []
+    found: list[tuple[int, ...]] = []
 
-    def walk(u, sequence):
+    def walk(u: int, sequence: tuple[int, ...]) -> None:
         for v in range(7):
             if matrix[u][v]:
                 if v == 6:
@@ -102,7 +105,7 @@ def paths_of_string(row):
     return found
 
 
-def table(strings):
+def table(strings: Iterable[Sequence[int]]) -> dict[str, int]:
     """A dict from official hash to how many strings have it: what a query looks up in."""
     counts: dict[str, int] = {}
     for row in strings:

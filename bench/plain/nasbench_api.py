@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,13 +15,18 @@ from bench.plain import nasbench101, tfrecord
 OPS = ["conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"]
 
 
+Matrix = Sequence[Sequence[int]] | np.ndarray
+
+
 class Api:
-    def __init__(self, path, seed=None):
+    """The library's class; `spent` are training seconds and epochs of its queries."""
+
+    def __init__(self, path: str | Path, seed: int | None = None) -> None:
         random.seed(seed)
         self.fixed, self.computed = tfrecord.read(path)
         self.spent = [0.0, 0]
 
-    def why_invalid(self, matrix, ops):
+    def why_invalid(self, matrix: Matrix, ops: Sequence[str]) -> tuple[str | None, nasbench101.Graph | None]:
         """The pruned graph, or a word for what is wrong with it."""
         pruned = nasbench101.prune([[int(bit) for bit in row] for row in matrix], list(ops))
         if pruned is None:
@@ -35,11 +43,17 @@ class Api:
             return "unsupported op", None
         return None, pruned
 
-    def metrics(self, matrix, ops):
-        name = nasbench101.hash_graph(*self.why_invalid(matrix, ops)[1])
+    def metrics(
+        self, matrix: Matrix, ops: Sequence[str]
+    ) -> tuple[dict[str, Any], dict[int, list[tfrecord.Point]]]:
+        _, pruned = self.why_invalid(matrix, ops)
+        assert pruned is not None
+        name = nasbench101.hash_graph(*pruned)
         return self.fixed[name], self.computed[name]
 
-    def query(self, matrix, ops, epochs=108, halfway=False):
+    def query(
+        self, matrix: Matrix, ops: Sequence[str], epochs: int = 108, halfway: bool = False
+    ) -> dict[str, Any]:
         fixed, computed = self.metrics(matrix, ops)
         point = computed[epochs][random.randint(0, 2)]
         part = "halfway" if halfway else "final"

@@ -136,9 +136,8 @@ def sum_kernel(
     K]."""
     k = distances.shape[-1]
     share = distances / (mass_a[:, None] + mass_b)[..., None]
-    return theta[1] * np.exp(-(distances @ theta[3 : 3 + k])) + theta[2] * np.exp(
-        -(share**2 @ theta[3 + k :])
-    )
+    first = theta[1] * np.exp(-(distances @ theta[3 : 3 + k]))
+    return np.asarray(first + theta[2] * np.exp(-(share**2 @ theta[3 + k :])))
 
 
 def posterior(
@@ -251,8 +250,13 @@ def nasbot(
         kernel = sum_kernel(between, mass, mass, theta)
 
         def improvement(
-            candidates, theta=theta, kernel=kernel, mass=mass, targets=targets, strings=tuple(strings)
-        ):
+            candidates: list[np.ndarray],
+            theta: np.ndarray = theta,
+            kernel: np.ndarray = kernel,
+            mass: np.ndarray = mass,
+            targets: np.ndarray = targets,
+            strings: tuple[np.ndarray, ...] = tuple(strings),
+        ) -> list[float]:
             cross = np.array([[apart(candidate, string) for string in strings] for candidate in candidates])
             own = np.array([masses(cell_of(candidate)).sum() for candidate in candidates])
             mean, variance = posterior(

@@ -63,7 +63,7 @@ class ReinforcePlain:
         """Every query and its accuracy. The algorithm's loop: lines 5 to 11."""
         history: list[tuple[list[int], float]] = []
         while len(history) < budget:  # line 5
-            batch = []
+            batch: list[tuple[list[int], list[int]]] = []
             while len(batch) < self.batch_size:  # line 6
                 string, order = self.draw()
                 if is_valid(string):
@@ -90,7 +90,7 @@ class ReinforcePlain:
                 # (13)
                 objective = objective + self.term(string, order, reward - baseline, log_prob_old) / len(batch)
             self.adam.zero_grad()
-            objective.backward()
+            torch.autograd.backward(objective)
             self.adam.step()  # (14)
 
     def term(self, string: list[int], order: list[int], advantage: float, log_prob_old: Tensor) -> Tensor:

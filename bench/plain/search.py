@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_bench_suite import FAILED, INVALID, NOT_RUN, OK, Benchmark, Protocol
+from nas_bench_suite import FAILED, INVALID, NOT_RUN, OK, Benchmark, Lookups, Protocol
 
 Slot = tuple[np.ndarray, int | None]  # an architecture and a fidelity
 
@@ -86,15 +86,15 @@ def plain_search(
                 row |= {"validation": math.nan, "test": math.nan, "status": INVALID}
             else:
                 if protocol.run == "mean":
-                    found = benchmark.query(np.array([cell]), "mean", fidelity)
+                    found = benchmark.query(Lookups(np.array([cell]), "mean", fidelity))
                     test = found.test[0]
                 else:
                     row["run"] = int(run_generator.random() * benchmark.num_runs)
-                    found = benchmark.query(np.array([cell]), np.array([row["run"]]), fidelity)
+                    found = benchmark.query(Lookups(np.array([cell]), np.array([row["run"]]), fidelity))
                     test = found.test[0]
                     if protocol.run == "single_independent":
                         other = int(run_generator.random() * benchmark.num_runs)
-                        test = benchmark.query(np.array([cell]), np.array([other]), fidelity).test[0]
+                        test = benchmark.query(Lookups(np.array([cell]), np.array([other]), fidelity)).test[0]
                 validation = float(found.validation[0])
                 row |= {
                     "validation": validation,

@@ -10,23 +10,30 @@ from __future__ import annotations
 import base64
 import json
 import struct
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 import google_crc32c
+
+Point = dict[str, float]  # a run at one number of epochs, with the keys of the `nasbench` library
+Fixed = dict[str, dict[str, Any]]  # by hash: what does not depend on the run
+Computed = dict[str, dict[int, list[Point]]]  # by hash and epochs
 
 OFFICIAL_NAMES = {"conv1x1": "conv1x1-bn-relu", "conv3x3": "conv3x3-bn-relu"}
 
 
-def masked(data):
-    crc = google_crc32c.value(data)
+def masked(data: bytes) -> int:
+    crc: int = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def framed(payload):
+def framed(payload: bytes) -> bytes:
     length = struct.pack("<Q", len(payload))
     return length + struct.pack("<I", masked(length)) + payload + struct.pack("<I", masked(payload))
 
 
-def varint(value):
+def varint(value: int) -> bytes:
     out = b""
     while value > 127:
         out += bytes([value & 127 | 128])
@@ -34,22 +41,38 @@ def varint(value):
     return out + bytes([value])
 
 
-def evaluation(epoch, seconds, train, validation, test, checkpoint=None):
-    values = enumerate((epoch, seconds, train, validation, test), start=1)
-    body = b"".join(bytes([field << 3 | 1]) + struct.pack("<d", value) for field, value in values)
+def evaluation(epoch: float, values: Sequence[float], checkpoint: bytes | None = None) -> bytes:
+    """An EvaluationData message; values are (seconds, train, validation, test)."""
+    numbered = enumerate((epoch, *values), start=1)
+    body = b"".join(bytes([field << 3 | 1]) + struct.pack("<d", value) for field, value in numbered)
     if checkpoint is not None:
         body += b"\x32" + varint(len(checkpoint)) + checkpoint
     return b"\x0a" + varint(len(body)) + body
 
 
-def metrics(parameters, half, final, epochs=108, checkpoint=None):
+def metrics(
+    parameters: int,
+    half: Sequence[float],
+    final: Sequence[float],
+    epochs: int = 108,
+    checkpoint: bytes | None = None,
+) -> bytes:
     """A ModelMetrics message; half and final are (seconds, train, validation, test)."""
-    message = evaluation(0.0, 0.0, 0.1, 0.1, 0.1, checkpoint)
-    message += evaluation(epochs / 2, *half, checkpoint) + evaluation(float(epochs), *final, checkpoint)
+    message = evaluation(0.0, (0.0, 0.1, 0.1, 0.1), checkpoint)
+    message += evaluation(epochs / 2, half, checkpoint) + evaluation(float(epochs), final, checkpoint)
     return message + b"\x10" + varint(parameters) + b"\x19" + struct.pack("<d", final[0] + 60.0)
 
 
-def payload(digest, epochs, matrix, ops, parameters, half, final, checkpoint=None):
+def payload(
+    digest: str,
+    epochs: int,
+    matrix: Iterable[Iterable[int]],
+    ops: Sequence[str],
+    parameters: int,
+    half: Sequence[float],
+    final: Sequence[float],
+    checkpoint: bytes | None = None,
+) -> bytes:
     """The JSON of a record; matrix [V][V] pruned, ops its labels as in the data ("conv3x3")."""
     adjacency = "".join(str(int(bit)) for row in matrix for bit in row)
     labels = ",".join(OFFICIAL_NAMES.get(op, op) for op in ops)
@@ -57,18 +80,18 @@ def payload(digest, epochs, matrix, ops, parameters, half, final, checkpoint=Non
     return json.dumps([digest, epochs, adjacency, labels, message]).encode()
 
 
-def write(path, payloads):
+def write(path: str | Path, payloads: Iterable[bytes]) -> None:
     with open(path, "wb") as file:
         for item in payloads:
             file.write(framed(item))
 
 
-def _message(data):
+def _message(data: bytes) -> dict[int, list[Any]]:
     """{field: [values]} of a protobuf message without checks."""
-    fields: dict[int, list] = {}
+    fields: dict[int, list[Any]] = {}
     at = 0
 
-    def number(at):
+    def number(at: int) -> tuple[int, int]:
         value = shift = 0
         while True:
             value |= (data[at] & 127) << shift
@@ -77,6 +100,7 @@ def _message(data):
                 return value, at
 
     while at < len(data):
+        value: Any
         tag, at = number(at)
         if tag & 7 == 0:
             value, at = number(at)
@@ -89,10 +113,11 @@ def _message(data):
     return fields
 
 
-def read(path, limit=None):
+def read(path: str | Path, limit: int | None = None) -> tuple[Fixed, Computed]:
     """{hash: (fixed, {epochs: [data point]})} with the keys of the `nasbench` library, of the first `limit`
     records."""
-    fixed, computed = {}, {}
+    fixed: Fixed = {}
+    computed: Computed = {}
     with open(path, "rb") as file:
         count = 0
         while (header := file.read(12)) and (limit is None or count < limit):

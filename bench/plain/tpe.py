@@ -27,7 +27,7 @@ def estimator(values: list[int], choices: int, prior_weight: float, flat: int) -
     counts = np.full(choices, prior_weight)
     for value, weight in zip(values, weights(len(values), flat)):
         counts[value] += weight
-    return counts / counts.sum()
+    return np.asarray(counts / counts.sum())
 
 
 def densities(

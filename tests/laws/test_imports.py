@@ -63,3 +63,28 @@ def test_the_analysis_reads_files_only() -> None:
             if any(inside(module, package) for package in ("torch", "hydra", "optimizers", "tests"))
         ]
         assert not wrong, f"{path} imports {wrong}"
+
+
+def test_nothing_imports_studies_and_only_studies_import_bench() -> None:
+    rooms = ("nas_bench_suite", "optimizers", "analysis", "bench", "examples")
+    for folder in rooms:
+        above = {"studies"} if folder == "bench" else {"studies", "bench"}
+        for path, found in all_imports(folder).items():
+            wrong = [module for module in found if any(inside(module, package) for package in above)]
+            assert not wrong, f"{path} imports {wrong}"
+
+
+def test_neither_speed_nor_studies_need_the_tests() -> None:
+    for folder in ("bench", "studies"):
+        paths = all_imports(folder)
+        assert paths, folder
+        for path, found in paths.items():
+            assert not [module for module in found if inside(module, "tests")], path
+
+
+def test_no_study_imports_another() -> None:
+    studies = {path.parent.name for path in (ROOT / "studies").glob("*/__init__.py")}
+    for path, found in all_imports("studies").items():
+        own = path.relative_to(ROOT / "studies").parts[0]
+        wrong = [module for module in found for name in studies - {own} if inside(module, f"studies.{name}")]
+        assert not wrong, f"{path} imports {wrong}"
