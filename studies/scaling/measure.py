@@ -31,7 +31,7 @@ import numpy as np  # noqa: E402
 
 from nas_bench_suite import experiments  # noqa: E402
 from nas_bench_suite.benchmark import load_benchmark  # noqa: E402
-from nas_bench_suite.job import make_optimizer  # noqa: E402
+from nas_bench_suite.build import make_optimizer  # noqa: E402
 from nas_bench_suite.optimizer import Optimizer, Outcome, Proposal, Task  # noqa: E402
 from nas_bench_suite.results import write_whole  # noqa: E402
 from nas_bench_suite.search import search  # noqa: E402

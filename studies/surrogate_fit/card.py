@@ -48,9 +48,7 @@ def build(work: Path, images: Path) -> None:
         }
         levels = numbers.redrawn(work)
         if levels is None:
-            print(
-                f"{work} has no search_150.json and search_3200.json: the plot of redrawn noise stays as it is"
-            )
+            print(f"{work} has no search_150.json and search_3200.json: surrogate_redrawn_noise.png stays")
         else:
             drawn["redrawn_noise"] = figures.draw_redrawn(levels)
         for name, figure in drawn.items():
