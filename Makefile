@@ -50,10 +50,10 @@ report: setup  ## outputs/report/index.html, running what is missing
 	$(BIN)/python -m analysis report --output-dir $(OUTPUT) --trials $(TRIALS)
 
 scaling: setup  ## parameters, quality and seconds against N, running what is missing (10 minutes; TRIALS=10 for a draft)
-	$(BIN)/python -m analysis scaling --output-dir $(OUTPUT) $(if $(filter command environment,$(origin TRIALS)),--trials $(TRIALS))
+	$(BIN)/python -m studies.scaling --output-dir $(OUTPUT) $(if $(filter command environment,$(origin TRIALS)),--trials $(TRIALS))
 
 surrogate: setup  ## fit the NASBench-101 surrogate anew (needs the real cells, about 20 minutes)
-	$(BIN)/python -m nas_bench_suite.benchmarks.nasbench101.fit
+	$(BIN)/python -m studies.surrogate_fit
 
 clean:  ## remove what was made, results and environment included
 	rm -rf $(OUTPUT) $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

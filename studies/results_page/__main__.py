@@ -14,9 +14,9 @@ from studies.drawing import ROOT
 
 HEAD = """# Tables 2 to 6, as they came out
 
-What `make tables` wrote, from 500 trials a row; [analysis.md](analysis.md) says how to read a row, and what
-each verdict means. It is a surrogate: its [model card](surrogate.md) says what may not be
-concluded. How long it takes is in the README.
+What `make tables` wrote, from 500 trials per row, put together by `python -m studies.results_page outputs`.
+[analysis.md](analysis.md) says how to read a row, and what each verdict means. The tables come from the
+surrogate: its [model card](surrogate.md) says what may not be concluded. The README says how long they take.
 """
 
 
