@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="where results lie and what is built goes (outputs)",
     )
     parser.add_argument(
-        "--trials", type=int, default=FULL_TRIALS, help="trials a row; fewer than 500 is a draft, and says so"
+        "--trials", type=int, default=FULL_TRIALS, help="trials per row; fewer than 500 are a draft"
     )
     parser.add_argument(
         "--benchmark", default="nasbench101_surrogate", help="label of the benchmark's config"

@@ -34,7 +34,7 @@ def incumbents(columns: dict[str, np.ndarray]) -> np.ndarray:
         return held
     starts = np.flatnonzero(np.r_[True, trial[1:] != trial[:-1]])
     counts = np.diff(np.r_[starts, len(trial)])
-    # One sortable number a row: fidelity first, then validation (accuracies lie in [0, 1]).
+    # One sortable number per row: fidelity first, then validation (accuracies lie in [0, 1]).
     worth = np.where(
         np.isnan(validation), -np.inf, np.searchsorted(np.unique(fidelity), fidelity) * 2.0 + validation
     )

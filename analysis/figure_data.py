@@ -121,8 +121,8 @@ def unique_cells(material: Material, results: Sequence[Result], name: str) -> Fi
     """Bands of the number of distinct cells and of repeats (column `kind`) by query."""
     axes = {
         "x": query_words(results),
-        "unique": "distinct cells, a trial",
-        "repeats": "queries on a cell seen before at that\nfidelity, a trial",
+        "unique": "distinct cells per trial",
+        "repeats": "queries on a cell seen before at that\nfidelity, per trial",
     }
     parts = [
         _bands((result, material.bands(result)[kind]) for result in results).assign(kind=kind)
@@ -143,7 +143,7 @@ def seconds(material: Material, results: Sequence[Result], name: str) -> FigureD
         for result in results
     ]
     axes = {
-        "x": "seconds of the optimizer itself, a trial (log scale)",
+        "x": "seconds of the optimizer itself, per trial (log scale)",
         "y": "final test error, %: mean and 95 % interval",
     }
     note = "wall-clock seconds of the machine as it was, loading compiled code included"

@@ -1,4 +1,4 @@
-"""One name, one colour, one dash and one marker a method, used by every figure and by the report.
+"""One name, one colour, one dash and one marker for each method, used by every figure and by the report.
 
 The eight methods of tables 3 and 5 take the colours of Okabe and Ito, which stay apart under the common
 colour deficiencies, with a violet in place of their yellow: on white that is hard to see, and darkened it

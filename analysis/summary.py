@@ -38,7 +38,7 @@ def load_results(
 
     Args:
         output_dir: where results lie.
-        curves: one row a trial and query instead of one a trial.
+        curves: one row per trial and query instead of one per trial.
         benchmark, optimizer, budget: keep these only (`optimizer`: a label or several).
         trials: keep trials 0 .. trials - 1.
         problem: see `scan`.

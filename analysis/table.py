@@ -152,7 +152,7 @@ class Table(Generic[R]):
         return "\n".join(lines) + "\n"
 
     def to_csv(self) -> str:
-        """Raw values, one line a row; the caption travels in the last column."""
+        """Raw values, one line per row; the caption travels in the last column."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         records = self.records()

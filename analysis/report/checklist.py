@@ -184,7 +184,7 @@ def _multiple_runs(study: Study, used: Sequence[Result]) -> Item:
     return Item(
         "Did you perform multiple runs of your experiments and report seeds?",
         PARTLY if study.draft else YES,
-        f"{study.trials} trials a row"
+        f"{study.trials} trials per row"
         + (f" (a draft; the paper has {FULL_TRIALS})" if study.draft else "")
         + f", seed {', '.join(map(str, seeds))}; trial t's randomness depends on (seed, t) alone and is "
         "shared by all methods.",
@@ -222,13 +222,10 @@ def _time(used: Sequence[Result]) -> Item:
     return Item(
         "Did you report the time for the entire end-to-end NAS method?",
         PARTLY,
-        f"simulated training: {min(hours):,.0f} to {max(hours):,.0f} hours a trial, as the benchmark states "
-        "it; the optimizers "
-        f"themselves: {min(own):.2g} to "
-        f"{max(own):.2g} seconds a trial, measured; wall-clock time of all runs together "
-        f"{sum(result.seconds for result in used):,.0f} s. No "
-        f"network was trained, "
-        "so no end-to-end time was measured.",
+        f"simulated training: {min(hours):,.0f} to {max(hours):,.0f} hours per trial, as the benchmark "
+        f"states it; the optimizers themselves: {min(own):.2g} to {max(own):.2g} seconds per trial, "
+        f"measured; wall-clock time of all runs together {sum(result.seconds for result in used):,.0f} s. "
+        "No network was trained, so no end-to-end time was measured.",
     )
 
 

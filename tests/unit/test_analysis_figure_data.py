@@ -34,9 +34,16 @@ def figures(outputs: Path) -> dict[str, FigureData]:
     return {data.name: data for data in all_figures(Material(Study(scan(outputs), trials=20)))}
 
 
-def test_no_figure_needs_matplotlib_for_its_numbers() -> None:
-    code = "import sys, analysis.figure_data; sys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=CONF.parent).returncode == 0
+def test_numbers_need_nothing_that_draws_computes_or_composes(outputs: Path) -> None:
+    code = (
+        "import sys; from analysis import compare, missing, tables; from analysis.figure_data import "
+        "all_figures; from analysis.material import Material; from analysis.result import scan; from "
+        f"analysis.selection import Study; study = Study(scan({str(outputs)!r}), trials=20); "
+        "tables.results_of(tables.TABLES, study); list(all_figures(Material(study))); "
+        "print([name for name in ('matplotlib', 'torch', 'hydra', 'optimizers') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=CONF.parent, capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
 
 
 def test_a_figure_without_results_has_no_rows(figures: dict[str, FigureData]) -> None:
