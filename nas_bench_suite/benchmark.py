@@ -166,6 +166,10 @@ def _first_wrong(values: np.ndarray, count: int) -> Any:
     return flat[0] if values.dtype.kind not in "iu" else flat[(flat < 0) | (flat >= count)][0]
 
 
+# Options that do not determine a result: where data lie, and how much of them may be read. What the data hold
+# does, by `Facts.checksum`.
+NOT_IDENTITY = ("path", "max_bytes")
+
 # name -> "module:class"; modules are imported when asked for, since some take seconds.
 BENCHMARKS: dict[str, str] = {
     "planted": "nas_bench_suite.benchmarks.planted:Planted",

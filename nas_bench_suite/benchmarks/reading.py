@@ -115,8 +115,8 @@ def _file(path: Any, benchmark: str, form: str) -> Path:
 
 
 def check_names(names: list[str], ignore: Sequence[str], where: str) -> None:
-    """Raise `ConfigError` for a column to ignore that is none, and among the others for a name that is missing
-    or stands twice."""
+    """Refuse a column to ignore that is none, and among the others a name that is missing or stands twice, by
+    a `ConfigError`."""
     for column in ignore:
         if column not in names:
             raise ConfigError(
@@ -142,21 +142,20 @@ def _too_large(max_bytes: int) -> _Wrong:
     )
 
 
-def inflate(path: Path, max_bytes: int = MOST_BYTES) -> bytes:
-    """The content of a file, inflated if its name says that it is compressed.
+def inflate(path: Path, ending: str, max_bytes: int = MOST_BYTES) -> bytes:
+    """The content of a file, inflated as a file of this ending is (".gz", ".bz2", ".xz", ".zip").
 
     Raises:
         ConfigError: if that is more than `max_bytes`; no more is inflated then.
         Exception: of the decompressors, for what they cannot read.
     """
     try:
-        return _inflate(path, max_bytes)
+        return _inflate(path, ending, max_bytes)
     except _Wrong as error:
         raise ConfigError(f"{path}{error}") from None
 
 
-def _inflate(path: Path, max_bytes: int) -> bytes:
-    ending = path.suffix.lower()
+def _inflate(path: Path, ending: str, max_bytes: int) -> bytes:
     if ending == ".zip":
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
@@ -182,7 +181,7 @@ def _at_most(file: IO[bytes], max_bytes: int) -> bytes:
 def _read_csv(path: Path, max_bytes: int) -> Sheet:
     import pandas as pd
 
-    data = _inflate(path, max_bytes)
+    data = _inflate(path, path.suffix.lower(), max_bytes)
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     names, start, line = _header(data)

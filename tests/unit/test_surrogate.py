@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from studies.surrogate_fit.published import CELL_QUANTILES, published_facts
+from studies.surrogate_fit.published_values import CELL_QUANTILES, published_facts
 
 from nas_bench_suite.benchmark import Lookups
 from nas_bench_suite.benchmarks.nasbench101.__main__ import main
@@ -26,6 +26,7 @@ from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import load_obser
 from nas_bench_suite.benchmarks.nasbench101.surrogate.scores import agreement
 from nas_bench_suite.checks import ConfigError
 from studies.surrogate_fit import calibrate
+from studies.surrogate_fit.published_values import CELL_QUANTILES, published_facts
 
 CELLS = 423_624
 

@@ -7,6 +7,7 @@ place in the table's arrays.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,18 @@ from nas_bench_suite.checks import ConfigError
 
 RUNS = 3
 _END, _VALIDATION, _TEST = 1, 1, 2
+
+
+def _place(path: Any) -> Path:
+    """Where the table lies, by `benchmark.path`."""
+    if path is None:
+        return tablefile.default_path()
+    try:
+        if isinstance(path, (str, Path)) and str(path):
+            return Path(path).expanduser()
+    except RuntimeError:  # a home folder that is none
+        pass
+    raise ConfigError(f"benchmark.path={path} is no path; accepted: the imported table, {tablefile.HOW}.")
 
 
 class NASBench101(Benchmark):
@@ -37,7 +50,7 @@ class NASBench101(Benchmark):
 
     def __init__(self, path: str | Path | None = None, edge_limit: str = "pruned") -> None:
         self.space: NASBench101Space = NASBench101Space(edge_limit)
-        self.path = Path(path).expanduser() if path is not None else tablefile.default_path()
+        self.path = _place(path)
         self.header, self.arrays = tablefile.read(self.path)
         if self.header["enumeration"] != enumeration_checksum():
             raise ConfigError(

@@ -30,6 +30,8 @@ import google_crc32c
 import numpy as np
 
 from nas_bench_suite.benchmarks.nasbench101.cache import cache_folder
+from nas_bench_suite.benchmarks.nasbench101.cells import CODES, NUM_CELLS
+from nas_bench_suite.benchmarks.nasbench101.records import GRID
 from nas_bench_suite.checks import ConfigError
 
 MAGIC = b"NASBENCH101TABLE"
@@ -138,23 +140,117 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         raise ConfigError(
             f"{path} is damaged: the checksum of its header does not fit. Import the official file again."
         )
-    header = json.loads(text)
     arrays = {}
-    for name, entry in header.pop("arrays").items():
-        kind = np.dtype(entry["type"])
-        count = int(np.prod(entry["shape"], dtype=np.int64))
-        start = 32 + length + entry["offset"]
-        if start + count * kind.itemsize > size:
-            raise ConfigError(
-                f"{path} is damaged: it ends within the array '{name}'. Import the official file again."
-            )
-        if _crc(mapped, start, start + count * kind.itemsize) != entry["crc32c"]:
-            raise ConfigError(
-                f"{path} is damaged: the checksum of the array '{name}' does not fit. Import the official "
-                "file again."
-            )
-        arrays[name] = np.frombuffer(mapped, dtype=kind, count=count, offset=start).reshape(entry["shape"])
+    try:
+        header = json.loads(text)
+        _check_header(header)
+        described = header.pop("arrays")
+        for name, (kind, shape) in _expected(header, described).items():
+            count = int(np.prod(shape, dtype=np.int64))
+            start = 32 + length + described[name]["offset"]
+            stop = start + count * np.dtype(kind).itemsize
+            if stop > size:
+                raise ValueError(f"it ends within the array '{name}'")
+            if _crc(mapped, start, stop) != described[name]["crc32c"]:
+                raise ValueError(f"the checksum of the array '{name}' does not fit")
+            arrays[name] = np.frombuffer(mapped, dtype=kind, count=count, offset=start).reshape(shape)
+        _check_values(arrays)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is damaged: {error}. Import the official file again.") from None
     return header, arrays
+
+
+_HEADER: dict[str, type] = {
+    "budgets": list,
+    "partial": bool,
+    "precision": str,
+    "enumeration": str,
+    "source": dict,
+    "found": dict,
+    "checked": list,
+    "checksum": str,
+    "arrays": dict,
+}
+_FOUND = ("best_mean_test", "best_single_test", "best_mean_validation")
+
+
+def _check_header(header: Any) -> None:
+    """Raise `ValueError` unless everything that is read from a header is there and of its type."""
+    if not isinstance(header, dict):
+        raise ValueError("its header is no mapping")
+    for key, kind in _HEADER.items():
+        if not isinstance(header.get(key), kind):
+            raise ValueError(f"'{key}' is missing in its header or of another type")
+    budgets = header["budgets"]
+    if not budgets or any(type(b) is not int or b < 1 for b in budgets) or budgets != sorted(set(budgets)):
+        raise ValueError("the budgets in its header do not ascend")
+    if header["precision"] not in ("single", "double"):
+        raise ValueError("the precision in its header is neither single nor double")
+    source = header["source"]
+    if not isinstance(source.get("name"), str) or any(
+        type(source.get(k)) is not int for k in ("records", "bytes")
+    ):
+        raise ValueError("the source in its header is incomplete")
+    if any(not isinstance(header["found"].get(key), (int, float)) for key in _FOUND):
+        raise ValueError("the facts in its header are incomplete")
+    for entry in header["checked"]:
+        if (
+            not isinstance(entry, dict)
+            or not isinstance(entry.get("fact"), str)
+            or not isinstance(entry.get("holds"), bool)
+            or any(not isinstance(entry.get(key), (int, float, str)) for key in ("found", "expected"))
+        ):
+            raise ValueError("the checks in its header are incomplete")
+    if not header["checked"]:
+        raise ValueError("the checks in its header are incomplete")
+
+
+def _expected(header: dict[str, Any], described: dict[str, Any]) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Type and shape of each array, as the module says them for the budgets and cells of this table; raises
+    `ValueError` for a description of another form."""
+    for name, entry in described.items():
+        if (
+            not isinstance(entry, dict)
+            or not isinstance(entry.get("shape"), list)
+            or any(type(entry.get(key)) is not int for key in ("offset", "crc32c"))
+            or any(type(length) is not int for length in entry["shape"])
+            or entry["offset"] < 0
+            or entry["offset"] % _ALIGNMENT
+        ):
+            raise ValueError(f"its header describes the array '{name}' in another form")
+    shape = described.get("cells", {}).get("shape", [])
+    if len(shape) != 1 or not 0 < shape[0] <= NUM_CELLS:
+        raise ValueError("its header has no number of cells")
+    budgets, cells = len(header["budgets"]), shape[0]
+    wide = described.get("seconds", {}).get("type")
+    expected: dict[str, tuple[str, tuple[int, ...]]] = {
+        "cells": ("<i4", (cells,)),
+        "accuracies": ("<u2", (budgets, cells, 3, 2, 3)),
+        "seconds": (wide if wide in ("<f4", "<f8") else "<f8", (budgets, cells, 3, 2)),
+        "parameters": ("<i4", (cells,)),
+        "forms": ("<i4", (cells,)),
+        "codes": ("|u1", (cells,)),
+        "order": ("<i4", (cells,)),
+    }
+    if described.keys() != expected.keys():
+        raise ValueError(f"its arrays are {', '.join(sorted(described))}")
+    for name, (kind, shape) in expected.items():
+        if (described[name].get("type"), tuple(described[name]["shape"])) != (kind, shape):
+            raise ValueError(f"the array '{name}' is of another type or shape")
+    return expected
+
+
+def _check_values(arrays: dict[str, np.ndarray]) -> None:
+    """Raise `ValueError` for values that would lead a look-up out of an array."""
+    cells, order = arrays["cells"], arrays["order"]
+    if not 0 <= cells[0] <= cells[-1] < NUM_CELLS or (np.diff(cells) < 1).any():
+        raise ValueError("its cells do not ascend")
+    if not 0 <= order.min() <= order.max() < len(cells):
+        raise ValueError("the order of its cells leads out of the table")
+    if arrays["accuracies"].max() > GRID:
+        raise ValueError("an accuracy is above 1")
+    if arrays["codes"].max() >= CODES:
+        raise ValueError("a cell has unknown operations")
 
 
 def _crc(data: Any, start: int = 0, stop: int | None = None) -> int:

@@ -34,6 +34,7 @@ SECOND = 8
 FORMAT = 1
 FOLDER = Path(__file__).resolve().parent / "artefact"
 PREDICTIONS, RUNS, EARLY_RUNS = "predictions.npz", "runs_108.npz", "runs_4_12_36.npz"
+_MOST = 1 << 24  # entries of an array that is believed
 
 
 def _pack(differences: np.ndarray) -> dict[str, np.ndarray]:
@@ -133,25 +134,79 @@ def write(
             os.unlink(temporary)
 
 
+def _columns(count: int) -> dict[str, dict[str, tuple[str, tuple[int, ...]]]]:
+    """Type and shape of the arrays of each file, for `count` cells."""
+    narrow, wide = ("|u1", "<u2")
+    return {
+        PREDICTIONS: {
+            name: (wide, (count,))
+            for name in ("best_of_3", "mean", *(f"early_{index}" for index in range(3)), "seconds")
+        },
+        RUNS: {"low": (narrow, (6, count)), "high": (narrow, (6, count))},
+        EARLY_RUNS: {"low": (narrow, (9, count)), "high": (narrow, (9, count))},
+    }
+
+
+def _entry(archive: zipfile.ZipFile, name: str, expected: tuple[str, tuple[int, ...]] | None) -> np.ndarray:
+    """An array of an archive, of an expected type and shape (None: bytes, as many as a fact sheet may have);
+    whatever else it claims to be is refused before anything of its size is made.
+
+    Raises:
+        ValueError: for another array.
+    """
+    with archive.open(f"{name}.npy") as file:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError(f"'{name}' is an array of format {version}")
+        shape, fortran, kind = np.lib.format.read_array_header_1_0(file)
+        fits = (kind.str, shape) == expected if expected else kind.str == "|u1" and len(shape) == 1
+        if not fits or fortran or np.prod(shape, dtype=np.float64) > _MOST:
+            raise ValueError(f"'{name}' is of type {kind} and shape {shape}")
+        size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+        content = file.read(size)
+        if len(content) != size or file.read(1):
+            raise ValueError(f"'{name}' is of another length than it says")
+    return np.frombuffer(content, dtype=kind).reshape(shape)
+
+
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        meta = json.loads(arrays.pop("meta").tobytes())
+        with zipfile.ZipFile(path) as archive:
+            meta = _meta(_entry(archive, "meta", None).tobytes())
+            if meta["format"] != FORMAT:
+                raise ConfigError(
+                    f"the surrogate's file {path} has format {meta['format']}; accepted: {FORMAT}, which "
+                    "this version reads."
+                )
+            arrays = {
+                name: _entry(archive, name, expected)
+                for name, expected in _columns(meta["cells"])[path.name].items()
+            }
+    except ConfigError:
+        raise
     except FileNotFoundError:
         raise ConfigError(
             f"the surrogate's file {path} is missing; reinstall the package, or fit it with `make surrogate`."
         ) from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # zipfile, zlib, NumPy and the system each have their own
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ConfigError(
-            f"the surrogate's file {path} is damaged ({error}); reinstall the package."
+            f"the surrogate's file {path} is damaged ({reason}); reinstall the package."
         ) from None
-    if meta.get("format") != FORMAT:
-        raise ConfigError(
-            f"the surrogate's file {path} has format {meta.get('format')}; this version reads format "
-            f"{FORMAT}."
-        )
     return arrays, meta
+
+
+def _meta(text: bytes) -> dict[str, Any]:
+    """The facts in a file; raises `ValueError` where some are missing or of another type."""
+    meta = json.loads(text)
+    if not isinstance(meta, dict):
+        raise ValueError("its facts are no mapping")
+    for key, kind in (("format", int), ("cells", int), ("enumeration", str), ("fit", str)):
+        if not isinstance(meta.get(key), kind) or isinstance(meta.get(key), bool):
+            raise ValueError(f"its fact '{key}' is missing or of another type")
+    if not 0 < meta["cells"] <= _MOST:
+        raise ValueError(f"it holds {meta['cells']} cells")
+    return meta
 
 
 class Artefact:
@@ -182,11 +237,19 @@ class Artefact:
 
     def _same_fit(self, name: str) -> dict[str, np.ndarray]:
         arrays, meta = _read(self.folder / name)
-        if meta["fit"] != self.meta["fit"]:
+        if (meta["fit"], meta["cells"]) != (self.meta["fit"], self.meta["cells"]):
             raise ConfigError(
                 f"the surrogate's files in {self.folder} come from different fits; reinstall the package."
             )
         return arrays
+
+    def _on_grid(self, counts: np.ndarray, name: str) -> np.ndarray:
+        if not 0 <= counts.min() <= counts.max() <= GRID:
+            raise ConfigError(
+                f"the surrogate's file {self.folder / name} is damaged (accuracies outside [0, 1]); "
+                "reinstall the package."
+            )
+        return counts.astype(np.uint16)
 
     @property
     def runs(self) -> np.ndarray:
@@ -194,7 +257,7 @@ class Artefact:
         if self._runs is None:
             differences = _unpack(**self._same_fit(RUNS)).reshape(-1, 2, 3)
             validation = differences[:, 0] + _on_grid(self.predictions[:, 1])[:, None]
-            self._runs = np.stack([validation, validation + differences[:, 1]], axis=2).astype(np.uint16)
+            self._runs = self._on_grid(np.stack([validation, validation + differences[:, 1]], axis=2), RUNS)
         return self._runs
 
     @property
@@ -202,7 +265,7 @@ class Artefact:
         """uint16[n, 3, 3]: frozen validation at (4, 12, 36) epochs, three runs each, on the grid."""
         if self._early_runs is None:
             differences = _unpack(**self._same_fit(EARLY_RUNS)).reshape(-1, 3, 3)
-            self._early_runs = (differences + _on_grid(self.early)[:, :, None]).astype(np.uint16)
+            self._early_runs = self._on_grid(differences + _on_grid(self.early)[:, :, None], EARLY_RUNS)
         return self._early_runs
 
     def checksum(self) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups
-from nas_bench_suite.checks import check_choice
+from nas_bench_suite.checks import ConfigError, check_choice
 
 from ..space import NASBench101Space, enumeration_checksum
 from .artefact import FINE, FOLDER, GRID, SECOND, Artefact
@@ -54,7 +54,14 @@ class NASBench101Surrogate(Benchmark):
 
     def __init__(self, edge_limit: str = "pruned", folder: str | Path | None = None) -> None:
         self.space: NASBench101Space = NASBench101Space(edge_limit)
+        if folder is not None and not isinstance(folder, (str, Path)):
+            raise ConfigError(f"benchmark.folder={folder} is no path; accepted: the folder of the files.")
         self._artefact = Artefact(Path(folder) if folder is not None else FOLDER, enumeration_checksum())
+        if self._artefact.meta["cells"] != self.space.num_cells:
+            raise ConfigError(
+                f"the surrogate in {self._artefact.folder} holds {self._artefact.meta['cells']:,} cells; "
+                f"accepted: all {self.space.num_cells:,}."
+            )
         self._seconds = self._artefact.seconds.astype(np.float64) / SECOND
         self.replace_runs(self._artefact.runs)
 

@@ -11,13 +11,15 @@ Notation and shapes
 from __future__ import annotations
 
 import csv
-import gzip
+import io
 import os
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from nas_bench_suite.benchmarks.reading import inflate
 from nas_bench_suite.checks import ConfigError
 
 from .graphs import padded
@@ -76,15 +78,22 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     try:
         with open(path, "rb") as file:
             zipped = file.read(2) == b"\x1f\x8b"
-        opener = gzip.open if zipped else open
-        with opener(path, "rt", newline="", encoding="utf-8") as text:
-            reader = csv.DictReader(text)
-            present = reader.fieldnames or []
-            missing = [name for name in columns if name not in present]
-            if missing:
-                raise ConfigError(f"{path} has no column {', '.join(missing)}; needed: {', '.join(columns)}.")
-            return list(reader)
-    except (OSError, UnicodeDecodeError, EOFError, csv.Error) as error:
+        text = inflate(path, ".gz" if zipped else "").decode("utf-8")
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        present = next(reader, [])
+        missing = [name for name in columns if name not in present]
+        if missing:
+            raise ConfigError(f"{path} has no column {', '.join(missing)}; needed: {', '.join(columns)}.")
+        rows = []
+        for fields in filter(None, reader):
+            if len(fields) != len(present):
+                raise ConfigError(
+                    f"{path}, line {reader.line_num}: {len(fields)} fields; accepted: {len(present)}, as "
+                    "many as the header has."
+                )
+            rows.append(dict(zip(present, fields)))
+        return rows
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error, csv.Error) as error:
         raise ConfigError(f"{path} can't be read as a CSV file, plain or gzipped: {error}.") from None
 
 
@@ -111,8 +120,11 @@ def load_observed(path: Path) -> Observed:
                 )
             values.append([float(row[name]) for name in COLUMNS[4:]])
             padded([matrix], [names])
-        except (ValueError, KeyError) as error:
-            raise ConfigError(f"{path}, line {line}: {error}.") from None
+            if not np.isfinite(values[-1]).all() or abs(values[-1][-1]) >= 2**31:
+                raise ValueError("a value is no finite number")
+        except (ValueError, KeyError, OverflowError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise ConfigError(f"{path}, line {line}: {reason}.") from None
         matrices.append(matrix)
         labels.append(names)
     adjacency, ops = padded(matrices, labels)
