@@ -11,12 +11,15 @@ program; what a trial draws and learns depends on that trial alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from nas_bench_suite.checks import check_choice, check_float, check_int
+from nas_bench_suite.drawing import draw_valid
 from nas_bench_suite.optimizer import NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
 from optimizers.reinforce import policy_gradient as pg
 from optimizers.reinforce.policies import POLICIES, make_policy, policy_class
@@ -25,18 +28,16 @@ ATTENTIONS = ("additive", "dot_product")
 # strings tried at first for each wanted one (0.73 of uniform NASBench-101 strings are valid); changes no
 # search
 _OVERSAMPLE = 1.6
-_MOST_AT_ONCE = 1024  # strings drawn a trial and round
+_MOST_AT_ONCE = 1024  # strings drawn per trial and round
 
 
-@dataclass
-class _Drawn:
-    """A batch in the making: strings int64[T, B, N], their orders likewise (None: natural), how many there
-    are, how many were rejected."""
+class _Batch(NamedTuple):
+    """What each trial drew."""
 
-    strings: np.ndarray
-    orders: np.ndarray | None
-    count: np.ndarray
-    rejected: np.ndarray
+    strings: np.ndarray  # int64[T, B, N], zeros past `given`
+    orders: np.ndarray | None  # int64[T, B, N], the order of each string; None: natural throughout
+    given: np.ndarray  # int64[T], how many strings there are
+    rejected: np.ndarray  # int64[T], how many invalid ones were drawn
 
 
 class Reinforce(Optimizer):
@@ -124,6 +125,9 @@ class Reinforce(Optimizer):
         """As many as the policy's parameters leave memory for."""
         return self._class.trials_per_block
 
+    def uses(self) -> tuple[type, ...]:
+        return (self._class,)
+
     def start(self, task: Task) -> None:
         # one thread a process: results do not depend on the machine's cores, and processes do not fight
         torch.set_num_threads(1)
@@ -142,69 +146,85 @@ class Reinforce(Optimizer):
 
     def ask(self, room: np.ndarray) -> Proposal:
         active = np.flatnonzero(np.asarray(room) > 0)
-        drawn = self._draw_batch(active)
-        self._orders_of_batch = drawn.orders
-        wanted = np.arange(self.batch_size) < drawn.count[:, None]
-        return Proposal(drawn.strings, wanted, rejected=drawn.rejected)
+        batch = self._draw_batch(active)
+        self._orders_of_batch = batch.orders
+        wanted = np.arange(self.batch_size) < batch.given[:, None]
+        return Proposal(batch.strings, wanted, rejected=batch.rejected)
 
-    def _draw_batch(self, active: np.ndarray) -> _Drawn:
+    def _draw_batch(self, active: np.ndarray) -> _Batch:
         """B strings for each active trial, drawn until they are valid.
 
-        A trial's stream, cut into rows of uniforms, gives one string a row; rows past the one that filled the
-        batch are put back.
+        A trial's stream, cut into rows of uniforms, gives one string per row; rows past the one that filled
+        the batch are put back.
         """
-        trials, batch, variables = self.task.trials, self.batch_size, self.task.space.num_variables
-        strings = np.zeros((trials, batch, variables), dtype=np.int64)
-        has_orders = self.orderings != 1 or self.order != "natural"
-        drawn = _Drawn(
-            strings,
-            np.zeros_like(strings) + np.arange(variables) if has_orders else None,
-            np.zeros(trials, dtype=np.int64),
-            np.zeros(trials, dtype=np.int64),
+        task, size = self.task, self.batch_size
+        variables = task.space.num_variables
+        sizes = self._round_sizes()
+        taken = np.zeros(len(active), dtype=np.int64)
+
+        def draw(rows: np.ndarray) -> np.ndarray:
+            count = next(sizes)
+            taken[rows] += count
+            return np.concatenate(
+                [
+                    self._draw(active[rows[start : start + self._at_once]], count)
+                    for start in range(0, len(rows), self._at_once)
+                ]
+            )
+
+        # Each string carries its order behind it, if that is not the natural one.
+        ordered = self.orderings != 1 or self.order != "natural"
+        drawn = draw_valid(
+            draw,
+            (lambda strings: task.space.is_valid(strings[..., :variables])) if task.reject_invalid else None,
+            np.full(len(active), size),
+            variables * (2 if ordered else 1),
+            self.max_rejections,
         )
-        rows, size = active, (int(np.ceil(_OVERSAMPLE * batch)) if self.task.reject_invalid else batch)
+        unused = taken - drawn.given - drawn.rejected
+        generators = task.streams.generators("policy")
+        for t, rows in zip(active, unused):
+            if rows:
+                back = int(rows) * (variables + self.orders.uniforms_per_string)
+                generators[t].bit_generator.advance(-back)
+        batch = _Batch(
+            np.zeros((task.trials, size, variables), dtype=np.int64),
+            np.tile(np.arange(variables), (task.trials, size, 1)) if ordered else None,
+            np.zeros(task.trials, dtype=np.int64),
+            np.zeros(task.trials, dtype=np.int64),
+        )
+        batch.given[active], batch.rejected[active] = drawn.given, drawn.rejected
+        row, slot = np.nonzero(np.arange(size) < drawn.given[:, None])
+        batch.strings[active[row], slot] = drawn.strings[row, slot, :variables]
+        if batch.orders is not None:
+            batch.orders[active[row], slot] = drawn.strings[row, slot, variables:]
+        return batch
+
+    def _round_sizes(self) -> Iterator[int]:
+        """How many strings to draw per trial, round after round; changes no search."""
+        batch = self.batch_size
+        most = max(_MOST_AT_ONCE, batch)
+        yield min(math.ceil(_OVERSAMPLE * batch), most) if self.task.reject_invalid else batch
         # later rounds: few trials lack few strings, unless their policies hardly find valid ones
         following = max(8, batch // 2)
-        while len(rows):
-            for start in range(0, len(rows), self._at_once):
-                self._draw(rows[start : start + self._at_once], min(size, max(_MOST_AT_ONCE, batch)), drawn)
-            rows = rows[(drawn.count[rows] < batch) & (drawn.rejected[rows] < self.max_rejections)]
-            size, following = following, 2 * following
-        return drawn
+        while True:
+            yield min(following, most)
+            following *= 2
 
-    def _draw(self, rows: np.ndarray, size: int, drawn: _Drawn) -> None:
-        """Draw `size` strings for each of `rows` and keep the valid ones, in the order drawn, until the batch
-        is full."""
-        task, device = self.task, self.policy.device
-        variables = task.space.num_variables
-        uniforms = task.streams.uniforms("policy", (size, variables + self.orders.uniforms_per_string), rows)
+    def _draw(self, rows: np.ndarray, size: int) -> np.ndarray:
+        """int64[R, size, N or 2 N]: strings for each of the trials `rows`, with their orders behind them if
+        they have any."""
+        device, variables = self.policy.device, self.task.space.num_variables
+        shape = (size, variables + self.orders.uniforms_per_string)
+        uniforms = self.task.streams.uniforms("policy", shape, rows)
         orders = self.orders.pick(rows, uniforms[..., variables:])
         strings = self.policy.sample(
             self.theta[torch.as_tensor(rows, device=device)],
             torch.as_tensor(uniforms[..., :variables].copy(), device=device),
             None if orders is None else torch.as_tensor(orders, device=device),
-        ).cpu().numpy()  # fmt: skip
-        valid = (
-            task.space.is_valid(strings) if task.reject_invalid else np.ones(strings.shape[:2], dtype=bool)
         )
-        count, rejected = drawn.count[rows][:, None], drawn.rejected[rows][:, None]
-        accepted, refused = np.cumsum(valid, axis=1), np.cumsum(~valid, axis=1)
-        # A string counts if the batch was neither full nor given up before it; these are the first ones of
-        # each row.
-        counts = (count + accepted - valid < self.batch_size) & (
-            rejected + refused - ~valid < self.max_rejections
-        )
-        row, column = np.nonzero(valid & counts)
-        slot = drawn.count[rows][row] + accepted[row, column] - 1
-        drawn.strings[rows[row], slot] = strings[row, column]
-        if drawn.orders is not None and orders is not None:
-            drawn.orders[rows[row], slot] = orders[row, column]
-        drawn.count[rows] += (valid & counts).sum(axis=1)
-        drawn.rejected[rows] += (~valid & counts).sum(axis=1)
-        generators = task.streams.generators("policy")
-        for t, unused in zip(rows, size - counts.sum(axis=1)):
-            if unused:
-                generators[t].bit_generator.advance(-int(unused) * uniforms.shape[2])  # type: ignore[attr-defined]
+        drawn = strings.cpu().numpy()
+        return drawn if orders is None else np.concatenate([drawn, orders], axis=2)
 
     # Line 9.
 
@@ -234,7 +254,10 @@ class Reinforce(Optimizer):
     ) -> None:
         """Take `steps` gradient steps for the trials `rows`."""
         policy = self.policy
-        tensor = lambda values, dtype: torch.as_tensor(values[rows], dtype=dtype, device=policy.device)  # noqa: E731
+
+        def tensor(values: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
+            return torch.as_tensor(values[rows], dtype=dtype, device=policy.device)
+
         architectures = tensor(strings, torch.int64)
         orders = None if self._orders_of_batch is None else tensor(self._orders_of_batch, torch.int64)
         advantages, weights = tensor(advantage, policy.dtype), tensor(weight, policy.dtype)

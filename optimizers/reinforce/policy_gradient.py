@@ -39,12 +39,12 @@ class Baseline:
         before = np.where(np.isnan(self.value), batch, self.value)
         after = np.where(np.isnan(self.value), batch, self.decay * before + (1 - self.decay) * batch)
         self.value = np.where(used.any(axis=1), after, self.value)
-        return np.where(used, rewards - before[:, None], 0.0)
+        return np.asarray(np.where(used, rewards - before[:, None], 0.0))
 
 
 def mean(values: np.ndarray, used: np.ndarray) -> np.ndarray:
     """float64[T], the mean over used entries (0 where there is none)."""
-    return np.where(used, values, 0.0).sum(axis=1) / np.maximum(used.sum(axis=1), 1)
+    return np.asarray(np.where(used, values, 0.0).sum(axis=1) / np.maximum(used.sum(axis=1), 1))
 
 
 def centred_ranks(rewards: np.ndarray, used: np.ndarray) -> np.ndarray:
@@ -62,7 +62,9 @@ def normalised(rewards: np.ndarray, used: np.ndarray) -> np.ndarray:
     equal)."""
     centred = np.where(used, rewards - mean(rewards, used)[:, None], 0.0)
     spread = np.sqrt(mean(centred**2, used))[:, None]
-    return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-12)
+    out = np.zeros_like(centred)
+    np.divide(centred, spread, out=out, where=spread > 1e-12)
+    return out
 
 
 def objective(
@@ -116,10 +118,13 @@ class Adam:
         """Move the trials `rows` int64[R] along `gradient` [R, P]."""
         beta1, beta2 = self.betas
         if self.theta.device.type == "cpu":
+            tables = (self.theta, self.first, self.second, self.steps)
             adam_kernel.ascend(
-                self.theta.numpy(), self.first.numpy(), self.second.numpy(), self.steps.numpy(), rows.numpy(),
-                gradient.contiguous().numpy(), self.learning_rate, beta1, beta2, self.epsilon,
-            )  # fmt: skip
+                adam_kernel.Ascent(*(table.numpy() for table in tables)),
+                rows.numpy(),
+                gradient.contiguous().numpy(),
+                adam_kernel.Rates(self.learning_rate, beta1, beta2, self.epsilon),
+            )
         else:
             self._ascend_in_tensors(rows, gradient)
 
@@ -176,7 +181,8 @@ class Orders:
         if self.count == 1:
             return np.repeat(self.table[rows], uniforms.shape[1], axis=1)
         which = np.minimum((uniforms[..., 0] * self.table.shape[1]).astype(np.int64), self.table.shape[1] - 1)
-        return self.table[rows[:, None], which]
+        picked: np.ndarray = self.table[rows[:, None], which]
+        return picked
 
 
 def _distinct_orders(generator: np.random.Generator, num_variables: int, count: int) -> np.ndarray:

@@ -23,7 +23,8 @@ POLICIES: dict[str, str] = {
 def policy_class(name: str) -> type[Policy]:
     """The class of the policy called `name` (one of `POLICIES`)."""
     module, attribute = POLICIES[name].split(":")
-    return getattr(importlib.import_module(module), attribute)
+    found: type[Policy] = getattr(importlib.import_module(module), attribute)
+    return found
 
 
 def make_policy(name: str, space: Any, **options: Any) -> Policy:

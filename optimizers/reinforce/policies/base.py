@@ -119,13 +119,16 @@ class Policy(ABC):
         self.dtype, self.device = dtype, torch.device(device)
         self.inits = self.parameters()
         self._lengths = [int(np.prod(init.shape)) for init in self.inits.values()]
-        index = lambda values: torch.as_tensor(values, dtype=torch.int64, device=self.device)  # noqa: E731
-        self.sizes, self.key_offset, self.value_offset = (
-            index(layout.sizes),
-            index(layout.key_offset),
-            index(layout.value_offset),
+        self.sizes, self.key_offset, self.value_offset, self.key_variable, self.key_value = (
+            torch.as_tensor(index, dtype=torch.int64, device=self.device)
+            for index in (
+                layout.sizes,
+                layout.key_offset,
+                layout.value_offset,
+                layout.key_variable,
+                layout.key_value,
+            )
         )
-        self.key_variable, self.key_value = index(layout.key_variable), index(layout.key_value)
         choices = torch.arange(int(layout.sizes.max()), device=self.device)
         # The keys of each variable side by side, [N, D]; a variable with fewer choices repeats its last key
         # there.
@@ -175,7 +178,7 @@ class Policy(ABC):
 
     def unpack(self, theta: Tensor) -> dict[str, Tensor]:
         """Views of theta [T, P] as the named parameters, [T, *shape] each."""
-        pieces = theta.split(self._lengths, dim=1)
+        pieces = torch.split(theta, self._lengths, dim=1)
         return {
             name: piece.reshape(len(theta), *init.shape)
             for (name, init), piece in zip(self.inits.items(), pieces)

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from optimizers.reinforce.policies import maade_kernels
 from optimizers.reinforce.policies.base import Init, Layout, Policy, Variable, linear, rows
+from optimizers.reinforce.policies.maade_kernels import Attention, Keys, Tables
 
 ATTENTIONS = ("additive", "dot_product")
 
@@ -125,13 +126,14 @@ class MAADE(Policy):
     ) -> tuple[Tensor, Tensor]:
         if not self.compiled:
             return super().log_prob(theta, architectures, orders)
-        return _LogProb.apply(
+        both: tuple[Tensor, Tensor] = _LogProb.apply(  # type: ignore[no-untyped-call]
             self.layout,
             architectures.numpy(),
             self._orders(orders),
             values,
             *self.tables(theta, orders is None),
         )
+        return both
 
     @torch.no_grad()
     def sample(self, theta: Tensor, uniforms: Tensor, orders: Tensor | None = None) -> Tensor:
@@ -140,10 +142,8 @@ class MAADE(Policy):
         scores, *others = self.tables(theta, orders is None)
         out = np.empty(uniforms.shape, dtype=np.int64)
         maade_kernels.sample_strings(
-            _weights(scores),
-            *(table.numpy() for table in others),
-            self.layout.key_offset,
-            self.layout.sizes,
+            Tables(_weights(scores), *(table.numpy() for table in others)),
+            Keys(self.layout.key_offset, self.layout.sizes),
             self._orders(orders),
             uniforms.numpy(),
             out,
@@ -159,7 +159,9 @@ class MAADE(Policy):
         keys = p["query"][:, self.key_variable] + p["value"][:, self.key_value]
         query, projected = p["query"] @ p["A0"].transpose(1, 2), keys @ p["B0"].transpose(1, 2)
         if self.attention == "additive":
-            scores = _AdditiveScores.apply(self.layout.key_variable, natural, query, projected, p["w0"])
+            scores = _AdditiveScores.apply(  # type: ignore[no-untyped-call]
+                self.layout.key_variable, natural, query, projected, p["w0"]
+            )
         else:
             scores = (query @ projected.transpose(1, 2)) * self.width**-0.5
         key_hidden = keys @ p["W1_0"].transpose(1, 2)
@@ -186,21 +188,19 @@ class _AdditiveScores(torch.autograd.Function):
     def forward(
         ctx: Any, key_variable: np.ndarray, natural: bool, query: Tensor, projected: Tensor, w: Tensor
     ) -> Tensor:
-        ctx.arrays = (
-            query.contiguous().numpy(),
-            projected.contiguous().numpy(),
-            w.contiguous().numpy(),
-            key_variable,
-            natural,
-        )
-        scores = np.zeros((*query.shape[:2], len(key_variable)), dtype=ctx.arrays[0].dtype)
-        maade_kernels.scores_forward(*ctx.arrays, scores)
+        attention = Attention(*(table.contiguous().numpy() for table in (query, projected, w)))
+        scores = np.zeros((*query.shape[:2], len(key_variable)), dtype=attention.query.dtype)
+        maade_kernels.scores_forward(attention, key_variable, natural, scores)
+        ctx.given = attention, key_variable, natural
         return torch.from_numpy(scores)
 
     @staticmethod
-    def backward(ctx: Any, d_scores: Tensor) -> Any:  # type: ignore[override]
-        gradients = [np.zeros_like(array) for array in ctx.arrays[:3]]
-        maade_kernels.scores_backward(*ctx.arrays, d_scores.contiguous().numpy(), *gradients)
+    def backward(ctx: Any, d_scores: Tensor) -> Any:
+        attention, key_variable, natural = ctx.given
+        gradients = Attention(*(np.zeros_like(table) for table in attention))
+        maade_kernels.scores_backward(
+            attention, key_variable, natural, d_scores.contiguous().numpy(), gradients
+        )
         return (None, None, *(torch.from_numpy(gradient) for gradient in gradients))
 
 
@@ -218,24 +218,25 @@ class _LogProb(torch.autograd.Function):
         scores: Tensor,
         *tables: Tensor,
     ) -> Any:
-        arrays = (
-            _weights(scores),
-            *(table.contiguous().numpy() for table in tables),
-            layout.key_offset,
-            layout.sizes,
-            orders,
-            strings,
-        )
-        log_prob, entropy = (np.zeros(strings.shape[:2], dtype=arrays[0].dtype) for _ in range(2))
+        folded = Tables(_weights(scores), *(table.contiguous().numpy() for table in tables))
+        keys = Keys(layout.key_offset, layout.sizes)
+        log_prob, entropy = (np.zeros(strings.shape[:2], dtype=folded.weight.dtype) for _ in range(2))
         if values:
-            maade_kernels.log_prob_forward(*arrays, log_prob, entropy)
-        ctx.arrays = arrays
+            maade_kernels.log_prob_forward(folded, keys, orders, strings, log_prob, entropy)
+        ctx.given = folded, keys, orders, strings
         return torch.from_numpy(log_prob), torch.from_numpy(entropy)
 
     @staticmethod
-    def backward(ctx: Any, d_log_prob: Tensor, d_entropy: Tensor) -> Any:  # type: ignore[override]
-        gradients = [np.zeros_like(table) for table in ctx.arrays[:5]]
+    def backward(ctx: Any, d_log_prob: Tensor, d_entropy: Tensor) -> Any:
+        tables, keys, orders, strings = ctx.given
+        gradients = Tables(*(np.zeros_like(table) for table in tables))
         maade_kernels.log_prob_backward(
-            *ctx.arrays, d_log_prob.contiguous().numpy(), d_entropy.contiguous().numpy(), *gradients
+            tables,
+            keys,
+            orders,
+            strings,
+            d_log_prob.contiguous().numpy(),
+            d_entropy.contiguous().numpy(),
+            gradients,
         )
         return (None, None, None, None, *(torch.from_numpy(gradient) for gradient in gradients))

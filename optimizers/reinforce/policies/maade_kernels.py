@@ -11,28 +11,49 @@ are tables of a trial, and a string costs, for each position t with variable i =
     hidden = tanh(query_hidden[i] + sum_s weight[i, k_s] key_hidden[k_s] / sum_s weight[i, k_s]),  s before t,
     logits = out_weight[keys of i] hidden + out_bias[keys of i].
 
-Notation (see `base`): T trials, C strings, N variables, K keys, d width; tables [T, N, K], [T, K, d], [T, N,
-d], [T, K, d], [T, K]. Trials are gone through one by one, so a trial's numbers are the same whatever block it
-lies in.
+Notation (see `base`): T trials, C strings, N variables, K keys, d width. Orders are int64[T or 1, C or 1, N].
+Trials are gone through one by one, so a trial's numbers are the same whatever block it lies in.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-_FAST: dict[str, Any] = {
-    "cache": True,
-    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
-    "error_model": "numpy",
-}
+# Sums may be reordered for vector instructions; infinities and NaN keep their meaning.
+_fast = njit(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"}, error_model="numpy")
 
 
-@njit(**_FAST)
-def _tanh(x, width):
+class Tables(NamedTuple):
+    """The tables of T trials, or the gradients by them."""
+
+    weight: np.ndarray  # float[T, N, K]; of the gradients: by the score, not by its exponential
+    key_hidden: np.ndarray  # float[T, K, d]
+    query_hidden: np.ndarray  # float[T, N, d]
+    out_weight: np.ndarray  # float[T, K, d]
+    out_bias: np.ndarray  # float[T, K]
+
+
+class Keys(NamedTuple):
+    """Where the keys of each variable lie."""
+
+    offsets: np.ndarray  # int64[N], the first one
+    sizes: np.ndarray  # int64[N], how many
+
+
+class Attention(NamedTuple):
+    """What additive scores are made of, or the gradients by it."""
+
+    query: np.ndarray  # float[T, N, d], A q
+    projected: np.ndarray  # float[T, K, d], B k
+    w: np.ndarray  # float[T, d]
+
+
+@_fast
+def _tanh(x: np.ndarray, width: int) -> None:
     """tanh of x[:width] in place, to 3e-13: Lambert's continued fraction at x / 4, then tanh 2y = 2 tanh y /
     (1 + tanh^2 y) twice.
 
@@ -50,15 +71,17 @@ def _tanh(x, width):
         x[j] = (u + u) / (one + u * u)
 
 
-@njit(**_FAST)
-def _mix(weight, key_hidden, seen, count, i, out):
+@_fast
+def _mix(
+    weight: np.ndarray, key_hidden: np.ndarray, seen: np.ndarray, count: int, i: int, out: np.ndarray
+) -> float:
     """Add sum_s weight[i, k_s] key_hidden[k_s] over the keys seen[:count] to out[d]; return the sum of the
     weights.
 
     Four keys a pass: with d as short as this, starting a pass costs as much as the arithmetic in it.
     """
     d = len(out)
-    total = weight.dtype.type(0.0)
+    total: float = weight.dtype.type(0.0)
     whole = count - count % 4
     for s in range(0, whole, 4):
         k0, k1, k2, k3 = seen[s], seen[s + 1], seen[s + 2], seen[s + 3]
@@ -77,11 +100,19 @@ def _mix(weight, key_hidden, seen, count, i, out):
     return total
 
 
-@njit(**_FAST)
-def _hidden(weight, key_hidden, query_hidden, seen, count, i, hidden):
+@_fast
+def _hidden(
+    weight: np.ndarray,
+    key_hidden: np.ndarray,
+    query_hidden: np.ndarray,
+    seen: np.ndarray,
+    count: int,
+    i: int,
+    hidden: np.ndarray,
+) -> float:
     """Fill hidden[d] for variable i after the keys seen[:count]; return the sum of the attention weights."""
     d = len(hidden)
-    total = weight.dtype.type(0.0)
+    total: float = weight.dtype.type(0.0)
     if count == 0:
         for j in range(d):
             hidden[j] = query_hidden[i, j]
@@ -96,8 +127,10 @@ def _hidden(weight, key_hidden, query_hidden, seen, count, i, hidden):
     return total
 
 
-@njit(**_FAST)
-def _log_softmax(out_weight, out_bias, hidden, first, size, logs):
+@_fast
+def _log_softmax(
+    out_weight: np.ndarray, out_bias: np.ndarray, hidden: np.ndarray, first: int, size: int, logs: np.ndarray
+) -> None:
     """Fill logs[:size] with the log-probabilities of the choices whose keys begin at `first`."""
     d = len(hidden)
     highest = -np.inf
@@ -115,11 +148,13 @@ def _log_softmax(out_weight, out_bias, hidden, first, size, logs):
         logs[a] -= shift
 
 
-@njit(**_FAST)
+@_fast
 def sample_strings(
-    weight, key_hidden, query_hidden, out_weight, out_bias, offsets, sizes, orders, uniforms, out
-):
-    """Fill out int64[T, C, N] with strings drawn by uniforms [T, C, N]; orders int64[T or 1, C or 1, N]."""
+    tables: Tables, keys: Keys, orders: np.ndarray, uniforms: np.ndarray, out: np.ndarray
+) -> None:
+    """Fill out int64[T, C, N] with strings drawn by uniforms [T, C, N]."""
+    weight, key_hidden, query_hidden, out_weight, out_bias = tables
+    offsets, sizes = keys
     trials, strings, variables = out.shape
     seen = np.empty(variables, np.int64)
     hidden = np.empty(key_hidden.shape[2], key_hidden.dtype)
@@ -140,11 +175,18 @@ def sample_strings(
                 seen[step] = offsets[i] + choice
 
 
-@njit(**_FAST)
+@_fast
 def log_prob_forward(
-    weight, key_hidden, query_hidden, out_weight, out_bias, offsets, sizes, orders, strings, log_prob, entropy
-):  # fmt: skip
+    tables: Tables,
+    keys: Keys,
+    orders: np.ndarray,
+    strings: np.ndarray,
+    log_prob: np.ndarray,
+    entropy: np.ndarray,
+) -> None:
     """Fill log_prob and entropy [T, C] for strings int64[T, C, N]."""
+    weight, key_hidden, query_hidden, out_weight, out_bias = tables
+    offsets, sizes = keys
     trials, count, variables = strings.shape
     seen = np.empty(variables, np.int64)
     hidden = np.empty(key_hidden.shape[2], key_hidden.dtype)
@@ -166,27 +208,20 @@ def log_prob_forward(
             entropy[t, c] = spread
 
 
-@njit(**_FAST)
+@_fast
 def log_prob_backward(
-    weight,
-    key_hidden,
-    query_hidden,
-    out_weight,
-    out_bias,
-    offsets,
-    sizes,
-    orders,
-    strings,
-    d_log_prob,
-    d_entropy,
-    d_score,
-    d_key_hidden,
-    d_query_hidden,
-    d_out_weight,
-    d_out_bias,
-):
-    """Add to the d_ tables the gradient of sum(d_log_prob * log_prob + d_entropy * entropy); d_score is by
-    the score, not its exponential."""
+    tables: Tables,
+    keys: Keys,
+    orders: np.ndarray,
+    strings: np.ndarray,
+    d_log_prob: np.ndarray,
+    d_entropy: np.ndarray,
+    gradients: Tables,
+) -> None:
+    """Add to `gradients` the gradient of sum(d_log_prob * log_prob + d_entropy * entropy)."""
+    weight, key_hidden, query_hidden, out_weight, out_bias = tables
+    d_score, d_key_hidden, d_query_hidden, d_out_weight, d_out_bias = gradients
+    offsets, sizes = keys
     trials, count, variables = strings.shape
     d = key_hidden.shape[2]
     real = key_hidden.dtype.type
@@ -254,14 +289,14 @@ def log_prob_backward(
                 seen[step] = first + strings[t, c, i]
 
 
-@njit(**_FAST)
-def scores_forward(query, projected, w, key_variable, natural, scores):
-    """Fill scores [T, N, K] with w . tanh(query_i + projected_k), query [T, N, d] = A q, projected [T, K, d]
-    = B k, w [T, d].
+@_fast
+def scores_forward(attention: Attention, key_variable: np.ndarray, natural: bool, scores: np.ndarray) -> None:
+    """Fill scores [T, N, K] with w . tanh(query_i + projected_k).
 
     Pairs that never meet stay as they are: a variable's own keys and, in the natural order, those of later
     variables.
     """
+    query, projected, w = attention
     trials, variables, d = query.shape
     buffer = np.empty(d, query.dtype)
     for t in range(trials):
@@ -278,11 +313,17 @@ def scores_forward(query, projected, w, key_variable, natural, scores):
                 scores[t, i, k] = dot
 
 
-@njit(**_FAST)
+@_fast
 def scores_backward(
-    query, projected, w, key_variable, natural, d_scores, d_query, d_projected, d_w
-):  # fmt: skip
-    """Add to d_query, d_projected and d_w the gradient of sum(d_scores * scores)."""
+    attention: Attention,
+    key_variable: np.ndarray,
+    natural: bool,
+    d_scores: np.ndarray,
+    gradients: Attention,
+) -> None:
+    """Add to `gradients` the gradient of sum(d_scores * scores)."""
+    query, projected, w = attention
+    d_query, d_projected, d_w = gradients
     trials, variables, d = query.shape
     buffer = np.empty(d, query.dtype)
     one = query.dtype.type(1.0)
