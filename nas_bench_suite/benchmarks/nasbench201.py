@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nas_bench_suite.benchmarks.reading import MOST_BYTES, Sheet, read_sheet
+from nas_bench_suite.benchmarks.reading import MOST_BYTES, Sheet, read_sheet, shown
 from nas_bench_suite.benchmarks.table import MOST_SECONDS, to_numbers
 from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, Origin, file_checksum
 from nas_bench_suite.checks import ConfigError, check_bool, check_choice, check_int, nearest
@@ -283,9 +283,10 @@ def _rows(sheet: Sheet, where: str) -> np.ndarray:
     good = words.str.fullmatch(f"[0-{len(OPERATIONS) - 1}]{{{len(EDGES)}}}").to_numpy()
     if not good.all():
         row = int(np.argmin(good))
+        held = shown(frame["ops"].iloc[row])
         raise ConfigError(
-            f"{where}, column 'ops', {sheet.place(row)}: '{frame['ops'].iloc[row]}' is no cell; accepted: "
-            "six digits from 0 to 4."
+            f"{where}, column 'ops', {sheet.place(row)}: '{held}' is no cell; accepted: six digits from 0 to "
+            "4."
         )
     codes = np.array([int(word, len(OPERATIONS)) for word in words])
     counts = np.bincount(codes, minlength=NUM_STRINGS)
@@ -313,9 +314,9 @@ def _column(sheet: Sheet, column: str, rows: np.ndarray, where: str, kind: str) 
     if wrong.any():
         row = int(wrong.argmax())
         accepted = "seconds" if kind == "training_seconds" else "percent in [0, 100]"
+        held = shown(frame[column].iloc[row])
         raise ConfigError(
-            f"{where}, column '{column}', {sheet.place(row)}: '{frame[column].iloc[row]}' is out of range; "
-            f"accepted: {accepted}."
+            f"{where}, column '{column}', {sheet.place(row)}: '{held}' is out of range; accepted: {accepted}."
         )
     by_code: np.ndarray = numbers[rows]
     return by_code

@@ -35,6 +35,7 @@ _BATCH = 1 << 16  # rows of a Parquet file that are read at once
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 READERS = (".csv", ".csv.gz", ".csv.bz2", ".csv.xz", ".csv.zip", ".parquet")
 _SOUND, _FIELDS, _UNCLOSED, _AFTER_QUOTE = range(4)
+_LONGEST = 200  # characters of a name or a value in a sentence
 _UNNAMED = "Unnamed: "  # what a column without a name is called, with its place, so that it can be ignored
 
 
@@ -84,7 +85,7 @@ def read_sheet(
     except _Wrong as error:
         raise ConfigError(f"{where}{error}") from None
     except Exception as error:  # pandas, pyarrow and the decompressors each have their own
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = shown((str(error).strip().splitlines() or [type(error).__name__])[0])
         raise ConfigError(
             f"{where} cannot be read ({reason}); accepted: a file (CSV or Parquet) with {form}."
         ) from None
@@ -114,6 +115,13 @@ def _file(path: Any, benchmark: str, form: str) -> Path:
     raise ConfigError(f"benchmark.path={path} {what}; accepted: {accepted}.")
 
 
+def shown(value: object) -> str:
+    """A value as a sentence shows it: on one line, and not too long."""
+    text = str(value)
+    cut = text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in cut)
+
+
 def check_names(names: list[str], ignore: Sequence[str], where: str) -> None:
     """Refuse a column to ignore that is none, and among the others a name that is missing or stands twice, by
     a `ConfigError`."""
@@ -122,11 +130,17 @@ def check_names(names: list[str], ignore: Sequence[str], where: str) -> None:
             raise ConfigError(
                 f"benchmark.ignore names '{column}', which is no column of {where}{nearest(column, names)}."
             )
-    left = [name for name in names if name not in set(ignore)]
-    for place, name in enumerate(left):
-        if name in left[:place]:
+    seen: set[str] = set(ignore)
+    for name in [name for name in names if name not in seen]:
+        if name in seen:
             raise ConfigError(
                 f"{where} has two columns of the name '{name}'; accepted: a name of its own for each column."
+            )
+        seen.add(name)
+        if shown(name) != name:
+            raise ConfigError(
+                f"{where}, column {names.index(name) + 1}: the name '{shown(name)}' is too long or holds "
+                f"signs that cannot be shown; accepted: at most {_LONGEST} letters, digits and the like."
             )
         if name.startswith(_UNNAMED) or not name:
             raise ConfigError(

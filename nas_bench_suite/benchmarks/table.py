@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas_bench_suite.benchmarks.reading import Sheet, check_names
+from nas_bench_suite.benchmarks.reading import Sheet, check_names, shown
 from nas_bench_suite.checks import ConfigError, nearest
 from nas_bench_suite.space import Variable
 
@@ -209,8 +209,8 @@ def _variables(sheet: Sheet, names: list[str], where: str) -> tuple[tuple[Variab
         codes, values = _factorize(frame, name, where)
         if len(values) < 2:
             raise ConfigError(
-                f"{where}, column '{name}' has one value only ({values[0]}), so it is no variable; drop it, "
-                f"or give benchmark.ignore=[{name}]."
+                f"{where}, column '{name}' has one value only ({shown(values[0])}), so it is no variable; "
+                f"drop it, or give benchmark.ignore=[{name}]."
             )
         strings[:, i] = codes
         choices.append(tuple(str(value) for value in values))
@@ -237,7 +237,8 @@ def _check_duplicates(sheet: Sheet, strings: np.ndarray, variables: tuple[Variab
         second = int(repeated.argmax())
         first = int((strings == strings[second]).all(axis=1).argmax())
         values = ", ".join(
-            f"{variable.name}={variable.choices[code]}" for variable, code in zip(variables, strings[second])
+            f"{variable.name}={shown(variable.choices[code])}"
+            for variable, code in zip(variables, strings[second])
         )
         raise ConfigError(
             f"{where}: {sheet.place(first)} and {sheet.place(second)} are the same architecture "
@@ -293,7 +294,7 @@ def _numbers(sheet: Sheet, column: str, where: str, top: float) -> np.ndarray:
     if wrong.any():
         row = int(wrong.argmax())
         held = frame[column].iloc[row]
-        text = "no value" if pd.isna(held) else f"'{held}' is not a finite number"
+        text = "no value" if pd.isna(held) else f"'{shown(held)}' is not a finite number"
         raise ConfigError(
             f"{where}, column '{column}', {sheet.place(row)}: {text}; accepted: a finite number in every row."
         )
@@ -335,8 +336,8 @@ def _cells(sheet: Sheet, table: Table, where: str) -> np.ndarray:
         if differ.any():
             row = int(differ.argmax())
             raise ConfigError(
-                f"{where}: {sheet.place(int(first[cells[row]]))} and {sheet.place(row)} are the same "
-                "cell "
-                f"('{frame['cell'].iloc[row]}') with different {kind}; accepted: equal numbers for a cell."
+                f"{where}: {sheet.place(int(first[cells[row]]))} and {sheet.place(row)} are the same cell "
+                f"('{shown(frame['cell'].iloc[row])}') with different {kind}; accepted: equal numbers for a "
+                "cell."
             )
     return cells

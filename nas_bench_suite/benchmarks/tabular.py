@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups
-from nas_bench_suite.benchmarks.reading import MOST_BYTES, Sheet, read_sheet
+from nas_bench_suite.benchmarks.reading import MOST_BYTES, Sheet, read_sheet, shown
 from nas_bench_suite.benchmarks.table import FORM, Table, parse_sheet
 from nas_bench_suite.checks import ConfigError, check_bool, check_choice, check_int
 from nas_bench_suite.space import SearchSpace, Variable, string_codes
@@ -246,7 +246,7 @@ def _missing_sentence(table: Table, sizes: np.ndarray, total: float, where: str)
         values = []
         for variable in reversed(table.variables):
             code, value = divmod(code, len(variable.choices))
-            values.append(f"{variable.name}={variable.choices[value]}")
+            values.append(f"{variable.name}={shown(variable.choices[value])}")
         example = f" (the first: {', '.join(reversed(values))})"
     return (
         f"{where} lacks {lacking:,.0f} of {total:,.0f} combinations{example}; accepted: all of them, or "
