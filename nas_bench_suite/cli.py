@@ -79,7 +79,8 @@ def task(config: DictConfig) -> JobResult:
     choices = hydra_config.runtime.choices
     label, benchmark = str(choices.get("optimizer")), str(choices.get("benchmark"))
     many = hydra_config.mode is not None and hydra_config.mode.name == "MULTIRUN"
-    job = f"job: {one_line(' '.join(hydra_config.overrides.task))}"
+    words: Any = OmegaConf.to_container(hydra_config.overrides.task, resolve=False)
+    job = f"job: {one_line(' '.join(words))}"
     crashed = False
     try:
         resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
@@ -96,12 +97,10 @@ def task(config: DictConfig) -> JobResult:
         # wants the other results, and the traceback.
         traceback.print_exception(error)
         crashed = True
-        words = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-        failure = f"{words} (traceback above{f'; {job}' if many else ''})"
+        what = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+        failure = f"{what} (traceback above{f'; {job}' if many else ''})"
     else:
-        result.overrides = tuple(
-            word for word in hydra_config.overrides.task if word.lstrip("+~").partition("=")[0] not in _SHOWN
-        )
+        result.overrides = tuple(word for word in words if word.lstrip("+~").partition("=")[0] not in _SHOWN)
         if not many:
             print_results([result])
         return result

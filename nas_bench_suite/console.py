@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -27,6 +28,7 @@ class JobProgress:
         if self._bar is None:
             from tqdm import tqdm
 
+            tqdm.set_lock(threading.RLock())  # its own is shared by processes, and leaks if one is killed
             form = (
                 "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} trials, {elapsed} elapsed, "
                 "{remaining} left"

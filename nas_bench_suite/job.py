@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_bench_suite.benchmark import Benchmark
+from nas_bench_suite.benchmark import NOT_IDENTITY, Benchmark
 from nas_bench_suite.build import check_device, make_benchmark, make_optimizer, make_protocol
 from nas_bench_suite.checks import ConfigError, check_int, nearest, shown
 from nas_bench_suite.optimizer import Optimizer
@@ -27,6 +28,7 @@ from nas_bench_suite.protocol import Protocol
 from nas_bench_suite.provenance import Provenance, provenance
 from nas_bench_suite.results import LARGEST, Block, Run, remove_leftovers, run_key, write_whole
 from nas_bench_suite.search import search
+from nas_bench_suite.workers import Stopped, Workers
 
 KEYS = (
     "optimizer",
@@ -43,6 +45,8 @@ KEYS = (
 )
 _ROW_BYTES = 250  # of memory per query while a block is searched: books, hash tables and the record
 _DISK_BYTES = 12  # per query in a result file
+_PROCESS_BYTES = 150_000_000  # of memory per worker process, before it searches
+MOST_WORKERS = 1024
 BlockProgress = Callable[[float], None]  # trials finished, counting parts of those under way
 
 
@@ -117,7 +121,7 @@ def run_job(
         )
     trials = check_int("trials", config["trials"], 1, LARGEST)
     first_trial = check_int("first_trial", config["first_trial"], 0, LARGEST)
-    workers = check_int("workers", config["workers"], 1)
+    workers = check_int("workers", config["workers"], 1, MOST_WORKERS)
     output_dir = check_output_dir(config["output_dir"])
     work = Work.of(config)
     size = config["trials_per_block"]
@@ -129,7 +133,7 @@ def run_job(
     facts = work.benchmark.facts()
     identity = {
         # What a file holds determines the result, where it lies does not.
-        "benchmark": {key: value for key, value in config["benchmark"].items() if key != "path"}
+        "benchmark": {key: value for key, value in config["benchmark"].items() if key not in NOT_IDENTITY}
         | {"checksum": facts["checksum"]},
         "benchmark_label": benchmark_label,
         "budget": work.budget,
@@ -206,6 +210,7 @@ def _check_size(budget: int, end: int, trials: int, size: int, workers: int, fol
         )
     at_once = min(workers, -(-trials // size))
     need, memory = _ROW_BYTES * budget * size * at_once, _physical_memory()
+    need += _PROCESS_BYTES * at_once if workers > 1 else 0
     if memory and need > memory:
         raise ConfigError(
             f"{at_once} block(s) of {size:,} trials with budget={budget:,} need about "
@@ -322,39 +327,35 @@ def _compute_in_workers(
     workers: int,
     report: BlockProgress | None,
 ) -> list[str]:
-    """The same in processes. If one is killed, the blocks that were under way are tried once more.
+    """The same in processes. A block whose process was killed is tried once more.
 
     Raises:
-        ConfigError: if a process is killed again.
+        ConfigError: if its process is killed again.
     """
-    from joblib import Parallel, delayed
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    warnings: list[str] = []
-    left, done = list(blocks), 0.0
-    for attempt in (1, 2):
-        jobs = (delayed(_compute_in_worker)(block, dict(config), origin) for block in left)
-        finished = set()
-        try:
-            for block in Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
-                finished.add(block)
+    pool = Workers(_compute_in_worker, min(workers, len(blocks)), None, "a block of trials")
+    waiting = deque((i, (block, dict(config), origin)) for i, block in enumerate(blocks))
+    warnings: dict[int, str] = {}
+    done = 0.0
+    try:
+        for i, answer in pool.call_each(waiting):
+            block = blocks[i]
+            if not isinstance(answer, Stopped):
                 done += trials_of([block])
                 if report is not None:
                     report(done)
-            return warnings
-        except TerminatedWorkerError:
-            left = [block for block in left if block not in finished]
-            where = f"trials {left[0].first} to {left[-1].last} in {left[0].folder}"
-            if attempt == 2:
+                continue
+            where = f"trials {block.first} to {block.last} in {block.folder}"
+            if i in warnings:
                 raise ConfigError(
-                    f"a worker process was killed twice over {where} (memory?); accepted: fewer workers, or "
-                    "a smaller "
-                    "trials_per_block. What was finished is kept."
-                ) from None
-            warnings.append(
-                f"a worker process was killed over {where} (memory?); its block was tried once more."
-            )
-    return warnings
+                    f"the worker process of {where} was killed twice ({answer}; memory?); accepted: fewer "
+                    "workers, or a smaller trials_per_block. What was finished is kept."
+                )
+            warnings[i] = f"the worker process of {where} was killed ({answer}; memory?) and tried once more."
+            waiting.append((i, (block, dict(config), origin)))
+    finally:
+        pool.close()
+        remove_leftovers(blocks[0].folder)  # of processes that were ended
+    return list(warnings.values())
 
 
 def _compute_block(
@@ -381,6 +382,8 @@ def _compute_block(
     block.write(record, origin)
 
 
-def _compute_in_worker(block: Block, config: dict[str, Any], origin: Provenance) -> Block:
-    _compute_block(block, Work.of(config), origin)
-    return block
+def _compute_in_worker(block: Block, config: dict[str, Any], origin: Provenance) -> None:
+    try:
+        _compute_block(block, Work.of(config), origin)
+    except (SystemExit, KeyboardInterrupt) as error:  # raised by a method: not this process's to obey
+        raise RuntimeError(f"{type(error).__name__} came out of a search: {error}") from error

@@ -26,7 +26,8 @@ PACKAGES = ("nas_bench_suite", "analysis", "studies")
 SCRIPT = Path(__file__).resolve().parents[1] / "run.py"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED, TERMINATED, PIPE_CLOSED = (128 + number for number in (2, 15, 13))
-IMPATIENT = 5.0  # seconds after which a second interrupt ends a process that is still tidying up
+IMPATIENT = 5.0  # seconds after which a second interrupt counts again
+LONGEST_END = 60  # seconds that an interrupted process may take to end
 _AGAIN = 0.05  # seconds until an interrupt that was swallowed is raised again
 
 
@@ -96,15 +97,18 @@ def end(error: BaseException | None = None) -> int:
     _State.ending = True
     if error is None:
         return 0
+    if is_command():  # the interpreter would answer a further signal with its default while it ends
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(LONGEST_END)
     return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
-    now, before = time.monotonic(), _State.came
-    patient = before is not None and now - _State.at < IMPATIENT
+    now = time.monotonic()
+    patient = _State.came is not None and now - _State.at < IMPATIENT
     if _State.ending:
-        if before is not None and not patient:
-            os._exit(128 + before)
         return
     if patient and number != signal.SIGALRM:
         return  # the first is on its way
@@ -125,19 +129,31 @@ def _unraisable(event: Any) -> None:
 
 @contextmanager
 def children_ignore_interrupts() -> Iterator[None]:
-    """Processes that the main thread starts meanwhile never see Ctrl-C, which a terminal sends to all: what
-    becomes of them is this process's business. It receives the signal in another thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    over = threading.Event()
-    listener = threading.Thread(target=over.wait, daemon=True)  # inherits the mask of before
-    listener.start()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Processes that this thread starts meanwhile never see Ctrl-C, which a terminal sends to all: what
+    becomes of them is this process's business. It sees Ctrl-C itself when this is over."""
+    from multiprocessing import resource_tracker
+
+    from joblib.externals.loky.backend import resource_tracker as loky_tracker
+
+    for tracker in (resource_tracker, loky_tracker):
+        tracker.ensure_running()  # when it starts later, it unblocks signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # children inherit what is blocked
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def children_ignore_interrupts_all_along() -> Iterator[None]:
+    """The same for a long time: another thread receives Ctrl-C for this one, which notices as soon as it does
+    something (not while it waits for a lock)."""
+    over = threading.Event()
+    threading.Thread(target=over.wait, daemon=True).start()
+    try:
+        with children_ignore_interrupts():
+            yield
+    finally:
         over.set()
 
 

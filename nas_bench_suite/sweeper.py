@@ -14,6 +14,7 @@ of that table.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from nas_bench_suite.checks import ConfigError, shown
 from nas_bench_suite.console import print_results
 from nas_bench_suite.job import JobResult, cannot_be_used, check_output_dir
 from nas_bench_suite.messages import complain, one_line, sentence_for
+from nas_bench_suite.results import remove_leftovers
 
 # Hydra loads its plugin modules anew when it first looks for them: the class to extend is the one that is
 # there after
@@ -102,8 +104,15 @@ class SuiteSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         assert self.config is not None
         _make_folder(self.config)
-        with process.children_ignore_interrupts():
-            returns = super().sweep(arguments)
+        launcher = type(self.launcher).__name__
+        starts_processes = launcher == "JoblibLauncher"  # and waits for them in small steps
+        try:
+            with process.children_ignore_interrupts_all_along() if starts_processes else nullcontext():
+                returns = super().sweep(arguments)
+        except KeyboardInterrupt:
+            for folder in Path(str(self.config.output_dir)).glob("*/*/*-*"):
+                remove_leftovers(folder)  # of processes that were ended
+            raise
         results = [job.return_value for batch in returns for job in batch]
         _failures.extend(result for result in results if result.failure)
         print_results([result for result in results if not result.failure])
