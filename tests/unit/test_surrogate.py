@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from studies.surrogate_fit.published_values import CELL_QUANTILES, published_facts
 
 from nas_bench_suite.benchmark import Lookups
 from nas_bench_suite.benchmarks.nasbench101.__main__ import main
