@@ -17,6 +17,7 @@ from nas_bench_suite import (
     Protocol,
     Streams,
     Task,
+    experiments,
     load_benchmark,
     search,
 )
@@ -218,3 +219,12 @@ def test_charged_invalid_strings_are_learnt_from() -> None:
 def test_wrong_settings_are_named(options: dict, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         Reinforce(**options)
+
+
+def test_the_ablation_changes_the_policy_alone() -> None:
+    """Table 4's policies run with ReMAADE's values; what a policy has no use for is left out."""
+    remaade = experiments.compose({"optimizer": "remaade"})["optimizer"]
+    for name in ("reinforce", "reinforce_made", "reinforce_nade", "reinforce_lstm"):
+        own = experiments.compose({"optimizer": name})["optimizer"]
+        assert own.pop("policy") != "maade"
+        assert own == {key: remaade[key] for key in own}
