@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from analysis import published, verdicts
-from analysis.provenance import caption
+from analysis.captions import caption
 from analysis.published import Claim, Row
 from analysis.result import Result
 from analysis.row import ComparedRow, columns, compared

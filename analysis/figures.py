@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.captions import commits
 from analysis.figure_data import FigureData, all_figures
 from analysis.material import Material
-from analysis.provenance import commits
 from analysis.selection import Study
 from analysis.style import order, style
 from nas_bench_suite.results import write_whole

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis import verdicts
-from analysis.provenance import caption
+from analysis.captions import caption
 from analysis.published import Claim, Row
 from analysis.result import Missing, Result
 from analysis.row import ComparedRow, columns, compared, p_text

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.captions import caption
 from analysis.paper_table import missing_notes
-from analysis.provenance import caption
 from analysis.result import Missing, Result
 from analysis.selection import Study
 from analysis.style import style

@@ -185,18 +185,26 @@ BENCHMARKS: dict[str, str] = {
 
 
 def load_benchmark(name: str, **options: Any) -> Benchmark:
-    """Return the benchmark called `name`.
+    """Return the benchmark called `name`, or the one that "module:class" makes, as in `BENCHMARKS`.
 
     Raises:
         ConfigError: for an unknown name or option.
     """
-    if name not in BENCHMARKS:
+    module, _, attribute = BENCHMARKS.get(name, name).partition(":")
+    if not attribute:
         raise ConfigError(
             f"benchmark={name} is not known{nearest(name, BENCHMARKS)}; accepted: "
-            f"{', '.join(sorted(BENCHMARKS))}."
+            f"{', '.join(sorted(BENCHMARKS))}, or module:class of your own."
         )
-    module, attribute = BENCHMARKS[name].split(":")
-    make = getattr(importlib.import_module(module), attribute)
+    try:
+        make = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        if name in BENCHMARKS:
+            raise
+        raise ConfigError(
+            f"benchmark.name={name} cannot be imported ({error}); accepted: the module and the class of a "
+            "benchmark, as in my_package.my_module:MyBenchmark."
+        ) from error
     try:
         return cast(Benchmark, make(**options))
     except TypeError as error:

@@ -104,8 +104,7 @@ def sources(optimizer: Optimizer, benchmark: Benchmark, name: str = "") -> dict[
     uses, see `Optimizer.uses`) and the benchmark (and the module that makes the benchmark called `name`)."""
     roots = ["nas_bench_suite.search", type(optimizer).__module__, type(benchmark).__module__]
     roots += [used.__module__ for used in optimizer.uses()]
-    if name in BENCHMARKS:
-        roots.append(BENCHMARKS[name].split(":")[0])
+    roots.append(BENCHMARKS.get(name, name).partition(":")[0])
     return closure(roots)
 
 

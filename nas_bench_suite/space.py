@@ -122,7 +122,8 @@ class SearchSpace(ABC):
             return self.from_uniforms(streams.uniforms(purpose, shape, drawing[places]))
 
         wanted = np.full(len(drawing), count, dtype=np.int64)
-        return draw_valid(draw, self.is_valid, wanted, self.num_variables, limit=NEVER).strings
+        drawn = draw_valid(draw, self.is_valid, wanted, self.num_variables, limit=NEVER).strings
+        return drawn.reshape(len(drawing), *shape)  # also where nobody draws
 
     def sample_rng(self, rng: np.random.Generator, shape: int | tuple[int, ...] = ()) -> np.ndarray:
         """Draw valid strings uniformly from a single generator: int64[*shape, N]."""

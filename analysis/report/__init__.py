@@ -14,7 +14,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from analysis import provenance, tables, verdicts
+from analysis import captions, tables, verdicts
 from analysis.material import ABLATION, BY_BUDGET, Material, query_words
 from analysis.paper_table import evidence, statement
 from analysis.report.cells import best_cells
@@ -62,16 +62,16 @@ def write_report(study: Study, output_dir: Path) -> list[str]:
         .render(
             study=study,
             full_trials=FULL_TRIALS,
-            surrogate=provenance.on_surrogate(study.benchmark, used),
-            benchmark=provenance.benchmark_words(study.benchmark, used),
-            protocol=provenance.protocol_words(study, used),
-            trials=provenance.trials_words(study),
-            code=provenance.code_words(used),
+            surrogate=captions.on_surrogate(study.benchmark, used),
+            benchmark=captions.benchmark_words(study.benchmark, used),
+            protocol=captions.protocol_words(study, used),
+            trials=captions.trials_words(study),
+            code=captions.code_words(used),
             claims=_claims(built),
             tables=[_html_table(table) for table in built],
             cells=best_cells(material),
             checklist=checklist(study, used, built),
-            records=provenance.records(used),
+            records=captions.records(used),
             missing=[
                 f"{_title(table)}: {note}"
                 for table in built

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from analysis import tables
-from analysis.provenance import commits, on_surrogate
+from analysis.captions import commits, on_surrogate
 from analysis.result import Result
 from analysis.selection import FULL_TRIALS, Study
 from analysis.table import Table

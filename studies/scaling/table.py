@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis import statistics
-from analysis.provenance import commits
+from analysis.captions import commits
 from analysis.result import Missing, Result
 from analysis.selection import Study
 from analysis.style import order, style

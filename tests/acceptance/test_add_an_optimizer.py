@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.copies import copy_project
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "add-an-optimizer.md").read_text()
@@ -23,11 +24,8 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the page's two files in it."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("conf", "nas_bench_suite", "optimizers", "tests"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("run.py", "pyproject.toml"):
-        shutil.copy(ROOT / name, folder / name)
+    names = ("conf", "nas_bench_suite", "optimizers", "tests", "run.py", "pyproject.toml")
+    folder = copy_project(tmp_path_factory.mktemp("project"), *names)
     (code,), (config,) = blocks("python"), blocks("yaml")
     paths = re.findall(r"^`([\w/.]+)`:$", PAGE, flags=re.MULTILINE)
     assert [Path(path).suffix for path in paths] == [".py", ".yaml"]

@@ -6,7 +6,6 @@ A recipe is a list of edits, one for each file. The copy then does what the reci
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from nas_bench_suite.experiments import CONF
+from tests.copies import copy_project
 from tests.unit.analysis_samples import own_settings, write_run
 
-ROOT = CONF.parent
 # file -> (a text, what stands in its place) ...; "" as text: a new file
 Edits = Mapping[str, Sequence[tuple[str, str]]]
 
@@ -25,11 +23,9 @@ Edits = Mapping[str, Sequence[tuple[str, str]]]
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of what the commands need."""
-    folder = tmp_path / "project"
-    for name in ("nas_bench_suite", "optimizers", "analysis", "conf", "docs"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "images"))
-    shutil.copy(ROOT / "run.py", folder)
-    return folder
+    return copy_project(
+        tmp_path / "project", "nas_bench_suite", "optimizers", "analysis", "conf", "docs", "run.py"
+    )
 
 
 @pytest.fixture
@@ -185,3 +181,73 @@ def test_a_key_of_the_protocol_is_a_field_its_meaning_and_its_files(project: Pat
         ]
     )
     assert "the first wins a tie" in (tables(project, outputs, "--no-run") / "table3.md").read_text()
+
+
+def test_a_method_is_a_module_and_a_config(project: Path, tmp_path: Path) -> None:
+    """It runs beside others; that it keeps the laws is tests/acceptance/test_add_an_optimizer.py."""
+    edits: Edits = {
+        "optimizers/first_choices.py": [
+            (
+                "",
+                "import numpy as np\n"
+                "from nas_bench_suite import Optimizer, Outcome, Proposal, Task\n\n\n"
+                "class FirstChoices(Optimizer):\n"
+                "    def start(self, task: Task) -> None:\n"
+                "        self.space = task.space\n\n"
+                "    def ask(self, room: np.ndarray) -> Proposal:\n"
+                "        cell = np.zeros(len(room), dtype=np.int64)\n"
+                "        return Proposal(self.space.architecture(cell)[:, None], (room > 0)[:, None])\n\n"
+                "    def tell(self, proposal: Proposal, outcome: Outcome) -> None:\n"
+                "        pass\n",
+            )
+        ],
+        "conf/optimizer/first_choices.yaml": [("", "_target_: optimizers.first_choices.FirstChoices\n")],
+    }
+    assert len(edits) <= 2
+    carry_out(project, edits)
+    run = ("run.py", "-m", "benchmark=planted", "optimizer=random,first_choices", "budget=5", "trials=2")
+    printed = python(project, *run, f"output_dir={tmp_path / 'results'}")
+    assert "first_choices" in printed and "random" in printed
+
+
+def test_a_benchmark_is_a_module_and_a_config(project: Path, tmp_path: Path) -> None:
+    edits: Edits = {
+        "nas_bench_suite/benchmarks/noiseless.py": [
+            (
+                "",
+                "import numpy as np\n"
+                "from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups\n"
+                "from nas_bench_suite.benchmarks.planted import PlantedSpace\n\n\n"
+                "class Noiseless(Benchmark):\n"
+                "    name, num_runs = 'noiseless', 1\n\n"
+                "    def __init__(self, least: float = 0.5) -> None:\n"
+                "        self.space, self.least = PlantedSpace(), least\n\n"
+                "    def look_up(self, lookups: Lookups) -> Evaluation:\n"
+                "        value = self.least + lookups.cells % 100 / 1000\n"
+                "        return Evaluation(value, value, np.ones_like(value))\n\n"
+                "    def facts(self) -> Facts:\n"
+                "        return Facts(name=self.name, description='', source='', checksum='1', "
+                "surrogate=False)\n",
+            )
+        ],
+        "conf/benchmark/noiseless.yaml": [
+            ("", "name: nas_bench_suite.benchmarks.noiseless:Noiseless\nleast: 0.6\n")
+        ],
+    }
+    assert len(edits) <= 2
+    carry_out(project, edits)
+    results = tmp_path / "results"
+    run = ("run.py", "-m", "optimizer=random,local_search", "benchmark=noiseless", "budget=5", "trials=2")
+    printed = python(project, *run, f"output_dir={results}")
+    assert "noiseless" in printed and "local_search" in printed
+    # The benchmark's module is part of what a result says it was made by.
+    code = (
+        "from nas_bench_suite import load_benchmark; from nas_bench_suite.provenance import sources; "
+        "from optimizers.random_search import RandomSearch; "
+        "made = load_benchmark('nas_bench_suite.benchmarks.noiseless:Noiseless'); "
+        "print('nas_bench_suite.benchmarks.noiseless' in sources(RandomSearch(), made))"
+    )
+    assert python(project, "-c", code).strip() == "True"
+    words = ("run.py", "benchmark.name=nas_bench_suite.benchmarks.nowhere:Nothing", "benchmark=noiseless")
+    done = subprocess.run([sys.executable, *words], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 2 and "cannot be imported" in done.stderr and "Traceback" not in done.stderr

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas_bench_suite import hash_table
+from nas_bench_suite import Streams, hash_table, load_benchmark
 from nas_bench_suite.drawing import draw_valid
 
 N = 3
@@ -90,3 +90,12 @@ def test_tables_hold_what_was_entered() -> None:
         assert places[0, hash_table.place_slot(places[0], numbers, key)] == i
     assert places[0, hash_table.place_slot(places[0], numbers, 999)] == -1
     assert keys.shape[1] >= 200 and keys.shape[1] & (keys.shape[1] - 1) == 0
+
+
+def test_a_space_gives_strings_of_the_promised_shape_also_to_nobody() -> None:
+    space, streams = load_benchmark("planted").space, Streams(3, 4)
+    for rows in ([], [2], [0, 3]):
+        for count in (0, 1, 5):
+            strings = space.sample(streams, count, rows=np.array(rows, dtype=np.int64))
+            assert strings.shape == (len(rows), count, space.num_variables)
+            assert space.is_valid(strings).all()

@@ -14,10 +14,8 @@ import pytest
 from nas_bench_suite import load_benchmark
 from nas_bench_suite.build import make_optimizer
 from nas_bench_suite.provenance import closure, git_state, source_hash, sources
+from tests.copies import copy_project
 from tests.laws.collect import composed
-
-ROOT = Path(__file__).parents[2]
-
 
 HASHES = """
 import importlib, json, sys
@@ -54,10 +52,7 @@ print(json.dumps(found))
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code that a test may edit."""
-    root = tmp_path_factory.mktemp("checkout")
-    for name in ("nas_bench_suite", "optimizers", "conf"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    return root
+    return copy_project(tmp_path_factory.mktemp("checkout"), "nas_bench_suite", "optimizers", "conf")
 
 
 @dataclass
