@@ -1,91 +1,356 @@
 """A journal of evaluations, for objectives that take minutes or hours.
 
-A JSON-lines file: the first line says what search it belongs to, every further line is one finished
-evaluation, appended and flushed as it comes. A resumed search replays ask and tell against it: evaluations
-that the journal holds are taken from it, the rest is computed. A line that was cut off by a crash is dropped.
+A JSON-lines file. Line 1, the head, says which search it belongs to. Every further line is one finished
+evaluation, appended and flushed to disk as it comes. A resumed search asks and tells as before: evaluations
+that the journal holds are taken from it, the rest is computed.
+
+    {"journal": {"optimizer": "TPE", "budget": 60, ...}, "format": 2, "crc32": "0f3a99c1"}
+    {"trial": 0, "query": 1, "architecture": [0, 2], "fidelity": 108, "run": 0, ..., "crc32": "7be01d52"}
+
+A line's `crc32` covers the whole file up to there, so that a line that was changed, removed, moved or taken
+from another journal is found. Lines may be removed from the end: those evaluations are made anew. Format 1
+had no checksums: such a journal is read, and lines that are added to it carry them.
+
+What a journal promises:
+
+- Nothing is written before all was read and checked. A file that is no journal is left as it is.
+- A crash leaves at most an unfinished last line. It is ignored, and cut off when the next line is written.
+- One process at a time: the file is locked while the journal is open. The lock ends with the process.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import os
+import re
+import stat
+import weakref
+import zlib
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from filelock import lock_descriptor
 
 from nas_bench_suite.checks import ConfigError
 
+if TYPE_CHECKING:
+    from nas_bench_suite.benchmark import Benchmark
+    from nas_bench_suite.optimizer import Optimizer
+    from nas_bench_suite.protocol import Protocol
+
+FORMAT = 2
+OPENINGS = 100  # tries to open a file that others make and remove
+LONGEST_LINE = 1 << 24  # bytes; a longer line is none that was written here
+
 Key = tuple[int, int]  # (trial, query), query counting from 1
+Entry = dict[str, Any]
+
+# members of the identity that journals of format 1 lack
+_ADDED = ("function", "settings")
+_SEALED = re.compile(rb'(\{.*), "crc32": "([0-9a-f]{8})"\}', re.DOTALL)
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+}
+_NEW = "accepted: the journal of the same search, or a path that does not exist yet"
+
+
+class Measured(tuple[float, float, float]):
+    """Validation, test and seconds of one evaluation, and as `reason` why it failed ("" if it did not)."""
+
+    reason: str
+
+    def __new__(cls, validation: float, test: float, seconds: float, reason: str = "") -> Measured:
+        measured = super().__new__(cls, (validation, test, seconds))
+        measured.reason = reason
+        return measured
+
+    def __getnewargs__(self) -> tuple[float, float, float, str]:
+        return (*self, self.reason)
+
+
+def describe_search(
+    optimizer: Optimizer,
+    benchmark: Benchmark,
+    protocol: Protocol,
+    *,
+    budget: int,
+    trials: int,
+    first_trial: int,
+    seed: int,
+) -> dict[str, Any]:
+    """The identity of a search: what two searches must share to share a journal.
+
+    The method's settings are those arguments of its constructor that it keeps as attributes of the same name.
+    A setting that it keeps elsewhere shows in other proposals, which `Journal.find` refuses.
+    """
+    settings = {
+        name: _plain(getattr(optimizer, name))
+        for name in inspect.signature(type(optimizer)).parameters
+        if hasattr(optimizer, name)
+    }
+    return {
+        "optimizer": type(optimizer).__qualname__,
+        "settings": {name: value for name, value in settings.items() if value is not NotImplemented},
+        "benchmark": benchmark.name,
+        "function": getattr(benchmark, "function_name", None),
+        "space": benchmark.space.name,
+        "protocol": asdict(protocol),
+        **{"budget": budget, "trials": trials, "first_trial": first_trial, "seed": seed},
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON holds it, or NotImplemented."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        items = [_plain(item) for item in value]
+        return NotImplemented if any(item is NotImplemented for item in items) else items
+    if isinstance(value, dict):
+        pairs = {str(name): _plain(item) for name, item in value.items()}
+        return NotImplemented if any(item is NotImplemented for item in pairs.values()) else pairs
+    return NotImplemented
 
 
 class Journal:
-    """The journal at `path` of the search that `identity` describes.
+    """The journal at `path` of the search that `identity` describes; locked until `close`.
 
     Raises:
-        ConfigError: if the file cannot be read or written, is no journal, or belongs to another search.
+        ConfigError: if the file can't be read, locked or written, is no journal, is damaged, belongs to
+            another search, or is in use.
     """
 
     def __init__(self, path: str | Path, identity: dict[str, Any]) -> None:
         self.path = Path(path)
-        self.entries: dict[Key, dict[str, Any]] = {}
-        identity = json.loads(json.dumps(identity))
+        self.entries: dict[Key, Entry] = {}
+        self.identity: dict[str, Any] = json.loads(json.dumps(identity))
+        self._crc = 0  # of the bytes before `_end`
+        self._end = 0  # where the next line goes
+        self._prefix = b""  # what has to be written before it
+        self._ragged = False  # the file goes on behind `_end`, and is cut there before the next line
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            content = self.path.read_bytes() if self.path.exists() else b""
-            kept = content[: content.rfind(b"\n") + 1]
-            self._file = open(self.path, "r+b" if content else "w+b")  # noqa: SIM115 - closed by close()
-            self._file.truncate(len(kept))
-            self._file.seek(0, os.SEEK_END)
-        except OSError as error:
-            raise ConfigError(f"journal {self.path} cannot be opened: {error.strerror or error}.") from None
+            self._fd, self._created = self._open_locked()
+        except (OSError, ValueError) as error:
+            if isinstance(error, ConfigError):
+                raise
+            reason = getattr(error, "strerror", None) or error
+            raise ConfigError(f"journal {self.path} cannot be opened: {reason}; {_NEW}.") from None
+        _opened.add(self)
         try:
-            self._read(kept, identity)
-        except ConfigError:
-            self._file.close()
+            self._read()
+        except BaseException:
+            self.close()
             raise
 
-    def _read(self, content: bytes, identity: dict[str, Any]) -> None:
-        lines = content.splitlines()
-        if not lines:
-            self._write({"journal": identity})
-            return
-        for number, line in enumerate(lines, start=1):
-            try:
-                entry = json.loads(line)
-                if number > 1:
-                    self.entries[entry["trial"], entry["query"]] = entry
-                elif entry["journal"] != identity:
-                    different = [key for key, value in entry["journal"].items() if identity.get(key) != value]
-                    raise ConfigError(
-                        f"journal {self.path} belongs to another search (its "
-                        f"{', '.join(different) or 'identity'} differs); "
-                        "accepted: the journal of the same search, or a path that does not exist yet."
-                    )
-            except (ValueError, KeyError, TypeError) as error:
-                if isinstance(error, ConfigError):
-                    raise
-                raise ConfigError(
-                    f"journal {self.path}, line {number}, is no journal entry; accepted: a file that "
-                    "`search` wrote."
-                ) from None
+    # Opening
 
-    def _write(self, entry: dict[str, Any]) -> None:
+    def _open_locked(self) -> tuple[int, bool]:
+        """The locked descriptor of the file, and whether it was made just now."""
+        for _ in range(OPENINGS):
+            descriptor, created = self._open()
+            try:
+                self._lock(descriptor)
+                # an empty new journal is removed when it is closed: this may be one that is no longer there
+                if os.path.exists(self.path) and os.path.samestat(os.fstat(descriptor), os.stat(self.path)):
+                    return descriptor, created
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+        raise ConfigError(f"journal {self.path} is replaced again and again; accepted: one search at a time.")
+
+    def _open(self) -> tuple[int, bool]:
+        created = not self.path.exists()
+        if created:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        else:
+            self._refuse_irregular(os.stat(self.path))  # opening a pipe or a device may have effects
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(self.path, flags, 0o666)
         try:
-            self._file.write(json.dumps(entry).encode() + b"\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            self._refuse_irregular(os.fstat(descriptor))
+        except ConfigError:
+            os.close(descriptor)
+            raise
+        return descriptor, created
+
+    def _refuse_irregular(self, status: os.stat_result) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no ordinary file")
+            raise ConfigError(f"journal {self.path} cannot be opened: it is {kind}; {_NEW}.")
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            locked = lock_descriptor(descriptor, blocking=False)
         except OSError as error:
             raise ConfigError(
-                f"journal {self.path} cannot be written: {error.strerror or error}; what it holds is kept."
+                f"journal {self.path} cannot be locked: {error.strerror or error}; accepted: a file "
+                "system that has locks."
             ) from None
+        if not locked:
+            holder = _holder(descriptor)
+            whom = "this process" if holder == os.getpid() else "another process"
+            whom += "" if holder is None else f" (pid {holder})"
+            raise ConfigError(
+                f"journal {self.path} is in use by {whom}; accepted: a journal of its own for each "
+                "search that runs."
+            )
+
+    # Reading
+
+    def _read(self) -> None:
+        """Read and check everything, and write nothing."""
+        try:
+            with open(self._fd, "rb", closefd=False) as file:
+                lines = iter(lambda: file.readline(LONGEST_LINE), b"")
+                head = next(lines, None)
+                if head is None or self._is_beginning(head):
+                    self._ragged = head is not None
+                    self._prefix = self._head()
+                    return
+                sealed = self._read_head(head)
+                for number, line in enumerate(lines, start=2):
+                    sealed = self._read_line(number, line, sealed)
+        except OSError as error:
+            raise ConfigError(f"journal {self.path} cannot be read: {error.strerror or error}.") from None
+
+    def _head(self) -> bytes:
+        return _seal({"journal": self.identity, "format": FORMAT}, 0)
+
+    def _is_beginning(self, line: bytes) -> bool:
+        """Whether this is a part of the head: what a crash in the first write of the same search leaves."""
+        written = line.rstrip(b"\0")  # zeros: a file that grew, and a power failure before it was filled
+        return written != b"" and not line.endswith(b"\n") and self._head().startswith(written)
+
+    def _read_head(self, line: bytes) -> bool:
+        """Check the head. Returns whether every further line must carry a checksum."""
+        content = line.removesuffix(b"\n")
+        try:
+            head = _parse(content)
+            identity, number = head["journal"], head.get("format", 1)
+        except (ValueError, KeyError):
+            identity, number = None, None
+        if not isinstance(identity, dict) or not line.endswith(b"\n"):
+            raise ConfigError(
+                f"journal {self.path} is no journal: line 1 is no head that `search` wrote; it was left as "
+                f"it is; {_NEW}."
+            )
+        if number != 1:
+            if not isinstance(number, int) or number > FORMAT:
+                raise ConfigError(
+                    f"journal {self.path} has format {number}, which another version wrote; accepted: "
+                    f"formats 1 to {FORMAT}."
+                )
+            self._check_seal(1, content)
+        elif set(head) != {"journal"}:
+            raise self._damaged(1, f"it has the members {', '.join(map(str, head))}")
+        missing = [name for name in self.identity if name not in identity and name not in _ADDED]
+        different = [name for name, value in identity.items() if self.identity.get(name) != value] + missing
+        if different:
+            raise ConfigError(
+                f"journal {self.path} belongs to another search (its {', '.join(different)} "
+                f"{'differs' if len(different) == 1 else 'differ'})"
+                f"{self._difference(identity, different)}; {_NEW}."
+            )
+        self._passed(line)
+        return bool(number == FORMAT)
+
+    def _difference(self, identity: dict[str, Any], different: list[str]) -> str:
+        name = different[0]
+        there, here = identity.get(name), self.identity.get(name)
+        if isinstance(there, dict) and isinstance(here, dict):
+            inner = [key for key in {**there, **here} if there.get(key) != here.get(key)]
+            name, there, here = f"{name}.{inner[0]}", there.get(inner[0]), here.get(inner[0])
+        return f": {name} is {there} there and {here} here"
+
+    def _read_line(self, number: int, line: bytes, sealed: bool) -> bool:
+        """Take one entry in. `sealed`: it must carry a checksum; returns whether the next one must."""
+        if len(line) >= LONGEST_LINE:
+            raise self._damaged(number, f"it is longer than {LONGEST_LINE} bytes")
+        written = line.removesuffix(b"\n") if line.endswith(b"\n") else line.rstrip(b"\0")
+        if not line.endswith(b"\n") and self._is_cut(written):
+            self._ragged = True
+            return sealed
+        seal = _SEALED.fullmatch(written)
+        if sealed or seal:
+            self._check_seal(number, written)
+        try:
+            entry = _parse(seal[1] + b"}" if seal else written)
+        except ValueError as error:
+            raise self._damaged(number, f"it is no JSON object ({error})") from None
+        problem = self._problem(entry)
+        if problem:
+            raise self._damaged(number, problem)
+        self.entries[entry["trial"], entry["query"]] = entry
+        if line.endswith(b"\n"):
+            self._passed(line)
+        else:  # whole, but for its end
+            self._passed(written)
+            self._prefix, self._ragged = b"\n", written != line
+        return sealed or seal is not None
+
+    def _is_cut(self, content: bytes) -> bool:
+        """Whether an unfinished last line is the beginning of an entry."""
+        beginning = b'{"trial": '
+        if not (content.startswith(beginning) or beginning.startswith(content)):
+            return False
+        try:
+            json.JSONDecoder().raw_decode(content.decode(errors="replace"))
+        except (ValueError, RecursionError):
+            return True
+        return False
+
+    def _passed(self, line: bytes) -> None:
+        self._crc = zlib.crc32(line, self._crc)
+        self._end += len(line)
+
+    def _check_seal(self, number: int, content: bytes) -> None:
+        sealed = _SEALED.fullmatch(content)
+        if sealed is None:
+            raise self._damaged(number, "it does not end with its checksum")
+        if sealed[2].decode() != f"{zlib.crc32(sealed[1], self._crc):08x}":
+            raise self._damaged(
+                number, "its checksum differs: it was changed, or a line before it was removed"
+            )
+
+    def _damaged(self, number: int, problem: str) -> ConfigError:
+        return ConfigError(
+            f"journal {self.path}, line {number}, is damaged: {problem}; nothing was changed; accepted: the "
+            "file as `search` wrote it, or with lines removed from its end."
+        )
+
+    def _problem(self, entry: Entry) -> str:
+        """What is wrong with an entry, or ""."""
+        problem = _wrong_type(entry) or _wrong_value(entry)
+        if problem:
+            return problem
+        trial, query = entry["trial"], entry["query"]
+        first, count = self.identity.get("first_trial"), self.identity.get("trials")
+        if isinstance(first, int) and isinstance(count, int) and not first <= trial < first + count:
+            return f"trial is {trial}; the search has trials {first} to {first + count - 1}"
+        if (trial, query) in self.entries:
+            return f"trial {trial}, query {query} is there already"
+        return ""
+
+    # Use
 
     def find(
         self, trial: int, query: int, architecture: np.ndarray, fidelity: int, run: int
-    ) -> tuple[float, float, float] | None:
-        """Validation, test and seconds of an evaluation that the journal holds, or None.
+    ) -> Measured | None:
+        """The evaluation that the journal holds there, or None.
 
         Raises:
             ConfigError: if the journal holds another architecture, fidelity or run there.
@@ -104,10 +369,10 @@ class Journal:
                 "the code changed); accepted: the same search, or a new journal."
             )
         validation, test, seconds = (
-            math.nan if value is None else value
-            for value in (entry["validation"], entry["test"], entry["seconds"])
+            math.nan if entry[name] is None else float(entry[name])
+            for name in ("validation", "test", "seconds")
         )
-        return validation, test, seconds
+        return Measured(validation, test, seconds, entry.get("reason", ""))
 
     def add(
         self,
@@ -118,24 +383,80 @@ class Journal:
         run: int,
         values: tuple[float, float, float],
     ) -> None:
-        """Append a finished evaluation; `values` are validation, test and seconds."""
-        found = {
-            name: None if math.isnan(value) else value
-            for name, value in zip(("validation", "test", "seconds"), values)
-        }
-        entry = {
+        """Append a finished evaluation.
+
+        Args:
+            trial: its absolute index.
+            query: counts from 1.
+            architecture: int64[N].
+            fidelity: the training budget.
+            run: which run was read, -1 for the mean.
+            values: validation, test and seconds, NaN where there is none. A `Measured` brings the reason of a
+                failure along.
+
+        Raises:
+            ConfigError: if the file can't be written, or the evaluation has a value that no journal may hold.
+        """
+        entry: Entry = {
             "trial": trial,
             "query": query,
             "architecture": architecture.tolist(),
             "fidelity": fidelity,
             "run": run,
-            **found,
+            **{
+                name: None if math.isnan(value) else float(value)
+                for name, value in zip(("validation", "test", "seconds"), values)
+            },
         }
-        self.entries[trial, query] = entry
+        reason = getattr(values, "reason", "")
+        if reason:
+            entry["reason"] = reason
+        problem = self._problem(entry)
+        if problem:
+            raise ConfigError(
+                f"trial {trial}, query {query} cannot be written to journal {self.path}: {problem}; "
+                "accepted: accuracies in [0, 1] and seconds of at least 0, once for each query."
+            )
         self._write(entry)
+        self.entries[trial, query] = entry
+
+    def _write(self, entry: Entry) -> None:
+        prefix = self._prefix
+        line = prefix + _seal(entry, zlib.crc32(prefix, self._crc))
+        try:
+            if self._ragged:
+                os.ftruncate(self._fd, self._end)
+            # whatever stops the write, the next one starts at the same place
+            self._ragged = True
+            os.lseek(self._fd, self._end, os.SEEK_SET)
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+            os.fsync(self._fd)
+        except OSError as error:
+            raise ConfigError(
+                f"journal {self.path} cannot be written: {error.strerror or error}; what it holds is kept."
+            ) from None
+        if self._created:
+            _flush_folder(self.path.parent)
+        self._passed(line)
+        self._ragged, self._created, self._prefix = False, False, b""
 
     def close(self) -> None:
-        self._file.close()
+        """Unlock and close the file. A file that was made for this journal and holds nothing is removed."""
+        if self not in _opened:
+            return
+        _opened.discard(self)
+        if self._created:
+            try:
+                # nobody else can have written to it: it is locked
+                if os.fstat(self._fd).st_size == 0 and os.path.samestat(
+                    os.fstat(self._fd), os.stat(self.path)
+                ):
+                    os.unlink(self.path)
+            except OSError:
+                pass
+        os.close(self._fd)
 
     def __enter__(self) -> Journal:
         return self
@@ -144,3 +465,124 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+_opened: weakref.WeakSet[Journal] = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    """In a forked child: close the files, as a child that outlives its parent would go on holding the
+    locks."""
+    for journal in list(_opened):
+        _opened.discard(journal)
+        os.close(journal._fd)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
+
+
+def _holder(descriptor: int) -> int | None:
+    """The process that holds the lock of a file, where the system tells (Linux does)."""
+    status = os.fstat(descriptor)
+    file = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    try:
+        locks = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return None
+    for lock in locks:  # 1: FLOCK  ADVISORY  WRITE 3031 fe:00:394755 0 EOF
+        parts = lock.split()
+        if len(parts) > 5 and parts[1] == "FLOCK" and parts[5] == file:
+            return int(parts[4])
+    return None
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a new file's name as lasting as its content, where the system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def _seal(members: dict[str, Any], crc: int) -> bytes:
+    """A line with its checksum; `crc` is that of the bytes before it."""
+    content = json.dumps(members, allow_nan=False).encode().removesuffix(b"}")
+    return content + f', "crc32": "{zlib.crc32(content, crc):08x}"}}\n'.encode()
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    """The JSON object of a line.
+
+    Raises:
+        ValueError: if it is none; also for NaN, Infinity and repeated names, which no line has.
+    """
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError("a name stands there twice")
+        return found
+
+    def constant(name: str) -> None:
+        raise ValueError(f"{name} is no number here")
+
+    try:
+        found = json.loads(content.decode(), parse_constant=constant, object_pairs_hook=members)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"it is a {type(found).__name__}")
+    return found
+
+
+def _wrong_type(entry: Entry) -> str:
+    """What is wrong with the members of an entry and their types, or ""."""
+
+    def whole(value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool)
+
+    def number(value: Any) -> bool:
+        return value is None or whole(value) or isinstance(value, float)
+
+    def strings(value: Any) -> bool:
+        return isinstance(value, list) and value != [] and all(map(whole, value))
+
+    kinds = {
+        **dict.fromkeys(("trial", "query", "fidelity", "run"), (whole, "a whole number")),
+        "architecture": (strings, "a list of whole numbers"),
+        **dict.fromkeys(("validation", "test", "seconds"), (number, "a number or null")),
+        "reason": (lambda value: isinstance(value, str), "text"),
+    }
+    for name in kinds.keys() - {"reason"} - entry.keys():
+        return f"it has no {name}"
+    for name, value in entry.items():
+        if name not in kinds:
+            return f"{name} is no member of an entry"
+        fits, expected = kinds[name]
+        if not fits(value):
+            return f"{name} is {json.dumps(value)[:80]}, not {expected}"
+    return ""
+
+
+def _wrong_value(entry: Entry) -> str:
+    """Which value of an entry is out of range, or ""."""
+    for name, low in (("trial", 0), ("query", 1), ("fidelity", 0), ("run", -1)):
+        if entry[name] < low:
+            return f"{name} is {entry[name]}, less than {low}"
+    if min(entry["architecture"]) < 0:
+        return "a value of the architecture is negative"
+    for name in ("validation", "test"):
+        if entry[name] is not None and not 0 <= entry[name] <= 1:
+            return f"{name} is {entry[name]}, outside [0, 1]"
+    if entry["seconds"] is not None and not 0 <= entry["seconds"] < math.inf:
+        return f"seconds are {entry['seconds']}"
+    if "reason" in entry and entry["validation"] is not None:
+        return "it has a validation accuracy and a reason of failure"
+    return ""

@@ -1,34 +1,64 @@
-"""Your own objective as a benchmark: a function that trains an architecture and says how good it is."""
+"""Your own objective as a benchmark: a function that trains an architecture and says how good it is.
+
+Notation: an *evaluation* is one look-up; it takes one *attempt*, that is, one call of the function, or
+    several if
+attempts fail. Accuracies are fractions in [0, 1].
+"""
 
 from __future__ import annotations
 
+import functools
 import math
+import os
+import reprlib
 import time
+import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from pickle import PicklingError
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 
-from nas_bench_suite.benchmark import Benchmark, Evaluation
-from nas_bench_suite.checks import ConfigError, check_int
+from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups
+from nas_bench_suite.checks import ConfigError, check_float, check_int
+from nas_bench_suite.journal import Measured
 from nas_bench_suite.space import SearchSpace
+from nas_bench_suite.workers import Stopped, Workers
+
+LONGEST_REASON = 300  # characters
+
+_RETURNS = "a validation accuracy in [0, 1], or a tuple (validation, test)"
 
 
 class Objective(Benchmark):
     """A benchmark that computes instead of looking up.
 
+    An attempt fails if the function raises, takes longer than `timeout`, takes its worker process down, or
+    returns anything but accuracies: a fraction in [0, 1], or a tuple of two of them, of which the second
+    may be NaN or None (no test value). An evaluation whose attempts all failed is recorded as failed, with
+    the reason of the last one, and the search goes on without it.
+
+    With `workers=1` and no timeout the function runs in this process: it may keep a state, and takes the
+    search with it if it crashes the interpreter. Otherwise it runs in worker processes, which import it by
+    name (a function that is defined in `__main__` is sent by value).
+
     Args:
         space: the search space.
         function: takes an architecture int64[N] and returns its validation accuracy, or (validation, test).
-            Whatever it raises, and any value that is not finite, is recorded as a failed evaluation: the
-            search goes on without it.
-        workers: evaluations at a time, by joblib (`function` must then be importable by its worker
-            processes).
+        workers: evaluations at a time.
         with_fidelity: call `function(architecture, fidelity)`.
         fidelities: training budgets offered, ascending.
-        name: for captions.
+        name: for captions; part of what a journal knows of its search.
+        timeout: seconds that one attempt may take; then its process is killed. None: no limit.
+        retries: how often a failed evaluation is tried again.
+        max_failures_in_a_row: so many failed evaluations in a row stop the search with an error. None: no
+            limit.
+
+    Raises:
+        ConfigError: for an argument out of range; while evaluating, if a worker process can't import the
+            function, or after `max_failures_in_a_row`.
     """
 
     num_runs = 1
@@ -41,57 +71,99 @@ class Objective(Benchmark):
         with_fidelity: bool = False,
         fidelities: tuple[int, ...] = (1,),
         name: str = "objective",
+        timeout: float | None = None,
+        retries: int = 0,
+        max_failures_in_a_row: int | None = None,
     ) -> None:
         self.space, self.name, self.fidelities = space, name, fidelities
         self._function, self._with_fidelity = function, with_fidelity
-        self._workers = check_int("workers", workers, 1)
+        self._attempts = 1 + check_int("retries", retries, 0)
+        self._bound = (
+            None
+            if max_failures_in_a_row is None
+            else check_int("max_failures_in_a_row", max_failures_in_a_row, 1)
+        )
+        self._failures_in_a_row = 0
+        workers = check_int("workers", workers, 1)
+        if timeout is not None:
+            timeout = check_float("timeout", timeout, 0, open_low=True)
+        self._workers = (
+            None
+            if workers == 1 and timeout is None
+            else Workers(functools.partial(_attempt, function, True), workers, timeout, self.function_name)
+        )
 
-    def query(
-        self,
-        cell_ids: np.ndarray,
-        run: np.ndarray | int | str,
-        fidelity: np.ndarray | int | None = None,
-        architectures: np.ndarray | None = None,
-    ) -> Evaluation:
-        shape = np.shape(cell_ids)
+    @property
+    def function_name(self) -> str:
+        """The function's qualified name, and what `functools.partial` fixed: part of a journal's identity."""
+        return _qualified_name(self._function)
+
+    def close(self) -> None:
+        """End the worker processes; otherwise they end when they are idle for a minute, or with this
+        object."""
+        if self._workers is not None:
+            self._workers.close()
+
+    def look_up(self, lookups: Lookups) -> Evaluation:
+        shape = np.shape(lookups.cells)
         result = Evaluation(*(np.full(shape, np.nan) for _ in range(3)))
-        for index, values in self.query_each(np.ravel(cell_ids), run, fidelity, architectures):
-            for array, value in zip(result, values):
-                array.reshape(-1)[index] = value
+        with closing(self.query_each(lookups)) as found_each:
+            for index, values in found_each:
+                for array, value in zip(result, values):
+                    array.reshape(-1)[index] = value
         return result
 
-    def query_each(
-        self,
-        cell_ids: np.ndarray,
-        run: np.ndarray | int | str,
-        fidelity: np.ndarray | int | None = None,
-        architectures: np.ndarray | None = None,
-    ) -> Iterator[tuple[int, tuple[float, float, float]]]:
+    def query_each(self, lookups: Lookups) -> Generator[tuple[int, Measured], None, None]:
+        architectures, fidelity = lookups.architectures, lookups.fidelities
         if architectures is None:
-            architectures = self.space.architecture(cell_ids)
+            architectures = self.space.architecture(lookups.cells)
         rows = np.asarray(architectures).reshape(-1, self.space.num_variables)
         levels = np.broadcast_to(np.ravel(self.fidelities[-1] if fidelity is None else fidelity), len(rows))
-        calls = [
-            (i, self._function, (row, int(level)) if self._with_fidelity else (row,))
-            for i, (row, level) in enumerate(zip(rows, levels))
-        ]
-        if self._workers == 1:
-            yield from (_evaluate(*call) for call in calls)
-            return
-        from joblib import Parallel, delayed
+        calls = [(row, int(level)) if self._with_fidelity else (row,) for row, level in zip(rows, levels)]
+        with closing(self._here(calls) if self._workers is None else self._in_workers(calls)) as found_each:
+            for index, found in found_each:
+                if found.reason:
+                    warnings.warn(
+                        f"evaluation failed and is recorded as such: {found.reason}",
+                        RuntimeWarning,
+                        stacklevel=2,
+                    )
+                yield index, found
+                # the caller has it by now, in its journal: the search may stop
+                self._count(found)
 
-        try:
-            yield from Parallel(n_jobs=self._workers, return_as="generator_unordered")(
-                delayed(_evaluate)(*call) for call in calls
-            )
-        except PicklingError:
-            name = getattr(self._function, "__name__", "the function")
+    def _here(self, calls: list[tuple[Any, ...]]) -> Generator[tuple[int, Measured], None, None]:
+        for index, arguments in enumerate(calls):
+            tries: list[Measured] = []
+            while not tries or (tries[-1].reason and len(tries) < self._attempts):
+                tries.append(_attempt(self._function, False, *arguments))
+            yield index, _combine(tries)
+
+    def _in_workers(self, calls: list[tuple[Any, ...]]) -> Generator[tuple[int, Measured], None, None]:
+        assert self._workers is not None
+        waiting = deque(enumerate(calls))
+        tries: dict[int, list[Measured]] = {}
+        with closing(self._workers.call_each(waiting)) as answers:
+            for index, answer in answers:
+                if isinstance(answer, Stopped):
+                    answer = Measured(math.nan, math.nan, answer.seconds, str(answer))
+                tries.setdefault(index, []).append(answer)
+                if answer.reason and len(tries[index]) < self._attempts:
+                    waiting.append((index, calls[index]))
+                else:
+                    yield index, _combine(tries.pop(index))
+
+    def _count(self, found: Measured) -> None:
+        self._failures_in_a_row = self._failures_in_a_row + 1 if found.reason else 0
+        if self._failures_in_a_row == self._bound:
+            self._failures_in_a_row = 0
             raise ConfigError(
-                f"{name} cannot be sent to worker processes; accepted: a function of an importable module, "
-                "or workers=1."
-            ) from None
+                f"{self._bound} evaluations of {self.function_name} in a row failed "
+                f"(max_failures_in_a_row={self._bound}), the last one: {found.reason}; a journal keeps "
+                f"what was evaluated; accepted: a function that returns {_RETURNS}."
+            )
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         return {
             "name": self.name,
             "description": f"the objective {getattr(self._function, '__name__', 'given')} on space "
@@ -102,22 +174,103 @@ class Objective(Benchmark):
         }
 
 
-def _evaluate(
-    index: int, function: Callable[..., Any], arguments: tuple[Any, ...]
-) -> tuple[int, tuple[float, float, float]]:
-    """One call: its index and (validation, test, seconds); NaN where it failed."""
+def check_some_succeeded(name: str, failed: int, evaluated: int, reason: str = "") -> None:
+    """Refuse the result of a search in which every one of `evaluated` evaluations failed, the last for
+    `reason`.
+
+    Raises:
+        ConfigError: if `failed` is `evaluated`, and not 0.
+    """
+    if failed == evaluated > 0:
+        last = f", the last one: {reason}" if reason else ""
+        raise ConfigError(
+            f"all {evaluated} evaluations of '{name}' failed{last}; accepted: a function that "
+            f"returns {_RETURNS}."
+        )
+
+
+def _combine(tries: list[Measured]) -> Measured:
+    """One evaluation from its attempts: the values of the last, the seconds of all."""
+    validation, test, _ = tries[-1]
+    reason = tries[-1].reason
+    if reason and len(tries) > 1:
+        reason = f"{reason} (attempt {len(tries)} of {len(tries)})"
+    return Measured(validation, test, sum(seconds for _, _, seconds in tries), reason)
+
+
+def _attempt(function: Callable[..., Any], catch_exit: bool, *arguments: Any) -> Measured:
+    """One call of the function. In a worker process a `sys.exit` is a failure like any other; in the
+    process of the search it may come from a signal, and ends it."""
     began = time.perf_counter()
     try:
-        found = function(*arguments)
-        validation, test = found if isinstance(found, tuple) else (found, math.nan)
-        validation, test = float(validation), float(test)
-    except Exception as error:
-        warnings.warn(
-            f"evaluation failed and is recorded as such: {type(error).__name__}: {error}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        validation, test = math.nan, math.nan
-    if not math.isfinite(validation):
-        validation = math.nan
-    return index, (validation, test if math.isfinite(test) else math.nan, time.perf_counter() - began)
+        validation, test, reason = _read(function(*arguments))
+    except (Exception, SystemExit) as error:
+        if isinstance(error, SystemExit) and not catch_exit:
+            raise
+        validation, test, reason = math.nan, math.nan, _describe(error)
+    return Measured(validation, test, time.perf_counter() - began, reason)
+
+
+def _read(found: Any) -> tuple[float, float, str]:
+    """Validation, test and reason of failure from what a function returned."""
+    values = found if isinstance(found, tuple) else (found, None)
+    if len(values) != 2:
+        return math.nan, math.nan, f"returned {_show(found)}, {len(values)} values; accepted: {_RETURNS}"
+    numbers = []
+    for name, value in zip(("validation", "test"), values):
+        if name == "test" and (value is None or _number(value) != _number(value)):
+            numbers.append(math.nan)
+            continue
+        number = _number(value)
+        if number is None or not math.isfinite(number):
+            return math.nan, math.nan, f"returned {_show(found)}; accepted: {_RETURNS}"
+        if not 0 <= number <= 1:
+            percent = f" ({number / 100:g} rather than {number:g} percent)" if 1 < number <= 100 else ""
+            return (
+                math.nan,
+                math.nan,
+                f"returned {_show(found)}, but accuracies are fractions in [0, 1]{percent}",
+            )
+        numbers.append(number)
+    return numbers[0], numbers[1], ""
+
+
+def _number(value: Any) -> float | None:
+    """A single number of Python, numpy or torch as a float; None for anything else, text and truth values
+    too."""
+    if isinstance(value, (str, bytes, bytearray, bool, np.bool_)) or getattr(value, "ndim", 0) != 0:
+        return None
+    try:
+        return float(value)
+    except Exception:
+        return None
+
+
+def _show(value: Any) -> str:
+    short = reprlib.Repr()
+    short.maxother = short.maxstring = 80
+    return " ".join(short.repr(value).split())
+
+
+def _describe(error: BaseException) -> str:
+    """An exception in one line, with the place that it came from."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = "no text"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if len(frames) > 1 else ""
+    return f"{type(error).__name__}: {text}"[:LONGEST_REASON] + place
+
+
+def _qualified_name(function: Callable[..., Any]) -> str:
+    if isinstance(function, functools.partial):
+        given = [repr(value) for value in function.args if isinstance(value, (bool, int, float, str))]
+        given += [
+            f"{name}={value!r}"
+            for name, value in function.keywords.items()
+            if isinstance(value, (bool, int, float, str))
+        ]
+        return f"{_qualified_name(function.func)}({', '.join(given)})"
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
