@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from analysis.result import Missing, Result
+from nas_bench_suite.benchmark import NOT_IDENTITY
 from nas_bench_suite.experiments import Job, compose, names
 
 FULL_TRIALS = 500
@@ -122,6 +123,8 @@ def standard(label: str, benchmark: str, job: Job | None = None) -> dict[str, di
         start = f"{group}."
         out[group] = {k.removeprefix(start): v for k, v in changes.items() if k.startswith(start)}
     out["optimizer"].pop("_target_", None)
+    for key in NOT_IDENTITY:
+        out["benchmark"].pop(key, None)
     return out
 
 
