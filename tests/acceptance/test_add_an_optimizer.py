@@ -24,7 +24,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the page's two files in it."""
-    names = ("conf", "nas_bench_suite", "optimizers", "tests", "run.py", "pyproject.toml")
+    names = ("bench", "conf", "nas_bench_suite", "optimizers", "tests", "run.py", "pyproject.toml")
     folder = copy_project(tmp_path_factory.mktemp("project"), *names)
     (code,), (config,) = blocks("python"), blocks("yaml")
     paths = re.findall(r"^`([\w/.]+)`:$", PAGE, flags=re.MULTILINE)
