@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
+from collections import Counter
 from pathlib import Path
 
 from analysis.tables import TABLES
@@ -15,22 +17,38 @@ from studies.drawing import ROOT
 HEAD = """# Tables 2 to 6, as they came out
 
 What `make tables` wrote, from 500 trials per row, put together by `python -m studies.results_page outputs`.
-[analysis.md](analysis.md) says how to read a row, and what each verdict means. The tables come from the
-surrogate: its [model card](surrogate.md) says what may not be concluded. The README says how long they take.
-"""
+[analysis.md](analysis.md#how-to-read-a-row) says how to read a row, and what each verdict means. The tables
+come from the surrogate: its [model card](surrogate.md) says what may not be concluded. What stands under more
+than one table is at the [end](#notes-to-several-tables). [How long the searches take](times.md)."""
+NOTES = "## Notes to several tables"
 
 
 def page(outputs: Path) -> str:
-    """The page's text.
+    """The page's text: the tables, each with its own notes, then the notes that several share.
 
     Raises:
         ConfigError: if a table is missing.
     """
-    paths = [outputs / "tables" / f"{table.name}.md" for table in TABLES]
-    for path in paths:
+    tables: dict[str, list[str]] = {}
+    for table in TABLES:
+        path = outputs / "tables" / f"{table.name}.md"
         if not path.is_file():
             raise ConfigError(f"{path} is missing; to make it: make tables OUTPUT={outputs}.")
-    return "\n\n".join([HEAD, *(path.read_text() for path in paths)])
+        tables[table.name] = path.read_text().strip().split("\n\n")
+    count = Counter(paragraph for paragraphs in tables.values() for paragraph in paragraphs)
+    parts = [HEAD]
+    for name, paragraphs in tables.items():
+        parts.append(f"## {name.replace('table', 'table ').capitalize()}")
+        parts += [_wrapped(paragraph) for paragraph in paragraphs if count[paragraph] == 1]
+    shared = [_wrapped(paragraph) for paragraph in count if count[paragraph] > 1]
+    return "\n\n".join(parts + ([NOTES, *shared] if shared else [])) + "\n"
+
+
+def _wrapped(paragraph: str) -> str:
+    """A paragraph in lines as long as those of the other pages; a table as it is."""
+    if paragraph.startswith("|"):
+        return paragraph
+    return textwrap.fill(paragraph, 110, break_long_words=False, break_on_hyphens=False)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -102,9 +102,13 @@ def test_the_results_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     (tmp_path / "tables").mkdir()
     names = ["table2", "table3", "table4", "table5", "table6", "protocol"]
     for name in names:
-        (tmp_path / "tables" / f"{name}.md").write_text(f"table {name}\n")
+        note = "the rule\n" if name in ("table3", "table5") else ""
+        (tmp_path / "tables" / f"{name}.md").write_text(f"table {name}\n\n{note}")
     assert make_results_page(words) == 0
-    assert re.findall(r"^table (\w+)$", page.read_text(), re.M) == names
+    text = page.read_text()
+    assert re.findall(r"^table (\w+)$", text, re.M) == names
+    assert re.findall(r"^## (\w+)", text, re.M) == ["Table"] * 5 + ["Protocol", "Notes"]
+    assert text.count("the rule") == 1 and text.endswith("## Notes to several tables\n\nthe rule\n")
 
 
 def test_no_results_get_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
