@@ -20,11 +20,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky import ProcessPoolExecutor, process_executor
 
 from nas_bench_suite import process
 from nas_bench_suite.checks import ConfigError
 
+GROWTH = 2 << 30  # bytes by which a worker's memory may grow before it is replaced between two calls
 IDLE_SECONDS = 60  # a worker process that has nothing to do for so long ends
 WATCH_SECONDS = 0.5  # how often a worker looks whether its parent still lives
 
@@ -200,6 +201,8 @@ def _last_line(error: BaseException) -> str:
 
 
 def _begin(parent: int) -> None:
+    # The default of 300 MB is counted from the imports on: the first data set would exceed it.
+    process_executor._MAX_MEMORY_LEAK_SIZE = GROWTH
     # Ctrl-C reaches every process of a terminal. What becomes of the workers is the parent's business.
     signal.signal(signal.SIGINT, lambda *_: None)
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
