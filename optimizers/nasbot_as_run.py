@@ -1,7 +1,7 @@
 """What runs as "NASBOT" in the code of White et al. ("BANANAS", AAAI 2021; the repository naszilla,
 `gp_bayesopt` with distance `nasbot`), and so in several comparisons on NASBench-101.
 
-Notation: T trials, N variables, A active points a trial. The kernel is amplitude^2 exp(-d / length^2) with
+Notation: T trials, N variables, A active points per trial. The kernel is amplitude^2 exp(-d / length^2) with
 fixed hyperparameters, d the sum of absolute differences of sorted in-degrees, sorted out-degrees and
 operation counts (`nasbot.descriptions`, `degrees`); the acquisition is the lower confidence bound of the
 standardised error. There is no transport, no marginal likelihood and no evolution: candidates are single
@@ -77,13 +77,13 @@ class NASBOTAsRun(GaussianSearch):
         max_points: int = 300,
     ) -> None:
         super().__init__(initial=initial, max_points=max_points)
-        self.parents = check_int("optimizer.parents", parents, 1)
-        self.mutants = check_int("optimizer.mutants", mutants, 1)
-        self.candidates = check_int("optimizer.candidates", candidates, 1)
-        self.length = check_float("optimizer.length", length, 0, open_low=True)
-        self.amplitude = check_float("optimizer.amplitude", amplitude, 0, open_low=True)
-        self.noise = check_float("optimizer.noise", noise, 1e-7)
-        self.exploration = check_float("optimizer.exploration", exploration, 0)
+        self.parents = check_int("optimizer.parents", parents, 1, 100_000)
+        self.mutants = check_int("optimizer.mutants", mutants, 1, 100_000)
+        self.candidates = check_int("optimizer.candidates", candidates, 1, 100_000)
+        self.length = check_float("optimizer.length", length, 0, 1e6, open_low=True)
+        self.amplitude = check_float("optimizer.amplitude", amplitude, 0, 1e6, open_low=True)
+        self.noise = check_float("optimizer.noise", noise, 1e-7, 1e6)
+        self.exploration = check_float("optimizer.exploration", exploration, 0, 1e6)
 
     def _descriptions(self, task: Task) -> Descriptions:
         return Descriptions(task.space, transport=False, counts=True)

@@ -1,7 +1,7 @@
 """What a Gaussian process over architectures measures distances on: strings described by rows of floats, and
 the distance of two rows.
 
-Notation: N variables; a description is float32[F]; K distances a pair (one for each structural weight; 1
+Notation: N variables; a description is float32[F]; K distances per pair (one for each structural weight; 1
 where weights have no meaning).
 
     otmann   the OTMANN distance of labelled graphs (`otmann`)

@@ -1,6 +1,6 @@
 """Gaussian processes on precomputed distances, small and compiled.
 
-Notation: n observations with targets y (standardised), M candidates, K distances a pair. Two kernels:
+Notation: n observations with targets y (standardised), M candidates, K distances per pair. Two kernels:
 
     exponentials of OTMANN distances (Kandasamy et al. 2018, eq. 4, with powers 1 and 2):
         k(a, b) = alpha_1 exp(-sum_q beta_q d_q(a, b)) + alpha_2 exp(-sum_q gamma_q e_q(a, b)^2),

@@ -1,7 +1,7 @@
 """NASBOT: Bayesian optimization with a Gaussian process on OTMANN distances (Kandasamy et al., "Neural
 Architecture Search with Bayesian Optimisation and Optimal Transport", NeurIPS 2018).
 
-Notation: T trials, N variables, A active points a trial, K structural weights nu (distances a pair), P
+Notation: T trials, N variables, A active points per trial, K structural weights nu (distances per pair), P
 strings in the acquisition's pool.
 Kernel, hyperparameters theta and posterior: `gaussian_process`; distances: `otmann`.
 
@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.checks import ConfigError, check_float, check_int
+from nas_bench_suite.checks import ConfigError, check_float, check_int, shown
 from nas_bench_suite.hash_table import mix
 from nas_bench_suite.optimizer import Task
 from optimizers.nasbot.descriptions import Descriptions, Metric, row_distances
@@ -37,7 +37,7 @@ from optimizers.nasbot.search import Described, GaussianSearch, Observations, Po
 from optimizers.parts.mutation import Mutation
 
 REUSED = 7
-CACHED = 1024  # cells a trial whose distances to the active points are remembered
+CACHED = 1024  # cells per trial whose distances to the active points are remembered
 NOISE = (0.005, 0.2)
 ALPHA = (0.01, 100.0)
 BETA = (1e-9 * CHANNELS**2, 1e-3 * CHANNELS**2)
@@ -127,12 +127,12 @@ class NASBOT(GaussianSearch):
                 "optimizer.mutations has no positive entry; accepted: numbers of at least 0, not all of them "
                 "0."
             )
-        self.pool = check_int("optimizer.pool", pool, 1)
-        self.max_evaluations = check_int("optimizer.max_evaluations", max_evaluations, 1)
-        self.draws = check_int("optimizer.draws", draws, REUSED)
-        self.refit_every = check_int("optimizer.refit_every", refit_every, 1)
-        self.refit_growth = check_float("optimizer.refit_growth", refit_growth, 0)
-        self.growth = check_float("optimizer.growth", growth, 0)
+        self.pool = check_int("optimizer.pool", pool, 1, 100_000)
+        self.max_evaluations = check_int("optimizer.max_evaluations", max_evaluations, 1, 1_000_000)
+        self.draws = check_int("optimizer.draws", draws, REUSED, 100_000)
+        self.refit_every = check_int("optimizer.refit_every", refit_every, 1, 1_000_000)
+        self.refit_growth = check_float("optimizer.refit_growth", refit_growth, 0, 1e6)
+        self.growth = check_float("optimizer.growth", growth, 0, 1)
 
     def _descriptions(self, task: Task) -> Descriptions:
         return Descriptions(task.space, transport=True, weights=self.weights)
@@ -228,8 +228,8 @@ class NASBOT(GaussianSearch):
 def _numbers(where: str, given: Sequence[float], most: int, *, positive: bool) -> list[float]:
     """Check a list of 1 to `most` numbers."""
     if isinstance(given, str) or not isinstance(given, Sequence) or not 1 <= len(given) <= most:
-        raise ConfigError(f"{where}={given} does not fit; accepted: a list of 1 to {most} numbers.")
-    return [check_float(f"{where}[{i}]", value, 0, open_low=positive) for i, value in enumerate(given)]
+        raise ConfigError(f"{where}={shown(given)} does not fit; accepted: a list of 1 to {most} numbers.")
+    return [check_float(f"{where}[{i}]", value, 0, 1e6, open_low=positive) for i, value in enumerate(given)]
 
 
 @njit(cache=True)

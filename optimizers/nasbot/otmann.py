@@ -32,7 +32,7 @@ layers have no counterpart in a cell.
 A cell is described by a row of floats (`describe`): number of convolutions, number of poolings, mass of an
 end, what distinguishes each inner vertex from others of its class (I floats, convolutions first), the input's
 path lengths to the output, the output's from the input (PATHS each), and 2 PATHS lengths of the inner
-vertices in the same order, MAX_INNER places a length.
+vertices in the same order, MAX_INNER places per length.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ def _inner_structure(a: np.ndarray, b: np.ndarray, start: int, count: int, out: 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def match(saving: np.ndarray, rows: int, columns: int, sets: np.ndarray, best: np.ndarray) -> None:
     """Write the largest sums of savings over all matchings of columns to different rows (columns <= rows) to
-    best[:LANES], one a lane.
+    best[:LANES], one per lane.
 
     No saving is negative, so some best matching uses every column. Let best[S] be the most that the first |S|
     columns save when matched to the rows of S: it is the maximum over j in S of best[S less j] +

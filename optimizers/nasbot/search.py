@@ -65,8 +65,8 @@ class GaussianSearch(Optimizer):
     trials_per_block: ClassVar[int] = 100
 
     def __init__(self, *, initial: int, max_points: int) -> None:
-        self.initial = check_int("optimizer.initial", initial, 1)
-        self.max_points = check_int("optimizer.max_points", max_points, max(30, 3 * self.initial))
+        self.initial = check_int("optimizer.initial", initial, 1, 1_000_000)
+        self.max_points = check_int("optimizer.max_points", max_points, max(30, 3 * self.initial), 10_000_000)
 
     @abstractmethod
     def _descriptions(self, task: Task) -> Descriptions:
@@ -174,7 +174,7 @@ class GaussianSearch(Optimizer):
             self._update(touched, first)
 
     def _make_room(self, needed: int) -> None:
-        """Let `needed` observations a trial fit: free repeats and failures can be more than the budget."""
+        """Let `needed` observations per trial fit: free repeats and failures can be more than the budget."""
         held = self._seen.ids.shape[1]
         if needed > held:
             more = ((0, 0), (0, max(needed - held, held)))

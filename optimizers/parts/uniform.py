@@ -1,8 +1,7 @@
 """Uniform strings for T trials, each trial's sequence fixed by its own stream.
 
-Notation: T trials, N variables, C strings drawn ahead a trial. A trial's sequence of strings is the sequence
-of its stream cut into rows of N uniforms, so neither C nor the number taken at a time nor the other trials
-change it.
+Notation: T trials, N variables, C strings drawn ahead per trial. A trial's strings are its stream, cut into
+rows of N uniforms, so neither C nor the number taken at a time nor the other trials change them.
 """
 
 from __future__ import annotations

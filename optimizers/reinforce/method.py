@@ -5,7 +5,7 @@
         advantage A = f - b, with b a moving average of the accuracies of earlier batches
         theta <- theta + alpha * gradient of mean_k [objective(A^k, log P(a^k; theta))], by Adam
 
-Notation: T trials, B strings a batch, N variables, theta float[T, P]. All trials move in lockstep as one
+Notation: T trials, B strings per batch, N variables, theta float[T, P]. All trials move in lockstep as one
 program; what a trial draws and learns depends on that trial alone.
 """
 
@@ -54,9 +54,9 @@ class Reinforce(Optimizer):
         objective: reinforce (eq. 1), ppo (eq. 11).
         ppo_form: paper (eq. 11 as printed), standard (Schulman et al., 2017).
         clip: epsilon of eq. 11.
-        steps: gradient steps a batch. With one, PPO is REINFORCE (r = 1).
+        steps: gradient steps per batch. With one, PPO is REINFORCE (r = 1).
         orderings: S, or "all" for N!.
-        order: for S = 1: natural, random (one drawn a trial).
+        order: for S = 1: natural, random (one drawn per trial).
         entropy: coefficient of the entropy term.
         baseline_decay: of b.
         advantage: plain (f - b), ranked (centred ranks within the batch), normalised (batch mean 0 and SD 1).
@@ -99,10 +99,10 @@ class Reinforce(Optimizer):
             "width": check_int("optimizer.width", width, 1, 4096),
             "blocks": check_int("optimizer.blocks", blocks, 1, 16),
             "attention": check_choice("optimizer.attention", attention, ATTENTIONS),
-            "embedding_sd": check_float("optimizer.embedding_sd", embedding_sd, 0),
+            "embedding_sd": check_float("optimizer.embedding_sd", embedding_sd, 0, 1e6),
             "dtype": getattr(torch, check_choice("optimizer.precision", precision, ("float32", "float64"))),
         }
-        self.learning_rate = check_float("optimizer.learning_rate", learning_rate, 0)
+        self.learning_rate = check_float("optimizer.learning_rate", learning_rate, 0, 1e6)
         self.batch_size = check_int("optimizer.batch_size", batch_size, 1, 100_000)
         self.objective = check_choice("optimizer.objective", objective, pg.OBJECTIVES)
         self.ppo_form = check_choice("optimizer.ppo_form", ppo_form, pg.PPO_FORMS)
@@ -112,12 +112,12 @@ class Reinforce(Optimizer):
             orderings if orderings == "all" else check_int("optimizer.orderings", orderings, 1, 100_000)
         )
         self.order = check_choice("optimizer.order", order, ("natural", "random"))
-        self.entropy = check_float("optimizer.entropy", entropy, 0)
+        self.entropy = check_float("optimizer.entropy", entropy, 0, 1e6)
         self.baseline_decay = check_float("optimizer.baseline_decay", baseline_decay, 0, 1)
         self.advantage = check_choice("optimizer.advantage", advantage, pg.ADVANTAGES)
-        self.reward_scale = check_float("optimizer.reward_scale", reward_scale, 0)
+        self.reward_scale = check_float("optimizer.reward_scale", reward_scale, 0, 1e6)
         self.invalid_reward = check_float("optimizer.invalid_reward", invalid_reward, 0, 1)
-        self.max_rejections = check_int("optimizer.max_rejections", max_rejections, 1)
+        self.max_rejections = check_int("optimizer.max_rejections", max_rejections, 1, 1_000_000_000)
         self._class = policy_class(self.policy_name)
 
     @property
@@ -129,7 +129,7 @@ class Reinforce(Optimizer):
         return (self._class,)
 
     def start(self, task: Task) -> None:
-        # one thread a process: results do not depend on the machine's cores, and processes do not fight
+        # one thread per process: results do not depend on the machine's cores, and processes do not fight
         torch.set_num_threads(1)
         self.task = task
         self.policy = make_policy(self.policy_name, task.space, device=task.device, **self.policy_options)

@@ -1,6 +1,6 @@
 """The arithmetic of policy-gradient search: advantages, objectives, Adam, orders of the variables.
 
-Notation: T trials, C strings a trial, N variables, P parameters. `used` bool[T, C] marks the strings that
+Notation: T trials, C strings per trial, N variables, P parameters. `used` bool[T, C] marks the strings that
 have a reward: the others count for nothing, and a trial without any takes no step.
 """
 
@@ -141,14 +141,14 @@ class Adam:
 
 
 class Orders:
-    """The S autoregressive orders of each trial (paper, section 6): Z_S drawn once a trial, and one of them
+    """The S autoregressive orders of each trial (paper, section 6): Z_S drawn once per trial, and one of them
     uniformly for every string.
 
     Args:
         streams: of T trials.
         num_variables: N.
         count: S, or "all" for S = N!, where every string gets a fresh uniform order.
-        single: for S = 1, `natural` (the space's) or `random` (one drawn a trial).
+        single: for S = 1, `natural` (the space's) or `random` (one drawn per trial).
 
     Attributes:
         uniforms_per_string: how many uniforms `pick` takes for a string.

@@ -1,9 +1,9 @@
 """What every policy shares: the layout of a space, parameters of T trials, the step loop, the density layer.
 
-Notation: T trials, C strings a trial, N variables, d the width. Variable i has D_i choices; D is the largest.
+Notation: T trials, C strings per trial, N variables, d the width. Variable i has D_i choices, D at most.
 Choices belong to families (edges, ops), and a family's values have embeddings in common: G values in all. A
 *key* is a pair (variable, choice): K = sum_i D_i of them, variable by variable. theta float[T, P] holds the
-parameters of all trials, one row a trial: trials never mix.
+parameters of all trials, one row per trial: trials never mix.
 
 A policy is P(a; theta) = prod_t P(a_{z_t} | a_{z_1}, ..., a_{z_{t-1}}; theta) (paper, eqs 2 and 10) for an
 order z of the variables. It is written as steps: `begin`, then for t = 1 .. N `logits` of the next variable
@@ -188,7 +188,7 @@ class Policy(ABC):
 
     @abstractmethod
     def begin(self, theta: Tensor, strings: int) -> Any:
-        """The state before the first step, for C = `strings` strings a trial."""
+        """The state before the first step, for C = `strings` strings per trial."""
 
     @abstractmethod
     def logits(self, state: Any, step: int, variable: Variable) -> Tensor:

@@ -1,7 +1,7 @@
 """Independent variables: P(a) = prod_i P(a_i) (paper, equation 15), 'plain vanilla REINFORCE'.
 
-Notation (see `base`): K keys. The parameters are the biases of equation 9, one a key; they start at zero, so
-the first batch is uniform.
+Notation (see `base`): K keys. The parameters are the biases of equation 9, one per key; they start at zero,
+so the first batch is uniform.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from optimizers.reinforce.policies.base import Init, Policy, Variable
 
 
 class Independent(Policy):
-    """A categorical distribution a variable; width and embeddings play no part."""
+    """One categorical distribution per variable; width and embeddings play no part."""
 
     trials_at_once: ClassVar[int] = 500
 

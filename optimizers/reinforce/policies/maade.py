@@ -1,6 +1,6 @@
 """MAADE: masked attention autoregressive density estimator (paper, section 5, equations 3 to 9).
 
-Notation (see `base`): query embeddings q_i (one a variable), value embeddings v (one a choice of a family),
+Notation (see `base`): query embeddings q_i, one per variable; value embeddings v, one per value of a family;
 width d, M blocks. For an order z of the variables, stream 1 starts at q^(0)_i = q_i and stream 2 at k^(0)_i =
 v_i + q_i, and block m = 0 .. M - 1 computes
 
@@ -74,7 +74,7 @@ class MAADE(Policy):
 
     @staticmethod
     def context_parameters(num_variables: int, width: int, blocks: int = 1) -> int:
-        """A, B, W1, W2 (d x d), w, b1, b2 (d) a block: O(d^2), whatever N is."""
+        """A, B, W1, W2 (d x d), w, b1, b2 (d) per block: O(d^2), whatever N is."""
         return blocks * (4 * width**2 + 3 * width)
 
     # The steps, for any M and any device.
@@ -82,7 +82,7 @@ class MAADE(Policy):
     def begin(self, theta: Tensor, strings: int) -> dict[str, Any]:
         p = self.unpack(theta)
         keys = p["query"][:, self.key_variable] + p["value"][:, self.key_value]
-        # Per block: the keys seen so far and their projections B k, lists of [T, C, d], one entry a position.
+        # Per block: the keys seen so far and their projections B k, lists of one [T, C, d] per position.
         return {
             "p": p,
             "k0": keys,

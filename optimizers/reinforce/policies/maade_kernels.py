@@ -78,7 +78,7 @@ def _mix(
     """Add sum_s weight[i, k_s] key_hidden[k_s] over the keys seen[:count] to out[d]; return the sum of the
     weights.
 
-    Four keys a pass: with d as short as this, starting a pass costs as much as the arithmetic in it.
+    Four keys per pass: with d as short as this, starting a pass costs as much as the arithmetic in it.
     """
     d = len(out)
     total: float = weight.dtype.type(0.0)

@@ -3,10 +3,10 @@ context layer.
 
 Notation (see `base`): value embeddings v as in MAADE, width d = hidden units. For an order z,
 
-    h_i = sigmoid(c + sum over j before i of W_j v_j),      W_j d x d, one a variable, shared by all h,
+    h_i = sigmoid(c + sum over j before i of W_j v_j),      W_j d x d, one per variable, shared by all h,
 
-goes to the density layer (9). The sum grows by one term a step, so a pass over a string costs N d. As in the
-order-agnostic NADE, the same parameters serve every order.
+goes to the density layer (9). The sum grows by one term per step, so a pass over a string costs N d. As in
+the order-agnostic NADE, the same parameters serve every order.
 """
 
 from __future__ import annotations
