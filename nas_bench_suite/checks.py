@@ -63,10 +63,11 @@ def check_int(where: str, value: Any, low: int | None = None, high: int | None =
         and isinstance(value, (int, float))
         and (isinstance(value, int) or value.is_integer())
     )
+    if whole and high is None and abs(value) > _LARGEST:
+        high = _LARGEST
     if not whole or (low is not None and value < low) or (high is not None and value > high):
-        raise ConfigError(
-            f"{where}={shown(value)} is out of range; accepted: a whole number{_interval(low, high)}."
-        )
+        accepted = f"a whole number{_interval(low, high)}"
+        raise ConfigError(f"{where}={shown(value)} is out of range; accepted: {accepted}.")
     return int(value)
 
 

@@ -83,11 +83,14 @@ def task(config: DictConfig) -> JobResult:
     job = f"job: {one_line(' '.join(words))}"
     crashed = False
     try:
-        resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        try:
+            resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        except (OmegaConfBaseException, RecursionError) as error:
+            raise ConfigError(sentence_for(error, [], Path())) from None
         with JobProgress(label, resolved) as progress:
             result = run_job(resolved, label, benchmark, progress)
-    except (ConfigError, OmegaConfBaseException, RecursionError) as error:
-        failure = f"{sentence_for(error, [], Path())} ({job})" if many else sentence_for(error, [], Path())
+    except ConfigError as error:
+        failure = f"{error} ({job})" if many else str(error)
     except (MemoryError, OSError) as error:
         failure = f"{sentence_of_machine(error)} ({job})" if many else sentence_of_machine(error)
     except BaseException as error:

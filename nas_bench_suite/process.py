@@ -180,21 +180,29 @@ class Stream:
     def write(self, text: str) -> int:
         try:
             return self._stream.write(text)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._lose(error)
             return len(text)
 
     def flush(self) -> None:
         try:
             self._stream.flush()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._lose(error)
+
+    def isatty(self) -> bool:
+        try:
+            return self._stream.isatty()
+        except ValueError:  # somebody's code has closed it
+            return False
 
     def writelines(self, lines: Any) -> None:
         for line in lines:
             self.write(line)
 
-    def _lose(self, error: OSError) -> None:
+    def _lose(self, error: Exception) -> None:
+        if not isinstance(error, OSError):  # somebody's code has closed it
+            error = OSError(errno.EBADF, "it is closed")
         self.error = self.error or error
         # What is still in a buffer goes nowhere, else the interpreter complains when it ends.
         with suppress(OSError):
@@ -245,8 +253,7 @@ def close_streams(code: int, kept: str) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
-            with suppress(ValueError):  # closed by somebody's code
-                stream.flush()
+            stream.flush()
     error = sys.stdout.error if isinstance(sys.stdout, Stream) else None
     if error is None:
         return code

@@ -24,6 +24,11 @@ def read_proposal(proposal: Proposal, benchmark: Benchmark, trials: int, name: s
     """
     where = f"a proposal of {name}: "
     variables = benchmark.space.num_variables
+    if not isinstance(proposal, Proposal):
+        raise ConfigError(
+            f"{name}.ask returned {_shape(proposal)}; accepted: a Proposal, as in Proposal(architectures, "
+            "wanted)."
+        )
     wanted = proposal.wanted
     if (
         not isinstance(wanted, np.ndarray)

@@ -66,8 +66,12 @@ def search(
     protocol = protocol or Protocol()
     budget = check_int("budget", budget, 1)
     trials = check_int("trials", trials, 1)
-    streams = Streams(check_int("seed", seed, 0), trials, check_int("first_trial", first_trial, 0))
-    ledger = Ledger(trials, budget, benchmark.fidelities, protocol, benchmark.num_runs, streams.typed("run"))
+    seed, first_trial = check_int("seed", seed, 0), check_int("first_trial", first_trial, 0)
+    streams = Streams(seed, trials, first_trial)
+    # The loop's own: nothing that a method draws moves them.
+    runs = Streams(seed, trials, first_trial).typed("run")
+    ledger = Ledger(trials, budget, benchmark.fidelities, protocol, benchmark.num_runs, runs)
+    sizes = benchmark.space.sizes.copy()
     task = Task(
         space=benchmark.space,
         trials=trials,
@@ -89,6 +93,11 @@ def search(
     with Journal(journal, identity) if journal is not None else nullcontext() as book:
         reader = _Reader(benchmark, protocol, first_trial, book)
         optimizer_seconds = _loop(optimizer, reader, task, ledger, progress)
+    if not np.array_equal(sizes, benchmark.space.sizes):
+        raise ConfigError(
+            f"{type(optimizer).__name__} has changed the search space that it was given (space.sizes); "
+            "accepted: a method that changes its own arrays alone."
+        )
     seconds = time.perf_counter() - began
     return record(ledger, benchmark, first_trial, optimizer_seconds / trials, seconds)
 

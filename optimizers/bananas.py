@@ -70,14 +70,16 @@ class Bananas(Optimizer):
         learning_rate: float = 0.01,
         loss: str = "mae",
     ) -> None:
-        self.initial = check_int("optimizer.initial", initial, 1)
-        self.k = check_int("optimizer.k", k, 1)
+        self.initial = check_int("optimizer.initial", initial, 1, 1_000_000)
+        self.k = check_int("optimizer.k", k, 1, 100_000)
         self.growth = check_float("optimizer.growth", growth, 0, 1)
-        self.candidates = check_int("optimizer.candidates", candidates, self.k)
-        self.mutants = check_int("optimizer.mutants", mutants, 1)
+        self.candidates = check_int("optimizer.candidates", candidates, self.k, 100_000)
+        self.mutants = check_int("optimizer.mutants", mutants, 1, 100_000)
         self.changes = check_changes(changes)
         self.encoding = check_choice("optimizer.encoding", encoding, ENCODINGS)
-        self.path_cutoff = None if path_cutoff is None else check_int("optimizer.path_cutoff", path_cutoff, 1)
+        self.path_cutoff = (
+            None if path_cutoff is None else check_int("optimizer.path_cutoff", path_cutoff, 1, 1_000_000)
+        )
         self.ensemble = Ensemble(networks, layers, width, epochs, batch_size, max_steps, learning_rate, loss)
 
     def start(self, task: Task) -> None:

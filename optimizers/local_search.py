@@ -70,8 +70,8 @@ class LocalSearch(Optimizer):
     trials_per_block: ClassVar[int] = 500
 
     def __init__(self, *, starts: int = 1, batch: int = 100) -> None:
-        self.starts = check_int("optimizer.starts", starts, 1)
-        self.batch = check_int("optimizer.batch", batch, 1)
+        self.starts = check_int("optimizer.starts", starts, 1, 100_000)
+        self.batch = check_int("optimizer.batch", batch, 1, 100_000)
 
     def start(self, task: Task) -> None:
         self._task = task

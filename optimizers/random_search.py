@@ -32,7 +32,7 @@ class RandomSearch(Optimizer):
 
     def __init__(self, *, repeats: bool = True, batch: int = 100) -> None:
         self.repeats = check_bool("optimizer.repeats", repeats)
-        self.batch = check_int("optimizer.batch", batch, 1)
+        self.batch = check_int("optimizer.batch", batch, 1, 100_000)
 
     def start(self, task: Task) -> None:
         self._strings = UniformStrings(task, "random_search", self.repeats)

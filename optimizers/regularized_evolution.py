@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.checks import ConfigError, check_choice, check_float, check_int
+from nas_bench_suite.checks import ConfigError, check_choice, check_float, check_int, shown
 from nas_bench_suite.drawing import draw_valid
 from nas_bench_suite.optimizer import INVALID, NOT_RUN, Optimizer, Outcome, Proposal, Task
 from optimizers.parts.mutation import change_each, change_one, mutation_rates
@@ -71,9 +71,14 @@ class RegularizedEvolution(Optimizer):
         rates: Mapping[str, float] | None = None,
         initial: int | None = None,
     ) -> None:
-        self.population = check_int("optimizer.population", population, 2)
+        self.population = check_int("optimizer.population", population, 2, 1_000_000)
         self.sample = check_int("optimizer.sample", sample, 1, self.population)
         self.mutation = check_choice("optimizer.mutation", mutation, MUTATIONS)
+        if rates is not None and not isinstance(rates, Mapping):
+            raise ConfigError(
+                f"optimizer.rates={shown(rates)} does not fit; accepted: a number for each family, as in "
+                "{edge: 0.05, op: 0.2}, or null."
+            )
         self.rates = {
             str(family): check_float(f"optimizer.rates.{family}", rate, 0, 1)
             for family, rate in dict(rates or {}).items()

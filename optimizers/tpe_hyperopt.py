@@ -37,10 +37,10 @@ class TPEHyperopt(Optimizer):
         prior_weight: float = 1.0,
         invalid: str = "tell",
     ) -> None:
-        self.startup = check_int("optimizer.startup", startup, 1)
-        self.candidates = check_int("optimizer.candidates", candidates, 1)
+        self.startup = check_int("optimizer.startup", startup, 1, 1_000_000)
+        self.candidates = check_int("optimizer.candidates", candidates, 1, 100_000)
         self.gamma = check_float("optimizer.gamma", gamma, 0, 10, open_low=True)
-        self.prior_weight = check_float("optimizer.prior_weight", prior_weight, 0, open_low=True)
+        self.prior_weight = check_float("optimizer.prior_weight", prior_weight, 0, 1e6, open_low=True)
         self.invalid = check_choice("optimizer.invalid", invalid, INVALID_DRAWS)
 
     def start(self, task: Task) -> None:

@@ -96,14 +96,16 @@ class AlphaX(Optimizer):
         max_steps: int = 500,
         learning_rate: float = 0.01,
     ) -> None:
-        self.exploration = check_float("optimizer.exploration", exploration, 0)
+        self.exploration = check_float("optimizer.exploration", exploration, 0, 1e6)
         self.max_vertices = (
-            None if max_vertices is None else check_int("optimizer.max_vertices", max_vertices, 2)
+            None if max_vertices is None else check_int("optimizer.max_vertices", max_vertices, 2, 1000)
         )
-        self.max_edges = None if max_edges is None else check_int("optimizer.max_edges", max_edges, 1)
+        self.max_edges = (
+            None if max_edges is None else check_int("optimizer.max_edges", max_edges, 1, 1_000_000)
+        )
         self.reuse = check_bool("optimizer.reuse", reuse)
-        self.simulations = check_int("optimizer.simulations", simulations, 0)
-        self.retrain_every = check_int("optimizer.retrain_every", retrain_every, 1)
+        self.simulations = check_int("optimizer.simulations", simulations, 0, 10_000)
+        self.retrain_every = check_int("optimizer.retrain_every", retrain_every, 1, 1_000_000)
         self.network = Ensemble(1, layers, width, epochs, batch_size, max_steps, learning_rate, "mse")
 
     def start(self, task: Task) -> None:

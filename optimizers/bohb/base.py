@@ -30,16 +30,18 @@ class BOHBBase(Optimizer):
         low_fidelities: bool = True,
         invalid: str = "redraw",
     ) -> None:
-        self.eta = check_float("optimizer.eta", eta, 2)
+        self.eta = check_float("optimizer.eta", eta, 2, 1e6)
         self.min_points_in_model = (
             None
             if min_points_in_model is None
-            else check_int("optimizer.min_points_in_model", min_points_in_model, 1)
+            else check_int("optimizer.min_points_in_model", min_points_in_model, 1, 1_000_000)
         )
         self.top_n_percent = check_int("optimizer.top_n_percent", top_n_percent, 1, 99)
-        self.num_samples = check_int("optimizer.num_samples", num_samples, 1)
+        self.num_samples = check_int("optimizer.num_samples", num_samples, 1, 100_000)
         self.random_fraction = check_float("optimizer.random_fraction", random_fraction, 0, 1)
-        self.bandwidth_factor = check_float("optimizer.bandwidth_factor", bandwidth_factor, 0, open_low=True)
+        self.bandwidth_factor = check_float(
+            "optimizer.bandwidth_factor", bandwidth_factor, 0, 1e6, open_low=True
+        )
         self.min_bandwidth = check_float(
             "optimizer.min_bandwidth", min_bandwidth, 0, 1, open_low=True, open_high=True
         )

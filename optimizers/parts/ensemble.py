@@ -54,13 +54,12 @@ class Ensemble:
     loss: str = "mae"
 
     def __post_init__(self) -> None:
-        check_int("optimizer.networks", self.networks, 1)
-        check_int("optimizer.layers", self.layers, 1)
-        check_int("optimizer.width", self.width, 1)
-        check_int("optimizer.epochs", self.epochs, 1)
-        check_int("optimizer.batch_size", self.batch_size, 1)
-        check_int("optimizer.max_steps", self.max_steps, 0)
-        check_float("optimizer.learning_rate", self.learning_rate, 0, open_low=True)
+        most = {"networks": 1000, "layers": 100, "width": 4096, "epochs": 1_000_000, "batch_size": 1_000_000}
+        for name, high in most.items():
+            object.__setattr__(self, name, check_int(f"optimizer.{name}", getattr(self, name), 1, high))
+        steps = check_int("optimizer.max_steps", self.max_steps, 0, 1_000_000_000)
+        object.__setattr__(self, "max_steps", steps)
+        check_float("optimizer.learning_rate", self.learning_rate, 0, 1e6, open_low=True)
         check_choice("optimizer.loss", self.loss, mlp.LOSSES)
 
     def fit(

@@ -31,10 +31,10 @@ def check_changes(changes: float | Mapping[str, float]) -> float | dict[str, flo
     """
     if isinstance(changes, Mapping):
         return {
-            str(family): check_float(f"optimizer.changes.{family}", value, 0)
+            str(family): check_float(f"optimizer.changes.{family}", value, 0, 1e6)
             for family, value in changes.items()
         }
-    return check_float("optimizer.changes", changes, 0)
+    return check_float("optimizer.changes", changes, 0, 1e6)
 
 
 def change_probabilities(space: SearchSpace, changes: float | Mapping[str, float]) -> np.ndarray:
