@@ -335,6 +335,12 @@ class Ledger:
         column: np.ndarray = getattr(self._books, name)
         return column
 
+    def evaluations(self) -> tuple[int, int]:
+        """How many evaluations failed, and how many there were, over all trials."""
+        charged = np.arange(self.column("status").shape[1]) < self.rows[:, None]
+        status = self.column("status")[charged]
+        return int((status == FAILED).sum()), int((status != INVALID).sum())
+
     def room(self) -> np.ndarray:
         """int64[T]: full-fidelity queries left, rounded up; 0 for a trial that has ended."""
         return np.where(self.ending == RUNNING, -(-self.left // self._rules.costs[-1]), 0)

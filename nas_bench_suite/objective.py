@@ -174,21 +174,6 @@ class Objective(Benchmark):
         }
 
 
-def check_some_succeeded(name: str, failed: int, evaluated: int, reason: str = "") -> None:
-    """Refuse the result of a search in which every one of `evaluated` evaluations failed, the last for
-    `reason`.
-
-    Raises:
-        ConfigError: if `failed` is `evaluated`, and not 0.
-    """
-    if failed == evaluated > 0:
-        last = f", the last one: {reason}" if reason else ""
-        raise ConfigError(
-            f"all {evaluated} evaluations of '{name}' failed{last}; accepted: a function that "
-            f"returns {_RETURNS}."
-        )
-
-
 def _combine(tries: list[Measured]) -> Measured:
     """One evaluation from its attempts: the values of the last, the seconds of all."""
     validation, test, _ = tries[-1]

@@ -8,16 +8,16 @@ lockstep; each ends for a reason of its own (`ENDINGS`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark, Evaluation, Lookups
 from nas_bench_suite.checks import ConfigError, check_int
-from nas_bench_suite.journal import Journal
+from nas_bench_suite.journal import Journal, describe_search
 from nas_bench_suite.ledger import RUNNING, Admitted, Ledger
 from nas_bench_suite.optimizer import Optimizer, Outcome, Task
 from nas_bench_suite.proposals import read_proposal
@@ -50,7 +50,7 @@ def search(
         optimizer: the method; it is started anew.
         benchmark: where architectures are looked up.
         protocol: the rules (the defaults of `Protocol` if left out).
-        budget: full-fidelity queries a trial.
+        budget: full-fidelity queries per trial.
         trials: T.
         seed: of the study. A trial's random streams depend on (seed, first_trial + t, purpose) alone.
         first_trial: index of the first trial.
@@ -60,7 +60,8 @@ def search(
         progress: called with (queries charged so far, queries in all) after every tell.
 
     Raises:
-        ConfigError: for numbers out of range, and for a journal that is damaged or belongs to another search.
+        ConfigError: for numbers out of range, for a journal that is damaged or belongs to another search, and
+            if every single evaluation failed.
     """
     began = time.perf_counter()
     protocol = protocol or Protocol()
@@ -83,16 +84,13 @@ def search(
         reject_invalid=protocol.invalid == "free",
         device=device,
     )
-    identity = {
-        "optimizer": type(optimizer).__qualname__,
-        "benchmark": benchmark.name,
-        "space": benchmark.space.name,
-        "protocol": asdict(protocol),
-        **{"budget": budget, "trials": trials, "first_trial": first_trial, "seed": seed},
-    }
+    identity = describe_search(
+        optimizer, benchmark, protocol, budget=budget, trials=trials, first_trial=first_trial, seed=seed
+    )
     with Journal(journal, identity) if journal is not None else nullcontext() as book:
         reader = _Reader(benchmark, protocol, first_trial, book)
         optimizer_seconds = _loop(optimizer, reader, task, ledger, progress)
+    check_some_succeeded(benchmark.name, *ledger.evaluations(), reader.reason)
     if not np.array_equal(sizes, benchmark.space.sizes):
         raise ConfigError(
             f"{type(optimizer).__name__} has changed the search space that it was given (space.sizes); "
@@ -128,23 +126,38 @@ def _loop(
         if idle > MAX_ROUNDS_WITHOUT_CHANGE:
             raise ConfigError(
                 f"{name} asked {idle:,} times in a row for nothing that could be charged; accepted: a method "
-                "that "
-                "proposes a valid architecture for each trial with room, or none to end it."
+                "that proposes a valid architecture for each trial with room, or none to end it."
             )
         if progress is not None:
             progress(trials * ledger.total - remaining, trials * ledger.total)
     return optimizer_seconds
 
 
-@dataclass(frozen=True)
+def check_some_succeeded(name: str, failed: int, evaluated: int, reason: str = "") -> None:
+    """Refuse the result of a search in which every one of `evaluated` evaluations failed, the last for
+    `reason`.
+
+    Raises:
+        ConfigError: if `failed` is `evaluated`, and not 0.
+    """
+    if failed == evaluated > 0:
+        last = f", the last one: {reason}" if reason else ""
+        raise ConfigError(
+            f"all {evaluated} evaluations of '{name}' failed{last}; accepted: a benchmark, or a function, "
+            "that gives an accuracy for at least one of the architectures that are tried."
+        )
+
+
+@dataclass
 class _Reader:
     """Looks opened rows up as the protocol reads them: in the journal where it holds them, else in the
-    benchmark."""
+    benchmark. `reason` is that of the last failure, where it is known."""
 
     benchmark: Benchmark
     protocol: Protocol
     first_trial: int
     journal: Journal | None
+    reason: str = ""
 
     def __call__(self, admitted: Admitted) -> Evaluation:
         """Validation, test and seconds of the opened rows."""
@@ -173,12 +186,16 @@ class _Reader:
 
     def _one_by_one(
         self, lookups: Lookups, test_runs: np.ndarray
-    ) -> Iterator[tuple[int, tuple[float, float, float]]]:
+    ) -> Generator[tuple[int, tuple[float, float, float]], None, None]:
         """The same, each evaluation as it finishes."""
         if not len(lookups.cells):
             return
         if not self._two_runs:
-            yield from self.benchmark.query_each(lookups)
+            each = self.benchmark.query_each(lookups)
+            try:
+                yield from each
+            finally:  # an interrupt between two evaluations ends those under way at once
+                getattr(each, "close", lambda: None)()
             return
         for i, (validation, test, seconds) in enumerate(zip(*self._evaluate(lookups, test_runs))):
             yield i, (float(validation), float(test), float(seconds))
@@ -203,8 +220,11 @@ class _Reader:
         for i, found in enumerate(known):
             if found is not None:
                 values[:, i] = found
+                self.reason = getattr(found, "reason", "") or self.reason
         lacking = np.array([i for i, found in enumerate(known) if found is None], dtype=np.int64)
-        for i, new in self._one_by_one(lookups.take(lacking), test_runs[lacking]):
-            journal.add(*keys[int(lacking[i])], new)
-            values[:, lacking[i]] = new
+        with closing(self._one_by_one(lookups.take(lacking), test_runs[lacking])) as each:
+            for i, new in each:
+                journal.add(*keys[int(lacking[i])], new)
+                values[:, lacking[i]] = new
+                self.reason = getattr(new, "reason", "") or self.reason
         return Evaluation(*values)

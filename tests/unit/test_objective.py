@@ -17,7 +17,7 @@ import torch
 from nas_bench_suite import ConfigError, Lookups, Objective, search
 from nas_bench_suite.benchmarks.planted import Planted
 from nas_bench_suite.journal import Measured
-from nas_bench_suite.objective import check_some_succeeded
+from nas_bench_suite.search import check_some_succeeded
 from optimizers.random_search import RandomSearch
 from tests.unit import trainings
 
@@ -163,6 +163,31 @@ def test_a_search_of_failures_alone() -> None:
         ConfigError, match="all 4 evaluations of 'digits' failed, the last one: ValueError: no"
     ):
         check_some_succeeded("digits", 4, 4, "ValueError: no")
+
+    def fails(string: np.ndarray) -> float:
+        raise ValueError("no luck")
+
+    with pytest.raises(ConfigError, match="all 6 evaluations of 'hard' failed; accepted"):
+        search(RandomSearch(), Objective(SPACE, fails, name="hard"), budget=3, trials=2, seed=0)
+
+
+def test_a_journalled_search_of_failures_alone_says_why_and_keeps_its_journal(tmp_path: Path) -> None:
+    def fails(string: np.ndarray) -> float:
+        raise ValueError("no luck")
+
+    journal = tmp_path / "journal.jsonl"
+    words = "all 3 evaluations of 'hard' failed, the last one: ValueError: no luck"
+    for _ in range(2):  # the second time they come from the journal
+        with pytest.raises(ConfigError, match=words):
+            search(
+                RandomSearch(),
+                Objective(SPACE, fails, name="hard"),
+                budget=3,
+                trials=1,
+                seed=0,
+                journal=journal,
+            )
+    assert len(journal.read_text().splitlines()) == 4
 
 
 @pytest.mark.parametrize(
