@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -47,7 +48,14 @@ def nasbench201() -> pd.DataFrame:
 CELLS = (0, 3, 50, 90, 2_000, 40_000, 64_500, 300_000, 423_623)
 
 
-def payloads(cells=CELLS, budgets=(108,), seed=0, runs=3, single=True, checkpoint=None):
+def payloads(
+    cells: Sequence[int] = CELLS,
+    budgets: Sequence[int] = (108,),
+    seed: int = 0,
+    runs: int = 3,
+    single: bool = True,
+    checkpoint: bytes | None = None,
+) -> list[bytes]:
     """Payloads of NASBench-101's official file: cells with random values, in random order of cells."""
     space, rng = NASBench101Space(), np.random.default_rng(seed)
     grid = records.SINGLE if single else records.DOUBLE
@@ -59,12 +67,12 @@ def payloads(cells=CELLS, budgets=(108,), seed=0, runs=3, single=True, checkpoin
                 k = rng.integers(0, 9985, 6)
                 half, final = rng.uniform(1, 4000, 2).astype(np.float32).astype(float)
                 values = (half, *grid[k[:3]]), (final, *grid[k[3:]])
-                name, parameters = space.official_hash(int(cell)), 300_000 + int(cell)
+                name, parameters = str(space.official_hash(int(cell))), 300_000 + int(cell)
                 out.append(plain.payload(name, budget, matrix, ops, parameters, *values, checkpoint))
     return out
 
 
-def write(path: Path, records_of_it) -> Path:
+def write(path: Path, records_of_it: Iterable[bytes]) -> Path:
     """An official file with these payloads."""
     plain.write(path, records_of_it)
     return path

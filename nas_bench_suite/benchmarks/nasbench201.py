@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nas_bench_suite.benchmarks.reading import MOST_BYTES, Sheet, read_sheet, shown
+from nas_bench_suite.benchmarks.reading import MOST_BYTES, Sheet, read_sheet
 from nas_bench_suite.benchmarks.table import MOST_SECONDS, to_numbers
 from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, Origin, file_checksum
-from nas_bench_suite.checks import ConfigError, check_bool, check_choice, check_int, nearest
+from nas_bench_suite.checks import ConfigError, check_bool, check_choice, check_int, nearest, shown
 from nas_bench_suite.space import GraphSpace, Variable, string_codes
 
 # the digits 0 to 4 of the CSV

@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.checks import ConfigError, nearest
+from nas_bench_suite.checks import ConfigError, nearest, shown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -35,7 +35,7 @@ _BATCH = 1 << 16  # rows of a Parquet file that are read at once
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 READERS = (".csv", ".csv.gz", ".csv.bz2", ".csv.xz", ".csv.zip", ".parquet")
 _SOUND, _FIELDS, _UNCLOSED, _AFTER_QUOTE = range(4)
-_LONGEST = 200  # characters of a name or a value in a sentence
+_LONGEST = 200  # characters of a column's name
 _UNNAMED = "Unnamed: "  # what a column without a name is called, with its place, so that it can be ignored
 
 
@@ -115,13 +115,6 @@ def _file(path: Any, benchmark: str, form: str) -> Path:
     raise ConfigError(f"benchmark.path={path} {what}; accepted: {accepted}.")
 
 
-def shown(value: object) -> str:
-    """A value as a sentence shows it: on one line, and not too long."""
-    text = str(value)
-    cut = text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in cut)
-
-
 def check_names(names: list[str], ignore: Sequence[str], where: str) -> None:
     """Refuse a column to ignore that is none, and among the others a name that is missing or stands twice, by
     a `ConfigError`."""
@@ -137,7 +130,7 @@ def check_names(names: list[str], ignore: Sequence[str], where: str) -> None:
                 f"{where} has two columns of the name '{name}'; accepted: a name of its own for each column."
             )
         seen.add(name)
-        if shown(name) != name:
+        if len(name) > _LONGEST or not name.isprintable():
             raise ConfigError(
                 f"{where}, column {names.index(name) + 1}: the name '{shown(name)}' is too long or holds "
                 f"signs that cannot be shown; accepted: at most {_LONGEST} letters, digits and the like."

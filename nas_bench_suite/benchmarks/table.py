@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas_bench_suite.benchmarks.reading import Sheet, check_names, shown
-from nas_bench_suite.checks import ConfigError, nearest
+from nas_bench_suite.benchmarks.reading import Sheet, check_names
+from nas_bench_suite.checks import ConfigError, nearest, shown
 from nas_bench_suite.space import Variable
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups
-from nas_bench_suite.benchmarks.reading import MOST_BYTES, Sheet, read_sheet, shown
+from nas_bench_suite.benchmarks.reading import MOST_BYTES, Sheet, read_sheet
 from nas_bench_suite.benchmarks.table import FORM, Table, parse_sheet
-from nas_bench_suite.checks import ConfigError, check_bool, check_choice, check_int
+from nas_bench_suite.checks import ConfigError, check_bool, check_choice, check_int, shown
 from nas_bench_suite.space import SearchSpace, Variable, string_codes
 
 if TYPE_CHECKING:

@@ -118,6 +118,40 @@ def test_queries(benchmark: Benchmark, strings: np.ndarray) -> None:
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_wrong_query_is_one_sentence(benchmark: Benchmark, strings: np.ndarray) -> None:
+    """Nothing out of range reaches an array, where it would read another cell."""
+    cells = benchmark.space.cell_id(strings[:3])
+    beyond = benchmark.space.num_cells
+    wrong = [
+        Lookups(cells, -1),
+        Lookups(cells, np.array([0, 0, -1])),
+        Lookups(cells, benchmark.num_runs),
+        Lookups(cells, np.array([0, benchmark.num_runs, 0])),
+        Lookups(cells, 0.0),  # type: ignore[arg-type]
+        Lookups(cells, True),
+        Lookups(cells, "median"),
+        Lookups(cells, 0, 7),
+        Lookups(cells, 0, np.array([benchmark.fidelities[-1], 7, benchmark.fidelities[-1]])),
+        Lookups(cells, 0, -1),
+        Lookups(np.array([*cells[:2], -1]), 0),
+        Lookups(cells.astype(float), 0),
+        *([] if beyond is None else [Lookups(np.array([0, beyond]), 0), Lookups(np.int64(beyond), "mean")]),
+    ]
+    for lookups in wrong:
+        with pytest.raises(ConfigError, match="accepted") as caught:
+            benchmark.query(lookups)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_value_past_its_range_makes_no_string(benchmark: Benchmark, strings: np.ndarray) -> None:
+    space = benchmark.space
+    for value in (-1, int(space.sizes.max()), 2**40):
+        for variable in (0, space.num_variables - 1):
+            wrong = strings[:4].copy()
+            wrong[:, variable] = value
+            assert (space.cell_id(wrong) == -1).all() and not space.is_valid(wrong).any()
+
+
 def test_facts(benchmark: Benchmark) -> None:
     facts = benchmark.facts()
     assert {"name", "description", "source", "checksum", "surrogate"} <= set(facts)

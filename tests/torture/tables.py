@@ -162,7 +162,7 @@ def text_of(rng: random.Random) -> str:
         else:
             rng.shuffle(table)
     out = io.StringIO()
-    quoting = rng.choice((csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL))
+    quoting: Any = rng.choice((csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL))
     writer = csv.writer(out, lineterminator=rng.choice(("\n", "\n", "\r\n", "\r")), quoting=quoting)
     writer.writerows(table)
     return out.getvalue()
@@ -289,19 +289,38 @@ def _odd_parquet(rng: random.Random, folder: Path) -> None:
     benchmark.query(Lookups(np.arange(benchmark.space.num_cells or 0), "mean"))
 
 
+def _write_surrogate(draw: np.random.Generator, folder: Path, count: int) -> None:
+    """The surrogate's files for `count` cells, by the description of their layout."""
+    meta = {"enumeration": "0" * 16, "format": artefact.FORMAT, "cells": count, "fit": "1" * 16}
+    columns = ("best_of_3", "mean", "early_0", "early_1", "early_2", "seconds")
+    fine = {name: draw.integers(30_000, 60_000, count).astype(np.uint16) for name in columns}
+    on_grid = {
+        name: (column.astype(np.int64) * artefact.GRID + artefact.FINE // 2) // artefact.FINE
+        for name, column in fine.items()
+    }
+    runs = draw.integers(0, artefact.GRID + 1, (count, 2, 3))
+    first = np.concatenate([runs[:, :1] - on_grid["mean"][:, None, None], runs[:, 1:] - runs[:, :1]], axis=1)
+    centres = np.stack([on_grid[f"early_{level}"] for level in range(3)], axis=1)
+    second = draw.integers(0, artefact.GRID + 1, (count, 3, 3)) - centres[:, :, None]
+    planes: list[dict[str, np.ndarray]] = []
+    for differences in (first, second):
+        zigzag = np.where(differences >= 0, 2 * differences, -2 * differences - 1).reshape(count, -1).T
+        planes.append({"low": (zigzag & 255).astype(np.uint8), "high": (zigzag >> 8).astype(np.uint8)})
+    text = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
+    files: dict[str, dict[str, Any]] = {
+        artefact.PREDICTIONS: dict(fine),
+        artefact.RUNS: dict(planes[0]),
+        artefact.EARLY_RUNS: dict(planes[1]),
+    }
+    for name, arrays in files.items():
+        whole: dict[str, Any] = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+        np.savez_compressed(folder / name, allow_pickle=False, meta=text, **whole)
+
+
 def _artefact(rng: random.Random, folder: Path) -> None:
     """The surrogate's files of 20 cells, damaged as bytes, or whole archives with other content."""
-    draw = np.random.default_rng(rng.randrange(2**32))
     count = 20
-    artefact.write(
-        folder,
-        predictions=draw.uniform(0.4, 0.9, (count, 2)),
-        early=draw.uniform(0.4, 0.9, (count, 3)),
-        seconds=draw.uniform(1, 9, count),
-        runs=draw.integers(0, artefact.GRID + 1, (count, 3, 2)),
-        early_runs=draw.integers(0, artefact.GRID + 1, (count, 3, 3)),
-        meta={"enumeration": "0" * 16},
-    )
+    _write_surrogate(np.random.default_rng(rng.randrange(2**32)), folder, count)
     path = folder / rng.choice((artefact.PREDICTIONS, artefact.RUNS, artefact.EARLY_RUNS))
     if rng.random() < 0.5:
         path.write_bytes(mutated(rng, path.read_bytes()))
@@ -309,7 +328,7 @@ def _artefact(rng: random.Random, folder: Path) -> None:
         with np.load(path) as stored:
             arrays = {name: stored[name] for name in stored.files}
         meta = json.loads(arrays.pop("meta").tobytes())
-        odd = (None, 0, -1, 10**30, "x", [], {}, True, 1.5, "0" * 16, 2)
+        odd: tuple[Any, ...] = (None, 0, -1, 10**30, "x", [], {}, True, 1.5, "0" * 16, 2)
         which = rng.randrange(4)
         if which == 0:
             meta[rng.choice(tuple(meta))] = rng.choice(odd)
@@ -365,7 +384,7 @@ def _table(rng: random.Random, folder: Path) -> None:
             if inner:
                 where = rng.choice(inner)
         key = rng.choice(tuple(where))
-        odd = (
+        odd: tuple[Any, ...] = (
             None,
             -1,
             0,

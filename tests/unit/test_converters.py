@@ -82,3 +82,21 @@ def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
             ConfigError, match=rf"not installed; accepted: pip install 'nas-bench-suite\[{extra}\]'"
         ):
             make()
+
+
+def test_a_package_of_another_form_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Empty:
+        pass
+
+    class Odd:
+        HPOLib = HPOBench = staticmethod(lambda dataset: Empty())
+        light_read = staticmethod(lambda dataset: {"x": {}})
+
+    for library in (Empty(), Odd()):
+        monkeypatch.setattr(converters, "_package", lambda *_, library=library: library)
+        for make in (converters.nas_bench_graph, converters.hpo_nn, converters.hpo_fcnet):
+            with pytest.raises(
+                ConfigError, match=r"holds its table in another form .*; accepted: pip"
+            ) as caught:
+                make()
+            assert "\n" not in str(caught.value)

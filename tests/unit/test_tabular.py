@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
 from itertools import product
@@ -10,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from nas_bench_suite import ConfigError, Lookups, Streams, load_benchmark
 from nas_bench_suite.job import JobResult, run_job
 from nas_bench_suite.search import search
 from optimizers.random_search import RandomSearch
 from tests.laws.collect import composed
+from tests.torture import tables
 
 ROOT = Path(__file__).parents[2]
 DEPTHS, WIDTHS, ACTIVATIONS = (1, 2, 10), (16, 32), ("relu", "tanh")
@@ -311,3 +315,165 @@ def test_a_result_belongs_to_what_the_table_holds_not_to_where_it_lies(tmp_path:
     assert there.folder == here.folder
     save(other, tmp_path)
     assert run(first).folder == run(changed).folder != here.folder
+
+
+LONG = "depth,validation,test\n1,0.5,0.5\n2,0.6,0.6\n"
+TEXTS = {
+    "a longer row": ("depth,validation,test\n1,0.5,0.5,9\n2,0.6,0.6,9\n", r"line 2: 4 fields; accepted: 3"),
+    "a shorter row": (f"{LONG}3,0.7\n", r"line 4: 2 fields; accepted: 3"),
+    "a trailing comma": (f"{LONG}3,0.7,0.7,\n", r"line 4: 4 fields"),
+    "after a blank line": (f"{LONG}\n \n3,0.7\n", r"line 6: 2 fields"),
+    "after a quoted line break": ('a,validation,test\n"x\ny",0.5,0.5\nz,0.6\n', r"line 4: 2 fields"),
+    "a value after a blank line": (f"{LONG}\n3,0.7,x\n", r"column 'test', line 5: 'x' is not a finite"),
+    "an open quote": (f'{LONG}"3,0.7,0.7\n', r"line 4: a quote is opened and never closed"),
+    "after a quote": (f'{LONG}"3"4,0.7,0.7\n', r"line 4: something follows a closing quote"),
+    "a column twice": ("a,a,validation,test\n1,2,0.5,0.5\n", r"two columns of the name 'a'"),
+    "no name": (",validation,test\n1,0.5,0.5\n", r"column 1 has no name.*ignore=\['Unnamed: 0'\]"),
+    "a zero byte": (f"{LONG}3,0.\0,0.7\n", r"line 4 holds a zero byte"),
+    "semicolons": ("a;validation;test\n1;0.5;0.5\n", r"accepted: fields separated by commas"),
+    "header only": ("a,validation,test\n", r"holds no rows"),
+    "one row": ("a,validation,test\n1,0.5,0.5\n", r"column 'a' has one value only"),
+    "thousands": (f'{LONG}3,"1,000",0.7\n', r"'1,000' is not a finite number"),
+    "nothing but blanks": ("\n  \n", r"it is empty"),
+    "the same run twice": (
+        "a,validation,validation_0,test\n1,0.5,0.5,0.5\n",
+        r"columns 'validation' and 'validation_0' are the same run",
+    ),
+    "too many runs": (
+        f"a,{','.join(f'validation_{run}' for run in range(128))},test\n",
+        r"accepted: at most 127 runs",
+    ),
+    "a huge fidelity": ("a,validation@99999999999,test@99999999999\n", r"'99999999999' is no fidelity"),
+    "a digit that is none": ("a,validation@\u00b2,test@\u00b2\n", r"is no fidelity"),
+    "endless seconds": ("a,validation,test,seconds\n1,0.5,0.5,1e308\n", r"1e\+308 is out of range"),
+    "endless": ("a,validation,test,seconds\n1,0.5,0.5,inf\n", r"'inf' is not a finite number"),
+    "a line break in a name": ('"a\nb",validation,test\n1,0.5,0.5\n', r"the header, line 1, is no row"),
+    "a long name": (f"{'a' * 999},validation,test\n1,0.5,0.5\n", r"column 1: the name .* is too long"),
+}
+
+
+@pytest.mark.parametrize("case", TEXTS)
+def test_wrong_texts_get_one_sentence(tmp_path: Path, case: str) -> None:
+    text, sentence = TEXTS[case]
+    if text.count("\n") == 1 and case not in ("header only",):
+        width = text.count(",") + 1
+        text += "".join(",".join([str(row), *["0.5"] * (width - 1)]) + "\n" for row in (1, 2))
+    elif case in ("endless seconds", "endless"):
+        text += "2,0.5,0.5,1\n"
+    (tmp_path / "table.csv").write_text(text)
+    with pytest.raises(ConfigError, match=sentence) as caught:
+        load_benchmark("tabular", path=str(tmp_path / "table.csv"))
+    assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
+
+
+def test_other_encodings_are_named_and_a_mark_at_the_start_is_passed_over(tmp_path: Path) -> None:
+    path, text = tmp_path / "table.csv", LONG.replace("1,", "\u00e9,")
+    for encoding, sentence in (("utf-16", "it is UTF-16"), ("latin-1", "line 2 is not UTF-8")):
+        path.write_bytes(text.encode(encoding))
+        with pytest.raises(ConfigError, match=sentence):
+            load_benchmark("tabular", path=str(path))
+    for data in (
+        text.encode("utf-8-sig"),
+        text.replace("\n", "\r\n").encode(),
+        text.replace("\n", "\r").encode(),
+    ):
+        path.write_bytes(data)
+        (variable,) = load_benchmark("tabular", path=str(path)).space.variables
+        assert (variable.name, variable.choices) == ("depth", ("2", "\u00e9"))
+
+
+def test_a_column_is_of_one_type_however_long_it_is(tmp_path: Path) -> None:
+    """Read piece by piece, the first pieces of such a column would be numbers and the last one words."""
+    table = pd.DataFrame({"v": range(300_000)}).astype(str)
+    table.loc[299_999, "v"] = "x"
+    table["validation"] = table["test"] = 0.5
+    (variable,) = load_benchmark("tabular", path=save(table, tmp_path)).space.variables
+    assert variable.choices[:3] == ("0", "1", "10") and variable.choices[-1] == "x"
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.csv.bz2", "t.csv.xz", "t.csv.zip", "t.parquet"])
+def test_no_more_is_inflated_than_the_limit(tmp_path: Path, name: str) -> None:
+    path = save(frame().loc[np.repeat(0, 200_000)], tmp_path, name)
+    with pytest.raises(ConfigError, match=r"more than 100,000 bytes when read; accepted: .*max_bytes"):
+        load_benchmark("tabular", path=path, max_bytes=100_000)
+    assert load_benchmark("tabular", path=save(frame(), tmp_path, name), max_bytes=100_000).num_runs == 1
+
+
+def test_the_limit_does_not_enter_the_key(tmp_path: Path) -> None:
+    words = (
+        "benchmark=tabular",
+        f"benchmark.path={save(frame(), tmp_path)}",
+        "optimizer=random",
+        "budget=5",
+        "trials=3",
+        f"output_dir={tmp_path / 'out'}",
+    )
+    first = run_job(composed(*words), "random", "tabular")
+    again = run_job(composed(*words, "benchmark.max_bytes=12345"), "random", "tabular")
+    assert (first.computed, again.computed) == (1, 0) and first.folder == again.folder
+
+
+def test_parquet_columns_of_other_types_get_one_sentence(tmp_path: Path) -> None:
+    for values in ([["a"]] * 12, [{"a": 1}] * 12):
+        path = save(frame().assign(more=values), tmp_path, "odd.parquet")
+        with pytest.raises(ConfigError, match=r"column 'more': values of type .*; accepted: numbers, words"):
+            load_benchmark("tabular", path=path)
+        assert load_benchmark("tabular", path=path, ignore=["more"]).space.num_cells == 12
+    # pandas would hide a named index, which is a variable here
+    path = save(frame().set_index("depth"), tmp_path, "indexed.parquet")
+    assert load_benchmark("tabular", path=path).space.num_cells == 12
+
+
+def test_options_of_other_types_get_one_sentence(tmp_path: Path) -> None:
+    good = save(frame(), tmp_path)
+    for options, sentence in (
+        ({"path": 3}, "is no path"),
+        ({"path": ["x"]}, "is no path"),
+        ({"path": "~nobody-of-this-name/x.csv"}, "cannot be read"),
+        ({"path": "a\0b.csv"}, "does not exist|cannot be read"),
+        ({"path": "x" * 5000}, "cannot be read|does not exist"),
+        ({"path": good, "ignore": "depth"}, "no list of columns"),
+        ({"path": good, "ignore": [1]}, "no list of columns"),
+        ({"path": good, "max_bytes": 0}, "max_bytes=0 is out of range"),
+        ({"path": good, "max_bytes": "x"}, "max_bytes=x is out of range"),
+    ):
+        with pytest.raises(ConfigError, match=sentence):
+            load_benchmark("tabular", **options)
+
+
+FIELDS = st.sampled_from((*tables.WORDS, *tables.NUMBERS)) | st.text(max_size=4)
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    header=st.lists(st.sampled_from(("a", "b", *tables.HEADERS)), max_size=4),
+    rows=st.lists(st.lists(FIELDS, max_size=5), max_size=5),
+    sound=st.booleans(),
+)
+def test_any_csv_is_read_right_or_refused(
+    tmp_path: Path, header: list[str], rows: list[list[str]], sound: bool
+) -> None:
+    if sound:  # the rest of a row of the right length
+        header = ["v", *header, "validation", "test"]
+        rows = [[str(i), *row, *["0.5"] * len(header)][: len(header)] for i, row in enumerate(rows)]
+    text = "\n".join(",".join(row) for row in [header, *rows]) + "\n"
+
+    def read(_: random.Random, folder: Path) -> None:
+        (folder / "table.csv").write_bytes(text.encode("utf-8", "surrogatepass"))
+        benchmark = load_benchmark("tabular", path=str(folder / "table.csv"), missing="invalid")
+        tables.check_against_plain(benchmark, text)  # type: ignore[arg-type]
+
+    assert tables.Case("any CSV", read).run(random.Random(0), tmp_path) in ("ok", "refused")
+
+
+def test_a_short_campaign_of_damaged_data(tmp_path: Path) -> None:
+    rng = random.Random(20)
+    seen = set()
+    for _, case in zip(range(150), tables.cases(rng)):
+        seen.add((case.name, case.run(rng, tmp_path / "case")))
+    assert len({name for name, _ in seen}) == 7 and {answer for _, answer in seen} == {"ok", "refused"}
