@@ -17,6 +17,7 @@ import numpy as np
 
 from analysis.style import style
 from nas_bench_suite.checks import ConfigError
+from nas_bench_suite.identity import with_neutral
 from nas_bench_suite.protocol import rules_of
 from nas_bench_suite.results import Block, Manifest, Run, find_runs
 
@@ -112,6 +113,12 @@ class Result:
     @property
     def seed(self) -> int:
         return int(self.config["seed"])
+
+    @property
+    def draw(self) -> int:
+        """Which draw of the benchmark's table was searched; 0 for the frozen one, and for a table that is not
+        drawn."""
+        return int(self.config["benchmark"].get("draw", 0))
 
     @property
     def block_size(self) -> int:
@@ -217,7 +224,7 @@ def scan(output_dir: str | Path, problem: Callable[[str], None] | None = None) -
     for run in find_runs(root):
         blocks, origins = [], []
         try:
-            config = run.config()
+            config = with_neutral(run.config())
             _check_place(run, config)
         except ConfigError as error:
             complain(str(error))

@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from nas_bench_suite.benchmark import NOT_IDENTITY, Benchmark
+from nas_bench_suite.benchmark import Benchmark
 from nas_bench_suite.build import check_device, make_benchmark, make_optimizer, make_protocol
 from nas_bench_suite.checks import ConfigError, check_int, nearest, shown
+from nas_bench_suite.identity import benchmark_identity, optimizer_identity
 from nas_bench_suite.optimizer import Optimizer
 from nas_bench_suite.protocol import Protocol
 from nas_bench_suite.provenance import Provenance, provenance
@@ -132,12 +133,10 @@ def run_job(
     _check_size(work.budget, end, end - begin, size, workers, output_dir)
     facts = work.benchmark.facts()
     identity = {
-        # What a file holds determines the result, where it lies does not.
-        "benchmark": {key: value for key, value in config["benchmark"].items() if key not in NOT_IDENTITY}
-        | {"checksum": facts["checksum"]},
+        "benchmark": benchmark_identity(config["benchmark"]) | {"checksum": facts["checksum"]},
         "benchmark_label": benchmark_label,
         "budget": work.budget,
-        "optimizer": dict(config["optimizer"]),
+        "optimizer": optimizer_identity(config["optimizer"]),
         "optimizer_label": label,
         "protocol": asdict(work.protocol),
         "seed": work.seed,

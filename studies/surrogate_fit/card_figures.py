@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from nas_bench_suite.benchmarks.nasbench101.surrogate.noise import NoiseModel, curve
 from nas_bench_suite.benchmarks.nasbench101.surrogate.scores import agreement
-from studies.surrogate_fit.calibrate import NoiseModel, curve
 from studies.surrogate_fit.card_numbers import NOISE_EDGES, SHARES, Noise, Quantiles, Redrawn, Top
 from studies.surrogate_fit.published_values import CELL_LEVELS, STRING_LEVELS, STRING_QUANTILES
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space, enumeration_checksum
-from nas_bench_suite.benchmarks.nasbench101.surrogate import artefact
+from nas_bench_suite.benchmarks.nasbench101.surrogate import artefact, noise
 from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import from_strings, to_strings
 from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import Observed, load_small_cells, shared_data
 from studies.surrogate_fit import calibrate
@@ -23,14 +23,14 @@ from studies.surrogate_fit.features import flat_features
 from studies.surrogate_fit.trees import fit_propensity
 
 
-def early_noise(predicted: np.ndarray, observed: Observed, held: np.ndarray) -> list[calibrate.EarlyNoise]:
+def early_noise(predicted: np.ndarray, observed: Observed, held: np.ndarray) -> list[noise.EarlyNoise]:
     """How single runs at 4, 12 and 36 epochs lie about predictions float64[m, 5] of held cells; collapses at
     36 are drawn apart."""
     measured = []
     for level in range(3):
         truth = observed.accuracies[held, level]
         kept = truth > COLLAPSED_36 if level == 2 else truth >= 0
-        measured.append(calibrate.EarlyNoise.measure(predicted[kept, level], truth[kept]))
+        measured.append(calibrate.measure_early(predicted[kept, level], truth[kept]))
     return measured
 
 
@@ -54,7 +54,7 @@ def collapse_risk(observed: Observed, space: NASBench101Space, seed: int) -> np.
 
 def freeze(
     values: np.ndarray,
-    measured: list[calibrate.EarlyNoise],
+    measured: list[noise.EarlyNoise],
     observed: Observed,
     space: NASBench101Space,
     folder: Path,
@@ -70,27 +70,21 @@ def freeze(
         seed: of the draws.
         meta: facts to keep with the artefact.
     """
-    noise = calibrate.NoiseModel()
+    model = noise.NoiseModel()
     smooth = natural(values)
     best = smooth[:, 3]
-    mean = calibrate.mean_from_best(best, noise)
+    mean = calibrate.mean_from_best(best, model)
     small = load_small_cells(shared_data())
     pinned = space.cell_id(to_strings(small.adjacency, small.ops))
 
-    risk = collapse_risk(observed, space, seed)
-    rng = np.random.default_rng([seed, 10])
-    probability = calibrate.collapse_probability(rng, risk, pinned, noise)[:, None]
-    collapsed = rng.random((space.num_cells, 3)) < probability
-    early_collapsed = np.zeros((space.num_cells, 3, 3), dtype=bool)
-    # At 4 and 12 epochs the spread of the residuals holds whatever collapses.
-    early_collapsed[:, 2] = rng.random((space.num_cells, 3)) < probability
-
-    residual = calibrate.cell_residuals(space.num_cells, seed)
-    runs = calibrate.frozen_runs(
-        mean, residual, collapsed, noise, seed, pinned, small.validation[:, 3], small.test[:, 3]
+    law = noise.collapse_law(collapse_risk(observed, space, seed), pinned, model)
+    collapsed, early_collapsed = noise.draw_collapses(law, (seed,))
+    residual = noise.cell_residuals(space.num_cells, (seed,))
+    runs = noise.draw_runs(
+        mean, residual, collapsed, model, (seed,), pinned, small.validation[:, 3], small.test[:, 3]
     )
-    early_runs = calibrate.frozen_early_runs(
-        smooth[:, :3], residual, measured, early_collapsed, noise, seed, pinned, small.validation[:, :3]
+    early_runs = noise.draw_early_runs(
+        smooth[:, :3], residual, measured, early_collapsed, model, (seed,), pinned, small.validation[:, :3]
     )
     early = smooth[:, :3] + np.stack(
         [np.interp(smooth[:, level], part.centres, part.bias) for level, part in enumerate(measured)], axis=1
@@ -102,6 +96,7 @@ def freeze(
         seconds=smooth[:, 4],
         runs=runs,
         early_runs=early_runs,
+        noise=noise.Noise(model, law, tuple(part.unbiased() for part in measured)),
         meta={
             **meta,
             "enumeration": enumeration_checksum(),

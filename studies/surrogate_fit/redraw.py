@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas_bench_suite.benchmarks.nasbench101.surrogate import NASBench101Surrogate
+from nas_bench_suite.benchmarks.nasbench101.surrogate import NASBench101Surrogate, noise
 from nas_bench_suite.benchmarks.nasbench101.surrogate.artefact import GRID
-from studies.surrogate_fit import calibrate
+from studies.surrogate_fit.calibrate import NOISE_SEED
 
 SMALL_CELLS = 91  # of at most 4 vertices; ids ascend by vertices, so these come first
 
@@ -23,12 +23,12 @@ def redrawn(seed: int, residuals: bool = False) -> NASBench101Surrogate:
     cells = np.arange(benchmark.space.num_cells)
     runs = benchmark._artefact.runs
     small = runs[:SMALL_CELLS].mean(axis=1) / GRID
-    new = calibrate.frozen_runs(
+    new = noise.draw_runs(
         benchmark.prediction(cells, "mean"),
-        calibrate.cell_residuals(len(cells), seed if residuals else calibrate.NOISE_SEED),
+        noise.cell_residuals(len(cells), (seed if residuals else NOISE_SEED,)),
         runs[:, :, 0] < 0.2 * GRID,
-        calibrate.NoiseModel(),
-        seed,
+        noise.NoiseModel(),
+        (seed,),
         cells[:SMALL_CELLS],
         small[:, 0],
         small[:, 1],

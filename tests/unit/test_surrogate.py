@@ -15,6 +15,7 @@ from nas_bench_suite.benchmark import Lookups
 from nas_bench_suite.benchmarks.nasbench101.__main__ import main
 from nas_bench_suite.benchmarks.nasbench101.surrogate import NASBench101Surrogate
 from nas_bench_suite.benchmarks.nasbench101.surrogate import artefact as files
+from nas_bench_suite.benchmarks.nasbench101.surrogate import noise as noises
 from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import (
     from_strings,
     to_strings,
@@ -24,7 +25,6 @@ from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import (
 from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import load_observed, load_small_cells
 from nas_bench_suite.benchmarks.nasbench101.surrogate.scores import agreement
 from nas_bench_suite.checks import ConfigError
-from studies.surrogate_fit import calibrate
 from studies.surrogate_fit.published_values import CELL_QUANTILES, published_facts
 
 CELLS = 423_624
@@ -42,11 +42,21 @@ def some() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_files_are_small_and_of_one_fit() -> None:
-    for name in (files.PREDICTIONS, files.RUNS, files.EARLY_RUNS):
+    names = (files.PREDICTIONS, files.RUNS, files.EARLY_RUNS, files.NOISE)
+    for name in names:
         assert (files.FOLDER / name).stat().st_size < 6e6
-    assert sorted(path.name for path in files.FOLDER.iterdir()) == sorted(
-        (files.PREDICTIONS, files.RUNS, files.EARLY_RUNS)
+    assert sorted(path.name for path in files.FOLDER.iterdir()) == sorted(names)
+
+
+def made_up_noise(count: int) -> noises.Noise:
+    """A noise model with another gap and skewness than the shipped one."""
+    rng = np.random.default_rng(4)
+    mean = np.where(np.arange(count) < 2, 0.0, rng.uniform(1e-5, 0.5, count))
+    early = tuple(
+        noises.EarlyNoise(np.sort(rng.random(8)), np.zeros(8), rng.normal(size=(8, 11))) for _ in range(3)
     )
+    model = noises.NoiseModel(gap=((0.1, 0.0), (0.9, 0.01)), skew_shape=4.0)
+    return noises.Noise(model, noises.CollapseLaw(mean, 2.5), early)
 
 
 def test_queries_are_look_ups(benchmark: NASBench101Surrogate, some: tuple[np.ndarray, np.ndarray]) -> None:
@@ -78,7 +88,7 @@ def test_queries_are_look_ups(benchmark: NASBench101Surrogate, some: tuple[np.nd
         np.where(mixed == 4, *(benchmark.query(Lookups(cells, run, e)).validation for e in (4, 36))),
     )
     np.testing.assert_array_equal(benchmark.query(Lookups(cells, run, mixed)).validation, expected)
-    assert benchmark.query(Lookups(np.int64(5), 1)).validation.shape == ()
+    assert benchmark.query(Lookups(np.asarray(5), 1)).validation.shape == ()
 
 
 def test_wrong_questions_get_a_sentence(benchmark: NASBench101Surrogate, tmp_path: Path) -> None:
@@ -149,23 +159,28 @@ def test_files_of_two_fits_or_another_order_are_refused(
     best = rng.uniform(0.1, 0.95, n)
     runs = rng.integers(0, files.GRID + 1, (n, 3, 2))
     early_runs = rng.integers(0, files.GRID + 1, (n, 3, 3))
-    content = {
-        "early": rng.uniform(0.05, 0.9, (n, 3)),
-        "seconds": rng.uniform(200, 5000, n),
-        "runs": runs,
-        "early_runs": early_runs,
-    }
+    seconds, given = rng.uniform(200, 5000, n), made_up_noise(n)
     files.write(
         tmp_path / "toy",
         predictions=np.stack([best, best - 0.001], axis=1),
+        early=rng.uniform(0.05, 0.9, (n, 3)),
+        seconds=seconds,
+        runs=runs,
+        early_runs=early_runs,
+        noise=given,
         meta={"enumeration": enumeration},
-        **content,
     )
     toy = files.Artefact(tmp_path / "toy", enumeration)
     np.testing.assert_array_equal(toy.runs, runs)
     np.testing.assert_array_equal(toy.early_runs, early_runs)
     np.testing.assert_allclose(toy.predictions[:, 0] / files.FINE, best, atol=1e-5)
-    np.testing.assert_allclose(toy.seconds / files.SECOND, content["seconds"], atol=0.07)
+    np.testing.assert_allclose(toy.seconds / files.SECOND, seconds, atol=0.07)
+    read = toy.noise
+    assert read.model == given.model and read.law.concentration == given.law.concentration
+    np.testing.assert_allclose(read.law.mean, given.law.mean, rtol=2e-4)
+    for one, other in zip(read.early, given.early, strict=True):
+        np.testing.assert_array_equal(one.centres, other.centres)
+        np.testing.assert_array_equal(one.quantiles, other.quantiles)
     shutil.copy(tmp_path / "toy" / files.RUNS, tmp_path / "other" / files.RUNS)
     with pytest.raises(ConfigError, match="different fits"):
         _ = files.Artefact(tmp_path / "other", enumeration).runs
@@ -196,6 +211,7 @@ def test_a_failed_write_replaces_nothing(tmp_path: Path, monkeypatch: pytest.Mon
             seconds=np.ones(4),
             runs=zeros[:, :, :2] + 5000,
             early_runs=zeros + 5000,
+            noise=made_up_noise(4),
             meta={"enumeration": "x"},
         )
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
@@ -310,16 +326,150 @@ def test_scores_against_closed_forms() -> None:
 
 
 def test_noise_has_the_moments_it_claims() -> None:
-    z = calibrate.skewed(np.random.default_rng(0), (400_000,), 5.0)
+    z = noises.skewed(np.random.default_rng(0), (400_000,), 5.0)
     assert (
         abs(z.mean()) < 0.01
         and z.std() == pytest.approx(1, abs=0.01)
         and ((z**3).mean()) == pytest.approx(-2 / np.sqrt(5), abs=0.04)
     )
-    noise = calibrate.NoiseModel()
+    noise = noises.NoiseModel()
     risk = np.random.default_rng(1).gamma(0.3, 1.0, 100_000)
-    probability = calibrate.collapse_probability(np.random.default_rng(2), risk, np.arange(91), noise)
+    law = noises.collapse_law(risk, np.arange(91), noise)
+    probability = noises.collapse_probability(np.random.default_rng(2), law)
     assert (
         probability.mean() == pytest.approx(noise.collapsed_runs, rel=0.1) and (probability[:91] == 0).all()
     )
     assert (probability**3).sum() == pytest.approx(noise.never_train, rel=0.15)
+
+
+def test_the_noise_is_that_of_the_frozen_table(benchmark: NASBench101Surrogate) -> None:
+    """What draws are made from, with the seed of the frozen table, makes the frozen table: to the step of the
+    grid that the rounding of the predictions costs, and but for a cell or two at the edge of a collapse."""
+    shipped = benchmark._artefact
+    model, law, early = shipped.noise
+    seed, small = (shipped.meta["noise_seed"],), np.arange(91)
+    collapsed, early_collapsed = noises.draw_collapses(law, seed)
+    residual = noises.cell_residuals(CELLS, seed)
+    known = shipped.runs[:91].mean(axis=1) / files.GRID
+    runs = noises.draw_runs(
+        shipped.predictions[:, 1] / files.FINE,
+        residual,
+        collapsed,
+        model,
+        seed,
+        small,
+        known[:, 0],
+        known[:, 1],
+    )
+    apart = np.abs(runs - shipped.runs.astype(np.int32)).max(axis=(1, 2))
+    assert (apart > 1).sum() <= 3 and (apart > 0).mean() < 0.2
+    early_known = shipped.early_runs[:91].mean(axis=2) / files.GRID
+    early_runs = noises.draw_early_runs(
+        shipped.early / files.FINE, residual, early, early_collapsed, model, seed, small, early_known
+    )
+    apart = np.abs(early_runs - shipped.early_runs.astype(np.int32)).max(axis=(1, 2))
+    assert (apart > 1).sum() <= 3 and (apart > 0).mean() < 0.4
+
+
+@pytest.fixture(scope="module")
+def third() -> NASBench101Surrogate:
+    return NASBench101Surrogate(draw=3)
+
+
+def test_draw_0_is_the_frozen_table(benchmark: NASBench101Surrogate) -> None:
+    zero = NASBench101Surrogate(draw=0)
+    np.testing.assert_array_equal(zero._runs, benchmark._artefact.runs)
+    assert zero.facts() == benchmark.facts() and zero.facts()["checksum"] == "1df6e361f082ccfe"
+
+
+def test_a_draw_depends_on_its_number_alone(
+    benchmark: NASBench101Surrogate, third: NASBench101Surrogate
+) -> None:
+    again = NASBench101Surrogate("raw", draw=3)
+    np.testing.assert_array_equal(third._runs, again._runs)
+    assert third.facts()["checksum"] == again.facts()["checksum"]
+    np.random.default_rng(0).random(5)
+    others = [benchmark, third, *(NASBench101Surrogate(draw=number) for number in (1, 9))]
+    assert len({other.facts()["checksum"] for other in others}) == 4
+    # No two share their residuals: what is left of each about the prediction is as good as independent.
+    smooth = benchmark.prediction(np.arange(CELLS))
+    rest = np.stack([other._runs[91:, :, 0].mean(axis=1) / files.GRID - smooth[91:] for other in others])
+    trained = (np.abs(rest) < 0.05).all(axis=0)
+    apart = np.corrcoef(rest[:, trained])
+    assert np.abs(apart - np.eye(4)).max() < 0.01
+
+
+def test_a_draw_keeps_what_is_published(benchmark: NASBench101Surrogate, third: NASBench101Surrogate) -> None:
+    small = np.arange(91)
+    for epochs in (4, 12, 36, 108):
+        ours, frozen = (other.query(Lookups(small, "mean", epochs)) for other in (third, benchmark))
+        np.testing.assert_allclose(ours.validation, frozen.validation, atol=1e-12)
+    np.testing.assert_allclose(ours.test, frozen.test, atol=1e-12)
+    cells = np.arange(CELLS)
+    for epochs in (4, 108):
+        np.testing.assert_array_equal(
+            third.prediction(cells, "mean", epochs), benchmark.prediction(cells, "mean", epochs)
+        )
+    np.testing.assert_array_equal(
+        third.query(Lookups(cells, 0)).seconds, benchmark.query(Lookups(cells, 0)).seconds
+    )
+
+
+def test_a_draw_is_distributed_as_the_frozen_table(
+    benchmark: NASBench101Surrogate, third: NASBench101Surrogate
+) -> None:
+    levels = (5, 25, 50, 75, 95, 99)  # below 2 % few runs lie between those that collapse and the rest
+    for one, other in (
+        (third._runs[:, :, 0], benchmark._runs[:, :, 0]),
+        (third._runs[:, :, 1], benchmark._runs[:, :, 1]),
+        (third._runs[:, :, 0].max(axis=1), benchmark._runs[:, :, 0].max(axis=1)),
+    ):
+        apart = np.percentile(one, levels) - np.percentile(other, levels)
+        assert np.abs(apart / files.GRID).max() < 6e-4
+    spread = [np.diff(np.sort(b._runs[:, :, 0].astype(float)), axis=1).mean() for b in (third, benchmark)]
+    assert spread[0] == pytest.approx(spread[1], rel=0.01)
+    collapsed = third._runs[:, :, 0] < 0.2 * files.GRID
+    assert collapsed.mean() == pytest.approx(0.0063, abs=3e-4)
+    assert collapsed.all(axis=1).sum() == pytest.approx(645, abs=80)
+    early, frozen = third._table.early_runs, benchmark._table.early_runs
+    apart = np.percentile(early, levels, axis=(0, 2)) - np.percentile(frozen, levels, axis=(0, 2))
+    assert np.abs(apart / files.GRID).max() < 4e-3
+    # A cell that collapses at 36 epochs often collapses at 108.
+    late = early[:, 2] == round(0.0951 * files.GRID)
+    assert (late & collapsed).any(axis=1).sum() > 0.4 * late.any(axis=1).sum()
+
+
+def test_captions_say_which_draw(third: NASBench101Surrogate) -> None:
+    facts = third.facts()
+    assert facts["label"] == "surrogate of NASBench-101, draw 3 of the calibrated model"
+    assert "draw 3 of the calibrated model" in facts["description"] and facts["name"] == third.name
+
+
+@pytest.mark.parametrize("draw", [-1, 0.5, "3", True, None, 2**31])
+def test_no_number_of_a_draw(draw: object) -> None:
+    with pytest.raises(ConfigError, match=r"^benchmark\.draw=.* is out of range; accepted: a whole number"):
+        NASBench101Surrogate(draw=draw)  # type: ignore[arg-type]
+
+
+def test_a_damaged_noise_gets_a_sentence(tmp_path: Path, benchmark: NASBench101Surrogate) -> None:
+    shutil.copytree(files.FOLDER, tmp_path / "kept")
+    path = tmp_path / "kept" / files.NOISE
+    short = {key: benchmark._artefact.meta[key] for key in ("enumeration", "format", "cells", "fit")}
+    arrays, meta = files._noise_content(benchmark._artefact.noise, short)
+    wrong: list[tuple[dict[str, np.ndarray], dict[str, object]]] = [
+        (arrays, {**meta, "model": {"gap": 3}}),
+        (arrays, {**meta, "model": {"gaps": 3.0}}),
+        (arrays, {**meta, "model": []}),
+        (arrays, {**meta, "concentration": -1.0}),
+        (arrays, {key: value for key, value in meta.items() if key != "model"}),
+        ({**arrays, "early_centres": arrays["early_centres"][:, ::-1].copy()}, meta),
+        ({**arrays, "early_quantiles": arrays["early_quantiles"] * np.nan}, meta),
+    ]
+    for content in wrong:
+        Path(files._write_temporary(path, *content)).replace(path)
+        with pytest.raises(ConfigError, match=r"noise\.npz is damaged"):
+            NASBench101Surrogate(folder=path.parent, draw=1)
+        NASBench101Surrogate(folder=path.parent)  # which does not read it
+    path.unlink()
+    with pytest.raises(ConfigError, match="is missing"):
+        NASBench101Surrogate(folder=path.parent, draw=1)

@@ -9,6 +9,8 @@ Notation and shapes
     seconds      uint16[n]: training seconds at 108 epochs, in eighths
     runs         uint16[n, 3, 2]: frozen runs, (validation, test), on the grid
     early_runs   uint16[n, 3 fidelities, 3 runs]: frozen validation at 4, 12 and 36 epochs, on the grid
+    noise        what other tables are drawn from: the noise model, and of each cell the mean probability that
+                 a run collapses, uint16[n], -4096 times its logarithm (65,535: never)
 
 Runs are packed as differences (from the smooth prediction; test from validation), zigzag coded and split into
 low and high bytes, which deflate reduces to about their entropy.
@@ -21,19 +23,26 @@ import json
 import os
 import tempfile
 import zipfile
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nas_bench_suite.checks import ConfigError
+from nas_bench_suite.checks import ConfigError, shown
 
-GRID = 9984
+from .noise import GRID as GRID
+from .noise import SCORES, CollapseLaw, EarlyNoise, Noise, NoiseModel
+
 FINE = 65536
 SECOND = 8
 FORMAT = 1
 FOLDER = Path(__file__).resolve().parent / "artefact"
 PREDICTIONS, RUNS, EARLY_RUNS = "predictions.npz", "runs_108.npz", "runs_4_12_36.npz"
+NOISE = "noise.npz"
+_LOG_STEPS, _NEVER = 4096, FINE - 1  # of a probability
+_GROUPS = 8  # of predictions, in the noise at the early budgets
 _MOST = 1 << 24  # entries of an array that is believed
 
 
@@ -89,9 +98,10 @@ def write(
     seconds: np.ndarray,
     runs: np.ndarray,
     early_runs: np.ndarray,
+    noise: Noise,
     meta: dict[str, Any],
 ) -> None:
-    """Write the three files, whole or not at all. Arrays as in the module's notation, but predictions as
+    """Write the four files, whole or not at all. Arrays as in the module's notation, but predictions as
     float accuracies and seconds as floats.
 
     Args:
@@ -119,6 +129,7 @@ def write(
         ),
         RUNS: (_pack(differences), short),
         EARLY_RUNS: (_pack(early_differences), short),
+        NOISE: _noise_content(noise, short),
     }
     folder.mkdir(parents=True, exist_ok=True)
     written: dict[str, str] = {}
@@ -134,6 +145,43 @@ def write(
             os.unlink(temporary)
 
 
+def _noise_content(noise: Noise, short: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and facts of the noise's file."""
+    mean = noise.law.mean
+    logs = np.full(len(mean), float(_NEVER))
+    logs[mean > 0] = np.minimum(np.rint(-_LOG_STEPS * np.log(mean[mean > 0])), _NEVER - 1)
+    arrays = {
+        "collapse": logs.astype(np.uint16),
+        "early_centres": np.stack([part.centres for part in noise.early]),
+        "early_quantiles": np.stack([part.quantiles for part in noise.early]),
+    }
+    return arrays, {**short, "model": asdict(noise.model), "concentration": noise.law.concentration}
+
+
+def _noise(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> Noise:
+    """The noise from its file's content.
+
+    Raises:
+        ValueError, TypeError, KeyError: for facts that are missing or of another form.
+    """
+    values: dict[str, Any] = {
+        key: tuple((float(x), float(y)) for x, y in value) if isinstance(value, list) else value
+        for key, value in meta["model"].items()
+    }
+    model = NoiseModel(**values)
+    for key, value in asdict(NoiseModel()).items():
+        if type(getattr(model, key)) is not type(value):
+            raise ValueError(f"'{key}' of the noise is of another type")
+    logs = arrays["collapse"]
+    mean = np.where(logs == _NEVER, 0.0, np.exp(-logs.astype(np.float64) / _LOG_STEPS))
+    centres, quantiles = arrays["early_centres"], arrays["early_quantiles"]
+    concentration = float(meta["concentration"])
+    if not (np.isfinite(quantiles).all() and (np.diff(centres) > 0).all() and concentration > 0):
+        raise ValueError("numbers of the noise are out of range")
+    early = tuple(EarlyNoise(c, np.zeros(_GROUPS), q) for c, q in zip(centres, quantiles, strict=True))
+    return Noise(model, CollapseLaw(mean, concentration), early)
+
+
 def _columns(count: int) -> dict[str, dict[str, tuple[str, tuple[int, ...]]]]:
     """Type and shape of the arrays of each file, for `count` cells."""
     narrow, wide = ("|u1", "<u2")
@@ -144,6 +192,11 @@ def _columns(count: int) -> dict[str, dict[str, tuple[str, tuple[int, ...]]]]:
         },
         RUNS: {"low": (narrow, (6, count)), "high": (narrow, (6, count))},
         EARLY_RUNS: {"low": (narrow, (9, count)), "high": (narrow, (9, count))},
+        NOISE: {
+            "collapse": (wide, (count,)),
+            "early_centres": ("<f8", (3, _GROUPS)),
+            "early_quantiles": ("<f8", (3, _GROUPS, len(SCORES))),
+        },
     }
 
 
@@ -210,7 +263,7 @@ def _meta(text: bytes) -> dict[str, Any]:
 
 
 class Artefact:
-    """The three files of a folder; each is read when first needed.
+    """The four files of a folder; each is read when first needed.
 
     Args:
         folder: where they lie.
@@ -235,13 +288,13 @@ class Artefact:
         self._runs: np.ndarray | None = None
         self._early_runs: np.ndarray | None = None
 
-    def _same_fit(self, name: str) -> dict[str, np.ndarray]:
+    def _same_fit(self, name: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         arrays, meta = _read(self.folder / name)
         if (meta["fit"], meta["cells"]) != (self.meta["fit"], self.meta["cells"]):
             raise ConfigError(
                 f"the surrogate's files in {self.folder} come from different fits; reinstall the package."
             )
-        return arrays
+        return arrays, meta
 
     def _on_grid(self, counts: np.ndarray, name: str) -> np.ndarray:
         if not 0 <= counts.min() <= counts.max() <= GRID:
@@ -255,7 +308,7 @@ class Artefact:
     def runs(self) -> np.ndarray:
         """uint16[n, 3, 2]: frozen runs at 108 epochs, (validation, test), on the grid."""
         if self._runs is None:
-            differences = _unpack(**self._same_fit(RUNS)).reshape(-1, 2, 3)
+            differences = _unpack(**self._same_fit(RUNS)[0]).reshape(-1, 2, 3)
             validation = differences[:, 0] + _on_grid(self.predictions[:, 1])[:, None]
             self._runs = self._on_grid(np.stack([validation, validation + differences[:, 1]], axis=2), RUNS)
         return self._runs
@@ -264,12 +317,26 @@ class Artefact:
     def early_runs(self) -> np.ndarray:
         """uint16[n, 3, 3]: frozen validation at (4, 12, 36) epochs, three runs each, on the grid."""
         if self._early_runs is None:
-            differences = _unpack(**self._same_fit(EARLY_RUNS)).reshape(-1, 3, 3)
+            differences = _unpack(**self._same_fit(EARLY_RUNS)[0]).reshape(-1, 3, 3)
             self._early_runs = self._on_grid(differences + _on_grid(self.early)[:, :, None], EARLY_RUNS)
         return self._early_runs
 
+    @cached_property
+    def noise(self) -> Noise:
+        """What other tables are drawn from."""
+        arrays, meta = self._same_fit(NOISE)
+        try:
+            return _noise(arrays, meta)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ConfigError(
+                f"the surrogate's file {self.folder / NOISE} is damaged ({shown(error)}); reinstall the "
+                "package."
+            ) from None
+
+    @cached_property
     def checksum(self) -> str:
-        """First 16 hexadecimal digits of the SHA-256 of the three files."""
+        """First 16 hexadecimal digits of the SHA-256 of the three files that the frozen table is read
+        from."""
         digest = hashlib.sha256()
         for name in (PREDICTIONS, RUNS, EARLY_RUNS):
             digest.update((self.folder / name).read_bytes())

@@ -5,6 +5,9 @@ Notation and shapes
     runs         uint16[n, 3, 2], (validation, test) at 108 epochs in 1/9984
     early_runs   uint16[n, 3, 3], validation at (4, 12, 36) epochs, three runs each, in 1/9984
 
+Draw 0 is the frozen table; every other draw is another table of the same model (see ``draws``), whose arrays
+are made when the benchmark is and then queried in the same way.
+
 A query at 4, 12 or 36 epochs reads one of three frozen runs too; run r there is a training of its own, not
 the first epochs of run r at 108 (in NASBench-101 each budget is trained afresh, with a schedule of its own).
 Test accuracy at those budgets is validation less the published mean gap at that accuracy: no noise of its own
@@ -13,16 +16,16 @@ is known.
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups
-from nas_bench_suite.checks import ConfigError, check_choice
+from nas_bench_suite.checks import ConfigError, check_choice, check_int
 
 from ..space import NASBench101Space, enumeration_checksum
 from .artefact import FINE, FOLDER, GRID, SECOND, Artefact
+from .draws import MOST_DRAWS, Draw
 from .graphs import from_strings, official_parameters
 
 FIDELITIES = (4, 12, 36, 108)
@@ -44,15 +47,17 @@ class NASBench101Surrogate(Benchmark):
     Args:
         edge_limit: "pruned" (the official rule: at most 9 edges after pruning) or "raw" (before pruning).
         folder: the artefact's files, those of the package if left out.
+        draw: 0 for the frozen table; K for draw K of the calibrated model.
     Raises:
-        ConfigError: if the files are missing, damaged, or belong to another enumeration of the cells.
+        ConfigError: for a wrong option; if the files are missing, damaged, or belong to another enumeration
+            of the cells.
     """
 
     name = "nasbench101_surrogate"
     fidelities = FIDELITIES
     num_runs = 3
 
-    def __init__(self, edge_limit: str = "pruned", folder: str | Path | None = None) -> None:
+    def __init__(self, edge_limit: str = "pruned", folder: str | Path | None = None, draw: int = 0) -> None:
         self.space: NASBench101Space = NASBench101Space(edge_limit)
         if folder is not None and not isinstance(folder, (str, Path)):
             raise ConfigError(f"benchmark.folder={folder} is no path; accepted: the folder of the files.")
@@ -62,8 +67,10 @@ class NASBench101Surrogate(Benchmark):
                 f"the surrogate in {self._artefact.folder} holds {self._artefact.meta['cells']:,} cells; "
                 f"accepted: all {self.space.num_cells:,}."
             )
+        self.draw = check_int("benchmark.draw", draw, 0, MOST_DRAWS)
+        self._table: Artefact | Draw = Draw(self._artefact, self.draw) if self.draw else self._artefact
         self._seconds = self._artefact.seconds.astype(np.float64) / SECOND
-        self.replace_runs(self._artefact.runs)
+        self.replace_runs(self._table.runs)
 
     def replace_runs(self, runs: np.ndarray) -> None:
         """Let queries at 108 epochs read other runs, uint16[n, 3, 2] on the grid: for studies of the noise
@@ -100,7 +107,7 @@ class NASBench101Surrogate(Benchmark):
         return Evaluation((both & 0xFFFF) * (1 / GRID), (both >> 16) * (1 / GRID), seconds)
 
     def _early(self, cell_ids: np.ndarray, run: np.ndarray | str, level: int) -> np.ndarray:
-        runs = self._artefact.early_runs
+        runs = self._table.early_runs
         if isinstance(run, str):
             mean: np.ndarray = runs[cell_ids, level].mean(axis=-1) / GRID
             return mean
@@ -138,22 +145,19 @@ class NASBench101Surrogate(Benchmark):
         adjacency, ops = from_strings(self.space.architecture(ids.ravel()))
         return official_parameters(adjacency, ops).reshape(ids.shape)
 
-    @cached_property
-    def _checksum(self) -> str:
-        return self._artefact.checksum()
-
     def facts(self) -> Facts:
         """What this is, for captions and checks; floors are those of the surrogate's own frozen runs."""
         test = self._runs[:, :, 1]
+        which = f", draw {self.draw} of the calibrated model" if self.draw else ""
         return {
             "name": self.name,
             "description": "surrogate of NASBench-101: a model fitted to 25,000 of its 423,624 cells, not "
-            "the table itself",
-            "label": "surrogate of NASBench-101",
+            f"the table itself{which}",
+            "label": f"surrogate of NASBench-101{which}",
             "source": "fitted to validation accuracies of 25,000 cells (NASBench-101, Ying et al. 2019, "
             "Apache-2.0); the 91 cells "
             "of at most 4 vertices carry their published means of three (EC-NAS-Bench)",
-            "checksum": self._checksum,
+            "checksum": self._table.checksum,
             "surrogate": True,
             "cells": len(self._runs),
             "edge_limit": self.space.edge_limit,
