@@ -14,7 +14,7 @@ import pandas as pd
 
 from analysis import published, statistics, tables
 from analysis.curves import Band
-from analysis.material import ABLATION, BY_BUDGET, Material, aligned, query_words
+from analysis.material import ABLATION, BY_BUDGET, Material, query_words
 from analysis.result import Result
 
 BAND = "line: mean over trials; band: its 95 % interval"
@@ -108,11 +108,11 @@ def final_errors(material: Material, results: Sequence[Result], name: str) -> Fi
 
 
 def win_rates(material: Material, results: Sequence[Result], name: str) -> FigureData:
-    """How often the row's method ends below the column's, over shared trials: a square by label."""
+    """How often the row's method ends below the column's, over all pairs of trials: a square by label."""
     ranked = _ranked(results) if len(results) > 1 else []
-    samples = aligned(ranked) if ranked else {}
+    samples = {result.label: result.errors.to_numpy() for result in ranked}
     matrix = statistics.win_rate_matrix(samples)
-    axes = {"color": "share of trials in which the row has\nthe lower test error, ties half"}
+    axes = {"color": "share of pairs of trials in which the row\nhas the lower test error, ties half"}
     frame = pd.DataFrame(matrix, index=list(samples), columns=list(samples))
     return FigureData(name, "win_rates", frame, tuple(ranked), axes)
 

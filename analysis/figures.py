@@ -164,7 +164,7 @@ def final_errors(data: FigureData, study: Study) -> Figure:
 
 
 def win_rates(data: FigureData, study: Study) -> Figure:
-    """How often the row's method ends below the column's, over shared trials."""
+    """How often the row's method ends below the column's, over all pairs of trials."""
     import matplotlib.pyplot as plt
 
     matrix = data.frame.to_numpy()

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from analysis import curves, published
 from analysis.result import Missing, Result
 from analysis.selection import Study
@@ -54,11 +52,3 @@ def query_words(results: Sequence[Result]) -> str:
     """Label of a query axis; its unit is named where a method is charged by epochs."""
     charged = {result.rules["cost"] for result in results}
     return "queries, in full trainings" if "epochs" in charged else "queries"
-
-
-def aligned(results: Sequence[Result]) -> dict[str, np.ndarray]:
-    """Final errors over the trials that all results have, by label."""
-    shared = results[0].errors.index
-    for result in results[1:]:
-        shared = shared.intersection(result.errors.index)
-    return {result.label: result.errors.loc[shared].to_numpy() for result in results}

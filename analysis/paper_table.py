@@ -15,7 +15,7 @@ from analysis import verdicts
 from analysis.captions import caption
 from analysis.published import Claim, Row
 from analysis.result import Missing, Result
-from analysis.row import ComparedRow, columns, compared, p_text
+from analysis.row import ComparedRow, columns, compared, correlation_note, p_text
 from analysis.selection import Study
 from analysis.table import Heading, Table, number
 from analysis.verdicts import Verdict
@@ -132,6 +132,7 @@ class PaperTable:
                 *missing_notes(found, study, self.name),
                 *(f"† {row.name}: {row.value.doubt}." for row, _ in rows if row.value and row.value.doubt),
                 *self.notes,
+                *correlation_note(self.reference, {name: result.errors for name, result in used.items()}),
                 verdicts.RULE,
                 verdicts.LEVEL_RULE,
                 verdicts.INTERVAL_NOTE,
@@ -176,8 +177,7 @@ def evidence(verdict: Verdict) -> str:
     text = (
         f"difference {number(c.difference, '+.3f')} [{number(c.interval.low, '+.3f')}, "
         f"{number(c.interval.high, '+.3f')}], "
-        f"p {p_text(verdict.p, '= ')}, effect {number(c.effect, '+.2f')}, P(better) {c.probability:.2f}, "
-        f"{c.n} shared trials"
+        f"p {p_text(verdict.p, '= ')}, P(better) {c.probability:.2f}, {c.n} and {c.m} trials"
     )
     return text + (f" ({verdict.detail})" if verdict.detail else "")
 

@@ -10,8 +10,11 @@ lower.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from analysis import statistics, verdicts
 from analysis.published import Claim, Row
@@ -20,12 +23,15 @@ from analysis.statistics import Description, Interval
 from analysis.table import MINUS, Column, number
 from analysis.verdicts import Verdict
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 NONE = "—"
 
 
 @dataclass(frozen=True)
 class Against:
-    """A row compared with the reference over shared trials: row minus reference. `p_holm` is corrected over
+    """A row compared with the reference: row minus reference. `p_holm` is corrected over
     the table."""
 
     difference: float
@@ -160,7 +166,6 @@ def columns(reference: str) -> list[Column[ComparedRow]]:
         Column("Claim", lambda row: row.verdict, "l"),
         Column(f"Row {MINUS} {reference} [95 %]", against),
         Column("p (Holm)", lambda row: p_text(row.against.p_holm) if row.against else NONE),
-        Column("Effect", lambda row: number(row.against and row.against.effect, "+.2f")),
         Column("P(better)", lambda row: number(row.against and row.against.probability)),
         Column("Mean of runs", lambda row: number(row.means and row.means.mean_of_runs, ".3f")),
     ]
@@ -255,3 +260,22 @@ def p_text(p: float, equals: str = "") -> str:
         if p < 1e-4
         else equals + (f"{p:.4f}" if p < 0.01 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}")
     )
+
+
+def correlation_note(reference: str, samples: Mapping[str, pd.Series]) -> list[str]:
+    """A sentence on how much trials of equal index have in common with the reference's; none below three
+    trials."""
+    found = {
+        name: statistics.correlation(*verdicts.align(sample, samples[reference]))
+        for name, sample in samples.items()
+        if name != reference and reference in samples
+    }
+    found = {name: r for name, r in found.items() if not np.isnan(r)}
+    if not found:
+        return []
+    most = max(found, key=lambda name: abs(found[name]))
+    mean, largest = number(float(np.mean(list(found.values()))), "+.3f"), number(found[most], "+.3f")
+    return [
+        f"Correlation of trials of equal index with those of {reference}: {mean} in the mean over "
+        f"{len(found)} row{'s' if len(found) > 1 else ''}, {largest} where it is largest ({most})."
+    ]

@@ -1,8 +1,13 @@
 """Statistics of trials, from SciPy and statsmodels.
 
-Notation: `x`, `y` float[n] are the final test errors (percent) of the trials of two methods, paired by trial
-index: trial t of both starts from the same seed. Lower is better. A *difference* is x - y, so a negative one
-favours x.
+Notation: `x` float[n], `y` float[m] are the final test errors (percent) of the trials of two methods. Lower
+is better. A *difference* is x - y, so a negative one favours x.
+
+Trials of two methods are independent. Trial t of both starts from the same seed, but two methods spend their
+random numbers differently, and what they find is uncorrelated: `correlation` measures it for each table. So
+two methods are compared as independent samples (`compare`). One method under two readings of the protocol
+makes the same searches, or shares their beginnings: there trials are paired (`compare_paired`). Over several
+draws of a table, the draws are the sample (`compare_over_draws`).
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import numpy as np
 CONFIDENCE = 0.95
 ALPHA = 0.05
 RESAMPLES = 9999
+FEW = 10  # trials below which the Brunner-Munzel test is not to be trusted
 MARGIN = 0.03  # percentage points; see `verdicts.RULE`
 
 
@@ -45,15 +51,16 @@ class Description(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Two paired samples.
+    """Two samples, x against y.
 
-    `difference` = mean(x - y) with its bootstrap interval; `p` two-sided Wilcoxon signed-rank; `shift` the
-    median of the Walsh averages (Hodges-Lehmann), the quantity that test is about; `effect` matched-pairs
-    rank-biserial correlation, +1 when x is lower in every pair; `probability` = P(x < y) + P(x = y) / 2 over
-    all pairs of trials (probability of improvement of x over y).
+    `difference` = mean(x) - mean(y) with its interval; `p` two-sided; `shift` the location that goes with the
+    test (Hodges-Lehmann), in the units of the difference; `effect` rank-biserial correlation, +1 when x is
+    lower throughout; `probability` = P(x < y) + P(x = y) / 2 over all pairs of trials (probability of
+    improvement of x over y).
     """
 
-    n: int
+    n: int  # of x
+    m: int  # of y
     difference: float
     interval: Interval
     shift: float
@@ -157,14 +164,54 @@ def probability_of_improvement(x: np.ndarray, y: np.ndarray) -> float:
     return float(u / (len(x) * len(y)))
 
 
-def compare(x: np.ndarray, y: np.ndarray) -> Comparison:
-    """Compare two methods over shared trials."""
+def brunner_munzel(x: np.ndarray, y: np.ndarray) -> float:
+    """Two-sided p of the Brunner-Munzel test that P(x < y) + P(x = y) / 2 is one half; it lets the spreads
+    differ.
+
+    Below `FEW` trials, and where one sample lies below the other throughout, that test has no variance to go
+    by; the Mann-Whitney test stands in for it (exact up to 8 trials without ties).
+    """
+    from scipy import stats
+
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if np.ptp(np.concatenate([x, y])) == 0:
+        return 1.0
+    apart = x.max() < y.min() or y.max() < x.min()
+    if min(len(x), len(y)) < FEW or apart:
+        return float(stats.mannwhitneyu(x, y, alternative="two-sided").pvalue)
+    return float(stats.brunnermunzel(x, y).pvalue)
+
+
+def compare(x: np.ndarray, y: np.ndarray, confidence: float = CONFIDENCE) -> Comparison:
+    """Compare two methods, whose trials are independent: Welch's interval of the difference of means, the
+    Brunner-Munzel test, the median of all differences x_i - y_j."""
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if not len(x) or not len(y):
+        raise ValueError("a sample is empty: nothing to compare.")
+    probability = probability_of_improvement(x, y)
+    return Comparison(
+        n=len(x),
+        m=len(y),
+        difference=float(x.mean() - y.mean()),
+        interval=welch_interval(x, y, confidence),
+        shift=float(np.median(np.subtract.outer(x, y))),
+        p=brunner_munzel(x, y),
+        effect=2 * probability - 1,
+        probability=probability,
+    )
+
+
+def compare_paired(x: np.ndarray, y: np.ndarray, confidence: float = CONFIDENCE) -> Comparison:
+    """Compare two readings of the same searches, paired by trial: BCa bootstrap interval of the mean
+    difference, Wilcoxon signed-rank test, the median of the Walsh averages, the matched-pairs rank-biserial
+    correlation."""
     difference = _paired(x, y)
     p, effect = wilcoxon(x, y)
     return Comparison(
         n=len(difference),
+        m=len(difference),
         difference=float(difference.mean()),
-        interval=bootstrap_interval(difference),
+        interval=bootstrap_interval(difference, confidence=confidence),
         shift=hodges_lehmann(difference),
         p=p,
         effect=effect,
@@ -172,19 +219,108 @@ def compare(x: np.ndarray, y: np.ndarray) -> Comparison:
     )
 
 
+def welch_interval(x: np.ndarray, y: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
+    """Welch's interval of mean(x) - mean(y); two constant samples have the point interval, a single trial has
+    none (NaN)."""
+    from scipy import stats
+
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if min(len(x), len(y)) < 2:
+        return Interval(np.nan, np.nan)
+    if np.ptp(x) == 0 == np.ptp(y):
+        return Interval(float(x[0] - y[0]), float(x[0] - y[0]))
+    low, high = stats.ttest_ind(x, y, equal_var=False).confidence_interval(confidence)
+    return Interval(float(low), float(high))
+
+
+class OverDraws(NamedTuple):
+    """Two methods over K draws of a table.
+
+    The model has two levels: the difference of means d_k on draw k varies over draws (variance `between`^2)
+    and, within a draw, with the trials. With equally many trials on every draw the d_k are K independent
+    values of one distribution, so that Student's t over them is exact for normal d_k, whatever the share of
+    either variance; it is what a mixed model with the draw as random effect gives in the balanced case.
+
+    Attributes:
+        differences: float[K], d_k = mean(x) - mean(y) on draw k.
+        difference: their mean; `interval` of it, `p` two-sided (H0: 0).
+        next: interval for the difference on one more draw (trials as many): what the real table may be.
+        between: SD of the difference over draws, less what the trials explain; 0 if they explain it all.
+        agree: share of draws with a negative difference (x better).
+    """
+
+    differences: np.ndarray
+    difference: float
+    interval: Interval
+    next: Interval
+    p: float
+    between: float
+    agree: float
+
+    def p_above(self, margin: float) -> float:
+        """One-sided p of 'x is not better than y by as much as `margin`', H0: difference <= -margin."""
+        from scipy import stats
+
+        if np.ptp(self.differences) == 0:
+            return 0.0 if self.difference > -margin else 1.0
+        return float(stats.ttest_1samp(self.differences, -margin, alternative="greater").pvalue)
+
+
+def compare_over_draws(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], confidence: float = CONFIDENCE
+) -> OverDraws:
+    """Compare two methods over draws of a table.
+
+    Args:
+        pairs: for each draw the samples x and y, at least two draws.
+        confidence: of the intervals.
+    """
+    from scipy import stats
+
+    if len(pairs) < 2:
+        raise ValueError(f"{len(pairs)} draw(s) of the table; at least 2 tell how much draws differ.")
+    d = np.array([np.mean(x) - np.mean(y) for x, y in pairs])
+    within = np.mean(
+        [np.var(x, ddof=1) / len(x) + np.var(y, ddof=1) / len(y) for x, y in pairs if min(len(x), len(y)) > 1]
+        or [np.nan]
+    )
+    mean, sd, k = float(d.mean()), float(d.std(ddof=1)), len(d)
+    t = float(stats.t.ppf((1 + confidence) / 2, k - 1))
+    half, reach = t * sd / np.sqrt(k), t * sd * np.sqrt(1 + 1 / k)
+    p = float(stats.ttest_1samp(d, 0).pvalue) if sd > 0 else float(mean == 0)
+    return OverDraws(
+        differences=d,
+        difference=mean,
+        interval=Interval(mean - half, mean + half),
+        next=Interval(mean - reach, mean + reach),
+        p=p,
+        between=float(np.sqrt(max(0.0, sd**2 - within))),
+        agree=float(np.mean(d < 0)),
+    )
+
+
+def correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Pearson's correlation of samples with equal trials in equal places; NaN if one is constant or has fewer
+    than three."""
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return float("nan")
+    return float(np.corrcoef(x, y)[0, 1])
+
+
 def equivalence(x: np.ndarray, y: np.ndarray, margin: float = MARGIN) -> tuple[float, float]:
-    """Two one-sided paired t tests (TOST, `statsmodels.stats.weightstats.ttost_paired`) against +-`margin`.
+    """Two one-sided Welch t tests (TOST, `statsmodels.stats.weightstats.ttost_ind`) against +-`margin`.
 
     Returns: (p of 'x is not better than y by as much as the margin', p of equivalence). The first tests
-        mean(x - y) > -margin; the second is the larger of both one-sided p values.
+        mean(x) - mean(y) > -margin; the second is the larger of both one-sided p values.
     """
-    from statsmodels.stats.weightstats import ttost_paired
+    from statsmodels.stats.weightstats import ttost_ind
 
-    difference = _paired(x, y)
-    if np.ptp(difference) == 0:
-        value = difference[0]
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if np.ptp(x) == 0 == np.ptp(y):
+        value = x[0] - y[0]
         return (0.0 if value > -margin else 1.0), (0.0 if abs(value) < margin else 1.0)
-    p, lower, _ = ttost_paired(np.asarray(x, dtype=float), np.asarray(y, dtype=float), -margin, margin)
+    p, lower, _ = ttost_ind(x, y, -margin, margin, usevar="unequal")
     return float(lower[1]), float(p)
 
 
@@ -199,15 +335,14 @@ def holm(p: Sequence[float]) -> np.ndarray:
 
 
 def win_rate_matrix(columns: dict[str, np.ndarray]) -> np.ndarray:
-    """float[k, k]: over shared trials, the share in which the row's method has the lower error, ties half;
-    the diagonal is NaN."""
+    """float[k, k]: the probability that a trial of the row's method has a lower error than one of the
+    column's, over all pairs of trials, ties half; the diagonal is NaN."""
     names = list(columns)
     out = np.full((len(names), len(names)), np.nan)
     for i, a in enumerate(names):
         for j, b in enumerate(names):
             if i != j:
-                difference = _paired(columns[a], columns[b])
-                out[i, j] = np.mean(difference < 0) + np.mean(difference == 0) / 2
+                out[i, j] = probability_of_improvement(columns[a], columns[b])
     return out
 
 

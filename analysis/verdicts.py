@@ -1,8 +1,8 @@
-"""Does a claim of the paper hold here, and does a level agree? Rules fixed beforehand, applied to trials that
-share their seeds.
+"""Does a claim of the paper hold here, and does a level agree? Rules fixed beforehand, applied to independent
+trials.
 
-Notation: a *sample* is a series of final test errors (percent) indexed by trial; a row is paired with another
-over the trials both have.
+Notation: a *sample* is a series of final test errors (percent) indexed by trial; trials of two rows are
+independent (`statistics`).
 """
 
 from __future__ import annotations
@@ -21,35 +21,29 @@ HOLDS, FAILS, UNRESOLVED, MISSING = "holds", "fails", "not resolved", "no data"
 BETTER, WORSE, EVEN = "better", "worse", "even"
 
 RULE = (
-    "Claims are tested over trials that share their seeds: paired Wilcoxon signed-rank test, two-sided, "
-    "Holm-corrected over all tests of "
-    f"the table that have results, at {statistics.ALPHA:.2f}. 'X is better than Y' holds if the corrected p "
-    "is below that and both the mean "
-    "and the median (Hodges-Lehmann) of the differences favour X; it fails if both favour Y; otherwise it "
-    "is not resolved. 'X is no better "
-    f"than Y' is an equivalence test (TOST, paired t) with a margin of {statistics.MARGIN:.2f} percentage "
-    "points, which lies between the 0.01 "
-    "that the paper calls no improvement (MADE over plain REINFORCE) and the 0.09 that it builds on (MAADE "
-    "over MADE): it holds if the "
-    "one-sided half of it rules out an advantage as large as the margin (whether both halves hold is said "
-    "beside it); it fails if that is "
-    "not so and the Wilcoxon test finds X better. Rows of ours that no claim is about say better, worse or "
-    "even by the same test."
+    "Claims are tested over independent trials: Brunner-Munzel test, two-sided, Holm-corrected over all "
+    f"tests of the table that have results, at {statistics.ALPHA:.2f}. 'X is better than Y' holds if the "
+    "corrected p is below that and both the difference of means and the median difference "
+    "(Hodges-Lehmann) favour X; it fails if both favour Y; otherwise it is not resolved. 'X is no better "
+    f"than Y' is an equivalence test (TOST, Welch t) with a margin of {statistics.MARGIN:.2f} percentage "
+    "points, which lies between the 0.01 that the paper calls no improvement (MADE over plain REINFORCE) "
+    "and the 0.09 that it builds on (MAADE over "
+    "MADE): it holds if the one-sided half of it rules out an advantage as large as the margin (whether "
+    "both halves hold is said beside it); it fails if that is not so and the Brunner-Munzel test finds X "
+    "better. Rows of ours that no claim is about say better, worse or even by the same test."
 )
 LEVEL_RULE = (
     "Level: 'agrees' if ours and the paper's mean differ by no more than 1.96 standard errors of the "
-    "difference (both SDs over their trials) "
-    f"plus 0.005 for the printed rounding; 'close' if by no more than {CLOSE:.2f} points; else 'differs'. "
-    "Not judged where the published value "
-    f"is doubtful (†)."
+    "difference (both SDs over their trials) plus 0.005 for the printed rounding; 'close' if by no more "
+    f"than {CLOSE:.2f} points; else 'differs'. Not judged where the published value is doubtful (†)."
 )
 INTERVAL_NOTE = (
-    "± is the SD over trials. The 95 % interval is of the mean (BCa bootstrap), not of the trials. Effect: "
-    "matched-pairs rank-biserial "
-    "correlation, positive where the row is better; P(better): probability that a random trial of the row "
-    "beats a random trial of the "
-    "reference. Mean of runs: test error of the same incumbents averaged over the stored training runs, as "
-    "other papers report it."
+    "± is the SD over trials. The 95 % interval is of the mean (BCa bootstrap), not of the trials, and of "
+    "one row alone. Intervals of differences (Welch) are simultaneous: they hold for all tests of the "
+    "table together at 95 % (Bonferroni), and may include 0 where Holm's p, which is sharper, is below "
+    "0.05. P(better): probability that a random trial of the row beats a random trial of the reference. "
+    "Mean of runs: test error of the same incumbents averaged over the stored training runs, as other "
+    "papers report it."
 )
 
 
@@ -84,20 +78,25 @@ def judge(claims: Sequence[Claim], samples: Mapping[str, Any]) -> list[Verdict]:
         samples: row name -> test errors in percent, a pandas series indexed by trial; rows without results
             are absent.
     """
-    found: list[tuple[statistics.Comparison, float, float] | None] = []
+    pairs: list[tuple[np.ndarray, np.ndarray] | None] = []
     for claim in claims:
-        if claim.row not in samples or claim.other not in samples:
+        pair = [samples[name].to_numpy(dtype=float) for name in (claim.row, claim.other) if name in samples]
+        pairs.append((pair[0], pair[1]) if len(pair) == 2 and min(map(len, pair)) >= 2 else None)
+    tests = sum(
+        2 if claim.kind == "no better" else 1 for claim, pair in zip(claims, pairs) if pair is not None
+    )
+    # Simultaneous over the table (Bonferroni): the intervals stand beside corrected p values.
+    confidence = 1 - (1 - statistics.CONFIDENCE) / max(1, tests)
+    found: list[tuple[statistics.Comparison, float, float] | None] = []
+    for claim, both in zip(claims, pairs):
+        if both is None:
             found.append(None)
             continue
-        x, y = align(samples[claim.row], samples[claim.other])
-        if len(x) < 2:
-            found.append(None)
-            continue
-        comparison = statistics.compare(x, y)
+        x, y = both
         not_better, equivalent = (
             statistics.equivalence(x, y) if claim.kind == "no better" else (np.nan, np.nan)
         )
-        found.append((comparison, not_better, equivalent))
+        found.append((statistics.compare(x, y, confidence), not_better, equivalent))
     # A claim of no difference enters the family twice: with the test that decides for it, then with the one
     # that decides against it.
     raw = [
@@ -123,7 +122,7 @@ def _missing(claim: Claim, samples: Mapping[str, Any]) -> Verdict:
     return Verdict(
         claim,
         MISSING,
-        detail=f"no result for {' and '.join(absent)}" if absent else "fewer than two shared trials",
+        detail=f"no result for {' and '.join(absent)}" if absent else "fewer than two trials",
     )
 
 
@@ -141,7 +140,7 @@ def _no_better(
         )
         return Verdict(claim, HOLDS, comparison, p, detail)
     if p_better < statistics.ALPHA and comparison.difference < 0 and comparison.shift < 0:
-        return Verdict(claim, FAILS, comparison, p, f"better, Wilcoxon p = {p_better:.2g}")
+        return Verdict(claim, FAILS, comparison, p, f"better, Brunner-Munzel p = {p_better:.2g}")
     return Verdict(
         claim, UNRESOLVED, comparison, p, f"an advantage of {statistics.MARGIN:.2f} is not ruled out"
     )

@@ -186,8 +186,8 @@ def _multiple_runs(study: Study, used: Sequence[Result]) -> Item:
         PARTLY if study.draft else YES,
         f"{study.trials} trials per row"
         + (f" (a draft; the paper has {FULL_TRIALS})" if study.draft else "")
-        + f", seed {', '.join(map(str, seeds))}; trial t's randomness depends on (seed, t) alone and is "
-        "shared by all methods.",
+        + f", seed {', '.join(map(str, seeds))}; trial t's randomness depends on (seed, t) alone; trials "
+        "of two methods are independent.",
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from analysis.statistics import Comparison, Description, compare, describe
+from analysis.statistics import Comparison, Description, compare_paired, describe
 from studies import markdown
 from studies.results import Result
 
@@ -73,7 +73,7 @@ def _setting(result: Result, own: Result | None) -> Setting:
         result.settings,
         describe(errors),
         result.stalled,
-        compare(errors, own.errors.to_numpy()) if own is not None and result.settings else None,
+        compare_paired(errors, own.errors.to_numpy()) if own is not None and result.settings else None,
         None if rate is None else float(rate),
     )
 

@@ -129,7 +129,7 @@ def _row(point: Point, reference: Point | None, costs: Costs) -> Row:
         shared = len(trials)
         if shared >= LEAST_FOR_INTERVAL:
             mine, theirs = point.regret.loc[trials].to_numpy(), reference.regret.loc[trials].to_numpy()
-            against = statistics.compare(mine, theirs)
+            against = statistics.compare_paired(mine, theirs)
     cost = costs.get((POLICIES.get(job.label, ""), job.variables))
     return Row(
         optimizer=job.label,

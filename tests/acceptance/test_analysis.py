@@ -74,7 +74,7 @@ def test_tables_say_what_they_rest_on_and_what_is_missing(study: Path) -> None:
         assert "nan" not in re.sub(r"[Bb]anana\w*", "", text.lower())
     markdown = (study / "tables" / "table3.md").read_text()
     assert (
-        "Claims are tested over trials that share their seeds" in markdown
+        "Claims are tested over independent trials" in markdown
         and "† BANANAS: below every other report" in markdown
     )
 

@@ -91,30 +91,131 @@ def test_bootstrap_interval_of_normal_data_is_near_the_t_interval() -> None:
     assert statistics.bootstrap_interval(np.full(5, 3.0)) == (3.0, 3.0)
 
 
-def test_equivalence_is_two_one_sided_t_tests() -> None:
+def test_equivalence_is_two_one_sided_welch_tests() -> None:
     from scipy import stats
 
     rng = np.random.default_rng(3)
-    x, y = rng.normal(0, 0.1, 60), rng.normal(0.005, 0.1, 60)
-    difference = x - y
-    lower = stats.ttest_1samp(difference, -0.03, alternative="greater").pvalue
-    upper = stats.ttest_1samp(difference, 0.03, alternative="less").pvalue
+    x, y = rng.normal(0, 0.1, 60), rng.normal(0.005, 0.2, 40)
+    lower = stats.ttest_ind(x + 0.03, y, equal_var=False, alternative="greater").pvalue
+    upper = stats.ttest_ind(x - 0.03, y, equal_var=False, alternative="less").pvalue
     assert statistics.equivalence(x, y, 0.03) == pytest.approx((lower, max(lower, upper)))
 
 
 def test_equivalence_by_hand() -> None:
-    # Differences of mean 0.01 and SD 0.02 over 4 pairs: standard error 0.01, t = (0.01 + 0.03) / 0.01 = 4 and
-    # (0.01 - 0.03) / 0.01 = -2, 3 df.
+    # Two samples of 4 with SD 0.01 sqrt(2) and means 0.01 apart: standard error 0.01, t = (0.01 + 0.03)
+    # / 0.01 = 4 and (0.01 - 0.03) / 0.01 = -2, 6 df as the variances are equal.
     from scipy.special import stdtr
 
-    difference = 0.01 + 0.02 * np.array([1.0, 1.0, -1.0, -1.0]) * np.sqrt(3 / 4)
-    not_better, equivalent = statistics.equivalence(difference, np.zeros(4), 0.03)
-    assert not_better == pytest.approx(stdtr(3, -4)) and equivalent == pytest.approx(stdtr(3, -2))
+    spread = 0.01 * np.sqrt(2) * np.sqrt(3 / 4) * np.array([1.0, 1.0, -1.0, -1.0])
+    not_better, equivalent = statistics.equivalence(0.01 + spread, spread, 0.03)
+    assert not_better == pytest.approx(stdtr(6, -4)) and equivalent == pytest.approx(stdtr(6, -2))
+
+
+def test_welch_by_hand() -> None:
+    # Variances 1 and 4 of 4 and 16 trials: standard error sqrt(1/4 + 4/16) = sqrt(1/2); by Welch and
+    # Satterthwaite 1/4 / (1/16/3 + 1/16/15) = 10 df.
+    from scipy.special import stdtrit
+
+    x = np.sqrt(3 / 4) * np.array([1.0, 1, -1, -1])
+    y = 1 + 2 * np.sqrt(15 / 16) * np.repeat([1.0, -1.0], 8)
+    half = stdtrit(10, 0.975) * np.sqrt(1 / 2)
+    assert statistics.welch_interval(x, y) == pytest.approx((-1 - half, -1 + half))
+    wider = statistics.compare(x, y, 0.99).interval
+    assert wider.low == pytest.approx(-1 - stdtrit(10, 0.995) * np.sqrt(1 / 2))
+    assert statistics.welch_interval(np.full(3, 2.0), np.full(4, 5.0)) == (-3, -3)
+
+
+def test_brunner_munzel_of_the_papers_example() -> None:
+    # Pain scores of Brunner and Munzel (2000), as in SciPy's documentation: p = 0.0057862.
+    x = np.array([1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 1, 1], dtype=float)
+    y = np.array([3, 3, 4, 3, 1, 2, 3, 1, 1, 5, 4], dtype=float)
+    assert statistics.brunner_munzel(x, y) == pytest.approx(0.005786208666)
+    comparison = statistics.compare(x, y)
+    assert comparison.probability == pytest.approx(0.788961, abs=1e-6)  # the paper's estimate
+    assert comparison.effect == pytest.approx(2 * comparison.probability - 1)
+    assert comparison.shift == np.median([a - b for a in x for b in y])
+
+
+def test_where_brunner_munzel_has_no_variance_mann_and_whitneys_stands_in() -> None:
+    # Of the 20 ways to place 3 of 6 ranks, 2 are as extreme as full separation.
+    assert statistics.brunner_munzel(np.array([1.0, 2, 3]), np.array([4.0, 5, 6])) == pytest.approx(2 / 20)
+    assert statistics.brunner_munzel(np.arange(20.0), np.arange(30.0, 50.0)) < 1e-6
+    assert statistics.brunner_munzel(np.ones(12), np.ones(12)) == 1.0
+
+
+def test_independent_tests_keep_their_level_where_spreads_differ() -> None:
+    rng = np.random.default_rng(5)
+    p = [statistics.brunner_munzel(rng.normal(0, 1, 20), rng.normal(0, 3, 40)) for _ in range(400)]
+    assert 0.025 < np.mean(np.array(p) < 0.05) < 0.08  # 0.05 +- 2.8 standard errors
+
+
+def test_paired_and_independent_tests_differ_where_trials_are_shared() -> None:
+    rng = np.random.default_rng(6)
+    x = rng.normal(0, 1, 50)
+    y = x + 0.1 + rng.normal(0, 0.05, 50)
+    assert statistics.compare_paired(x, y).p < 1e-6 and statistics.compare(x, y).p > 0.1
+    assert statistics.correlation(x, y) > 0.99
+    assert np.isnan(statistics.correlation(np.ones(5), np.arange(5.0)))
+
+
+def test_over_draws_is_a_t_test_of_the_draws_differences() -> None:
+    from scipy import stats
+
+    rng = np.random.default_rng(7)
+    pairs = [(rng.normal(k / 50, 1, 30), rng.normal(0.3, 1, 30)) for k in range(6)]
+    differences = [x.mean() - y.mean() for x, y in pairs]
+    over = statistics.compare_over_draws(pairs)
+    expected = stats.ttest_1samp(differences, 0)
+    assert over.p == pytest.approx(expected.pvalue)
+    assert over.interval == pytest.approx(tuple(expected.confidence_interval()))
+    assert over.agree == np.mean(np.array(differences) < 0)
+    width = (over.next.high - over.next.low) / (over.interval.high - over.interval.low)
+    assert width == pytest.approx(np.sqrt(7))  # sqrt(1 + 1/K) over sqrt(1/K)
+    assert over.p_above(0.1) == pytest.approx(
+        stats.ttest_1samp(differences, -0.1, alternative="greater").pvalue
+    )
+    with pytest.raises(ValueError, match="at least 2"):
+        statistics.compare_over_draws(pairs[:1])
+
+
+def test_the_interval_over_draws_covers_the_truth() -> None:
+    """Draws differ by SD 0.05, trials by 0.25, 40 trials on each of 12 draws: 95 % of the intervals hold the
+    true difference, and 95 % of those for one more draw hold that one. Intervals that pool the trials do
+    not."""
+    rng, truth, covered, next_covered, pooled = np.random.default_rng(8), -0.04, [], [], []
+    for _ in range(600):
+        effects = truth + rng.normal(0, 0.05, 13)
+        pairs = [(rng.normal(e, 0.25, 40), rng.normal(0, 0.25, 40)) for e in effects]
+        over = statistics.compare_over_draws(pairs[:12])
+        covered.append(over.interval.low <= truth <= over.interval.high)
+        new = pairs[12][0].mean() - pairs[12][1].mean()
+        next_covered.append(over.next.low <= new <= over.next.high)
+        low, high = statistics.welch_interval(*map(np.concatenate, zip(*pairs[:12])))
+        pooled.append(low <= truth <= high)
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.027)  # 3 standard errors
+    assert np.mean(next_covered) == pytest.approx(0.95, abs=0.027)
+    assert np.mean(pooled) < 0.9
+
+
+@pytest.mark.filterwarnings("ignore:The MLE may be on the boundary")
+def test_a_balanced_mixed_model_says_the_same() -> None:
+    """The draw as random effect, fitted by REML with statsmodels: the same estimate and standard error."""
+    import statsmodels.api as sm
+
+    rng, draws, trials = np.random.default_rng(9), 8, 25
+    differences = [rng.normal(-0.1 + rng.normal(0, 0.1), 0.2, trials) for _ in range(draws)]
+    over = statistics.compare_over_draws([(d, np.zeros(trials)) for d in differences])
+    groups = np.repeat(np.arange(draws), trials)
+    fit = sm.MixedLM(np.concatenate(differences), np.ones((draws * trials, 1)), groups).fit(reml=True)
+    half = (over.interval.high - over.interval.low) / 2 / 2.364624  # t of 7 df
+    assert fit.params[0] == pytest.approx(over.difference, abs=1e-6)
+    assert fit.bse[0] == pytest.approx(half, rel=1e-3)
+    assert over.between == pytest.approx(float(np.sqrt(np.asarray(fit.cov_re).item())), rel=0.02)
 
 
 def test_win_rates_by_counting() -> None:
-    matrix = statistics.win_rate_matrix({"a": np.array([1.0, 2, 3, 4]), "b": np.array([2.0, 2, 1, 5])})
-    assert matrix[0, 1] == (2 + 0.5) / 4 and matrix[1, 0] == (1 + 0.5) / 4 and np.isnan(matrix[0, 0])
+    matrix = statistics.win_rate_matrix({"a": np.array([1.0, 3.0]), "b": np.array([2.0, 3.0, 4.0])})
+    assert matrix[0, 1] == (3 + 1.5) / 6 and matrix[1, 0] == 1.5 / 6 and np.isnan(matrix[0, 0])
 
 
 def test_exponents_of_a_power_law() -> None:
@@ -124,7 +225,9 @@ def test_exponents_of_a_power_law() -> None:
 
 def test_unpaired_or_missing_values_are_refused() -> None:
     with pytest.raises(ValueError, match="2 and 3 trials"):
-        statistics.compare(np.zeros(2), np.zeros(3))
+        statistics.compare_paired(np.zeros(2), np.zeros(3))
+    with pytest.raises(ValueError, match="a sample is empty"):
+        statistics.compare(np.zeros(0), np.zeros(3))
     with pytest.raises(ValueError, match="1 of 2 trials have no value"):
         statistics.describe([1.0, np.nan])
 
@@ -157,6 +260,20 @@ def test_no_better_enters_the_family_with_both_its_tests() -> None:
     raw = [statistics.compare(x, y).p, statistics.equivalence(x, y)[0], statistics.compare(x, y).p]
     alone, pair = verdicts.judge([Claim("a", "better", "b", ""), Claim("a", "no better", "b", "")], samples)
     assert [alone.p, pair.p] == pytest.approx(statistics.holm(raw)[:2])
+
+
+def test_intervals_beside_corrected_p_values_are_simultaneous() -> None:
+    samples = _samples(a=0.0, b=0.02, c=0.04)
+    judged = verdicts.judge([Claim("a", "better", name, "") for name in ("b", "c")], samples)
+    alone = statistics.compare(samples["a"].to_numpy(), samples["b"].to_numpy(), 1 - 0.05 / 2).interval
+    assert judged[0].comparison is not None and judged[0].comparison.interval == alone
+
+
+def test_samples_of_different_lengths_are_judged_whole() -> None:
+    samples = _samples(a=0.0, b=0.1)
+    samples["a"] = samples["a"][:150]
+    (verdict,) = verdicts.judge([Claim("a", "better", "b", "")], samples)
+    assert verdict.comparison is not None and (verdict.comparison.n, verdict.comparison.m) == (150, 200)
 
 
 def test_pairs_are_trials_not_positions() -> None:
