@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.selection import FULL_TRIALS, Study
-from nas_bench_suite.checks import ConfigError, check_int
-from nas_bench_suite.messages import GOES_ON, exit_code
+from nas_bench_suite import experiments
+from nas_bench_suite.checks import ConfigError, check_choice, check_int
+from nas_bench_suite.messages import GOES_ON, Parser, exit_code
+from nas_bench_suite.results import LARGEST
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0, 2 for wrong input or damaged files, 130 when
     interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__)
+    parser = Parser(prog="python -m analysis", description=__doc__)
     parser.add_argument("what", choices=("tables", "figures", "report", "compare"))
     parser.add_argument(
         "--output-dir",
@@ -46,17 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="KEY=VALUE",
         help="compare: a benchmark's option (dataset=cifar100)",
     )
-    options = parser.parse_args(arguments)
-    return exit_code(lambda: _build(options), GOES_ON)
+    return exit_code(lambda: _build(parser.parse_args(arguments)), GOES_ON)
 
 
 def _build(options: argparse.Namespace) -> int:
     from analysis import missing
     from analysis.result import scan
 
-    check_int("--trials", options.trials, 2)
+    check_int("--trials", options.trials, 2, LARGEST)
+    check_int("--seed", options.seed, 0)
+    check_int("--budget", options.budget, 1, LARGEST)
     began = time.perf_counter()
     if not options.no_run and options.what != "compare":
+        check_choice("--benchmark", options.benchmark, experiments.names("benchmark"))
+        options.output_dir.mkdir(parents=True, exist_ok=True)
         missing.run(options.output_dir, options.benchmark, options.trials, options.seed)
     problems: list[str] = []
     study = Study(scan(options.output_dir, problems.append), options.benchmark, options.trials, options.seed)

@@ -6,7 +6,6 @@ run.py -m +experiment=...`.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,14 +13,14 @@ from analysis import tables
 from analysis.complexity_table import COUNT, counted_file
 from analysis.result import Missing, scan
 from analysis.selection import Study
-from nas_bench_suite import experiments
+from nas_bench_suite import experiments, process
 
 ALL = "paper"  # the experiment that names those of the tables, in the order in which they run best
 
 
 def run(output_dir: Path, benchmark: str, trials: int, seed: int) -> None:
     """Run the parameter count of table 2 and every experiment that lacks something that can be run."""
-    folder = output_dir.resolve()
+    folder = output_dir.absolute()
     if not counted_file(folder).exists() and _exists(COUNT):
         _python("-m", COUNT, "--output-dir", str(folder))
     results = (
@@ -65,4 +64,4 @@ def _exists(module: str) -> bool:
 def _python(*words: str) -> None:
     """Run a Python command of the project; a failure is shown by the command itself, and what it did not make
     shows as missing."""
-    subprocess.run([sys.executable, *words], cwd=experiments.CONF.parent, check=False)
+    process.run([sys.executable, *words], experiments.CONF.parent)

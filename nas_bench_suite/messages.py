@@ -81,7 +81,8 @@ def _guarded(command: Callable[[], int], interrupted: str, kept: str) -> int:
         code = process.end(error)
         words = "terminated" if code == process.TERMINATED else "interrupted"
         start = "\n" if sys.stderr.isatty() else ""  # a terminal has printed ^C there
-        print(f"{start}{words}{'; ' if interrupted else ''}{interrupted}.", file=sys.stderr)
+        if process.QUIET not in os.environ:
+            print(f"{start}{words}{'; ' if interrupted else ''}{interrupted}.", file=sys.stderr)
     return process.close_streams(code, kept)
 
 

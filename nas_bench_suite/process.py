@@ -13,10 +13,11 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -27,6 +28,7 @@ SCRIPT = Path(__file__).resolve().parents[1] / "run.py"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED, TERMINATED, PIPE_CLOSED = (128 + number for number in (2, 15, 13))
 IMPATIENT = 5.0  # seconds after which a second interrupt counts again
+QUIET = "NAS_BENCH_SUITE_QUIET"  # set for a command whose parent says that it was interrupted
 LONGEST_END = 60  # seconds that an interrupted process may take to end
 _AGAIN = 0.05  # seconds until an interrupt that was swallowed is raised again
 
@@ -142,6 +144,26 @@ def children_ignore_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def run(words: Sequence[str], cwd: Path) -> int:
+    """Run another command of the project and wait for it. An interrupt of this one ends it in good order.
+
+    Returns:
+        Its exit code.
+    """
+    with children_ignore_interrupts():
+        child = subprocess.Popen(list(words), cwd=cwd, env={**os.environ, QUIET: "1"})
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        child.terminate()
+        try:
+            child.wait(LONGEST_END)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        raise
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Callable
 from pathlib import Path
 
-from nas_bench_suite.messages import exit_code
+from nas_bench_suite.messages import Parser, exit_code
 from studies.drawing import IMAGES
 
 
@@ -29,16 +29,16 @@ def run(
     Returns:
         The exit code: 0, 2 for wrong input or damaged files, 130 when interrupted.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"python -m studies.{study}",
         description=importlib.import_module(f"studies.{study}").__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("outputs", type=Path, nargs="?", default=Path(outputs), help=f"results ({outputs})")
     parser.add_argument("--images", type=Path, default=IMAGES, help="where pictures go (docs/images)")
-    options = parser.parse_args(arguments)
 
     def work() -> int:
+        options = parser.parse_args(arguments)
         build(options.outputs, options.images)
         return 0
 

@@ -7,6 +7,8 @@ import importlib
 import sys
 from pathlib import Path
 
+from nas_bench_suite.checks import check_choice
+from nas_bench_suite.messages import Parser, exit_code
 from studies import method_pictures
 from studies.drawing import IMAGES, save
 
@@ -15,22 +17,24 @@ METHODS = ("alphax", "bananas", "bohb", "nasbot", "tpe")
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m studies.method_pictures",
         description=method_pictures.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("methods", nargs="*", metavar="NAME", help=f"which (all): {', '.join(METHODS)}")
     parser.add_argument("--images", type=Path, default=IMAGES, help="where pictures go (docs/images)")
-    options = parser.parse_args(arguments)
-    for name in options.methods:
-        if name not in METHODS:
-            print(f"error: there is no picture of '{name}'; accepted: {', '.join(METHODS)}.", file=sys.stderr)
-            return 2
-    for name in options.methods or METHODS:
-        picture = importlib.import_module(f"studies.method_pictures.{name}")
-        save(picture.draw(picture.collect()), options.images / f"{name}.png", picture.DPI)
-    return 0
+
+    def work() -> int:
+        options = parser.parse_args(arguments)
+        for name in options.methods:
+            check_choice("picture", name, METHODS)
+        for name in options.methods or METHODS:
+            picture = importlib.import_module(f"studies.method_pictures.{name}")
+            save(picture.draw(picture.collect()), options.images / f"{name}.png", picture.DPI)
+        return 0
+
+    return exit_code(work)
 
 
 if __name__ == "__main__":

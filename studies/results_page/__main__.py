@@ -10,7 +10,7 @@ from pathlib import Path
 
 from analysis.tables import TABLES
 from nas_bench_suite.checks import ConfigError
-from nas_bench_suite.messages import exit_code
+from nas_bench_suite.messages import Parser, exit_code
 from studies import results_page
 from studies.drawing import ROOT
 
@@ -53,7 +53,7 @@ def _wrapped(paragraph: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code: 0, 2 for wrong input."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m studies.results_page",
         description=results_page.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -62,9 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
         "outputs", type=Path, nargs="?", default=Path("outputs"), help="where tables lie (outputs)"
     )
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "results.md", help="what is written")
-    options = parser.parse_args(arguments)
 
     def work() -> int:
+        options = parser.parse_args(arguments)
         options.page.write_text(page(options.outputs))
         print(f"wrote {options.page}")
         return 0

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import io
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.result import scan
-from nas_bench_suite import experiments
+from nas_bench_suite import experiments, process
 from nas_bench_suite.checks import ConfigError, check_int
-from nas_bench_suite.messages import GOES_ON, exit_code
+from nas_bench_suite.messages import GOES_ON, Parser, exit_code
 from nas_bench_suite.results import write_whole
 from studies import scaling
 from studies.drawing import ROOT
@@ -55,7 +54,7 @@ def run_missing(
 
 
 def _python(*words: str) -> None:
-    subprocess.run([sys.executable, *words], cwd=ROOT, check=False)
+    process.run([sys.executable, *words], ROOT)
 
 
 def build(output_dir: Path, wanted: Sequence[Job], seed: int) -> dict[str, str]:
@@ -90,7 +89,7 @@ def build(output_dir: Path, wanted: Sequence[Job], seed: int) -> dict[str, str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0, 2 for wrong input or damaged files, 130 when
     interrupted."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m studies.scaling",
         description=scaling.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -105,8 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--variables", type=int, nargs="+", help="the N wanted (all of the experiment's)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the study")
     parser.add_argument("--no-run", action="store_true", help="build from what is there, run nothing")
-    options = parser.parse_args(arguments)
-    return exit_code(lambda: _run(options), GOES_ON)
+    return exit_code(lambda: _run(parser.parse_args(arguments)), GOES_ON)
 
 
 def _run(options: argparse.Namespace) -> int:

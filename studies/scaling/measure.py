@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import sys
 import time
 from pathlib import Path
 from statistics import median
@@ -32,6 +33,7 @@ import numpy as np  # noqa: E402
 from nas_bench_suite import experiments  # noqa: E402
 from nas_bench_suite.benchmark import load_benchmark  # noqa: E402
 from nas_bench_suite.build import make_optimizer  # noqa: E402
+from nas_bench_suite.messages import Parser, exit_code  # noqa: E402
 from nas_bench_suite.optimizer import Optimizer, Outcome, Proposal, Task  # noqa: E402
 from nas_bench_suite.results import write_whole  # noqa: E402
 from nas_bench_suite.search import search  # noqa: E402
@@ -104,11 +106,9 @@ def measure(policy: str, variables: int, trials: int, batches: int = BATCHES) ->
     )
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output-dir", type=Path, default=Path("outputs"))
     parser.add_argument(
         "--policies", nargs="+", choices=sorted(LABELS), default=list(LABELS), help="which to measure (all)"
@@ -116,21 +116,25 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--variables", type=int, nargs="+", default=VARIABLES, help="which N (26 50 100 200 500)"
     )
-    options = parser.parse_args(arguments)
-    path = costs_file(options.output_dir)
-    lines = [",".join(COLUMNS)]
-    for policy in options.policies:
-        measure(policy, min(VARIABLES), 1, 1)  # compiles kernels and loads libraries
-        for variables in options.variables:
-            costly = policy == COSTLY[0] and variables > COSTLY[1]
-            row = measure(policy, variables, TRIALS[policy], 1 if costly else BATCHES)
-            lines.append(
-                ",".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values())
-            )
-            print(lines[-1], flush=True)
-    write_whole(path, ("\n".join(lines) + "\n").encode())
-    print(path)
+
+    def work() -> int:
+        options = parser.parse_args(arguments)
+        path = costs_file(options.output_dir)
+        lines = [",".join(COLUMNS)]
+        for policy in options.policies:
+            measure(policy, min(VARIABLES), 1, 1)  # compiles kernels and loads libraries
+            for variables in options.variables:
+                costly = policy == COSTLY[0] and variables > COSTLY[1]
+                row = measure(policy, variables, TRIALS[policy], 1 if costly else BATCHES)
+                cells = (f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values())
+                lines.append(",".join(cells))
+                print(lines[-1], flush=True)
+        write_whole(path, ("\n".join(lines) + "\n").encode())
+        print(path)
+        return 0
+
+    return exit_code(work)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -25,7 +25,7 @@ from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import from_strings
 from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import Observed, load_observed, shared_data
 from nas_bench_suite.benchmarks.nasbench101.surrogate.scores import agreement
 from nas_bench_suite.checks import ConfigError
-from nas_bench_suite.messages import exit_code
+from nas_bench_suite.messages import Parser, exit_code
 from studies.surrogate_fit import calibrate
 from studies.surrogate_fit.ensemble import (
     FitJob,
@@ -45,7 +45,7 @@ HOLD_OUT = 0.1
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code: 0, 2 for wrong input, 130 when interrupted."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m studies.surrogate_fit",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -67,9 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--quick", action="store_true", help="a toy fit that shows that everything runs (two minutes)"
     )
-    options = parser.parse_args(arguments)
 
     def work() -> int:
+        options = parser.parse_args(arguments)
         fit(options)
         return 0
 

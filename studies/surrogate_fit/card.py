@@ -16,7 +16,7 @@ import numpy as np
 from nas_bench_suite.benchmarks.nasbench101.surrogate import NASBench101Surrogate
 from nas_bench_suite.benchmarks.nasbench101.surrogate.artefact import GRID
 from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import load_observed, shared_data
-from nas_bench_suite.messages import exit_code
+from nas_bench_suite.messages import Parser, exit_code
 from studies.drawing import IMAGES
 from studies.surrogate_fit import card_figures as figures
 from studies.surrogate_fit import card_numbers as numbers
@@ -60,7 +60,7 @@ def build(work: Path, images: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code: 0, 2 for wrong input."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m studies.surrogate_fit.card",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -69,9 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--work", type=Path, default=Path("outputs/surrogate"), help="what the fit and the searches left"
     )
     parser.add_argument("--images", type=Path, default=IMAGES, help="where the plots go (docs/images)")
-    options = parser.parse_args(arguments)
 
     def work() -> int:
+        options = parser.parse_args(arguments)
         build(options.work, options.images)
         return 0
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from nas_bench_suite.benchmarks.nasbench101.surrogate import NASBench101Surrogate
+from nas_bench_suite.checks import check_int
+from nas_bench_suite.messages import Parser, exit_code
 from nas_bench_suite.search import search
 from optimizers.random_search import RandomSearch
 from optimizers.regularized_evolution import RegularizedEvolution
@@ -71,9 +74,9 @@ def to_markdown(found: Levels, budget: int, trials: int, draws: int) -> str:
     return markdown.table(headers, rows)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = Parser(
         prog="python -m studies.surrogate_fit.search_levels",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -84,12 +87,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=Path, help="a JSON file for the numbers, which the plots of the model card read"
     )
-    options = parser.parse_args(arguments)
-    found = measure(options.budget, options.trials, options.draws)
-    print(f"\n{to_markdown(found, options.budget, options.trials, options.draws)}")
-    if options.out:
-        options.out.write_text(json.dumps(found, indent=1))
+
+    def work() -> int:
+        options = parser.parse_args(arguments)
+        check_int("--draws", options.draws, 1)
+        found = measure(options.budget, options.trials, options.draws)
+        print(f"\n{to_markdown(found, options.budget, options.trials, options.draws)}")
+        if options.out:
+            options.out.write_text(json.dumps(found, indent=1))
+        return 0
+
+    return exit_code(work)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
