@@ -7,14 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nas_bench_suite.benchmark import Lookups
 from nas_bench_suite.benchmarks.nasbench101.surrogate import NASBench101Surrogate
+from nas_bench_suite.benchmarks.nasbench101.surrogate.graphs import to_strings
 from nas_bench_suite.benchmarks.nasbench101.surrogate.noise import GRID, Noise
+from nas_bench_suite.benchmarks.nasbench101.surrogate.observed import load_observed
 from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.job import run_job
 from studies.draws import calibration, folds
 from studies.draws.__main__ import differences_markdown, levels_markdown
 from studies.draws.figure import draw
 from studies.draws.levels import between_draws, differences, levels, published
+from studies.draws.observed import keep_observed
 from tests.laws.collect import composed
 
 TRIALS = 20
@@ -102,3 +106,18 @@ def test_levels_by_draw(tmp_path: Path) -> None:
             "nasbench101_surrogate",
         )
         levels(tmp_path)
+
+
+def test_observed_values_can_be_kept(shared_data: Path) -> None:
+    seen = load_observed(shared_data / "nasbench101" / "observed_25000_cells.csv.gz")
+    benchmark = NASBench101Surrogate(draw=1)
+    before = benchmark._runs.astype(np.int64)
+    keep_observed(benchmark, seen)
+    cells = benchmark.space.cell_id(to_strings(seen.adjacency, seen.ops))
+    big = cells >= 91
+    after, own = benchmark._runs.astype(np.int64), cells[big]
+    np.testing.assert_array_equal(after[own, :, 0].max(axis=1), np.rint(seen.accuracies[big, 3] * GRID))
+    others = np.setdiff1d(np.arange(len(after)), own)
+    np.testing.assert_array_equal(after[others], before[others])
+    got = benchmark.query(Lookups(own, 0))
+    np.testing.assert_allclose(got.validation * GRID, after[own, 0, 0], atol=1e-6)
