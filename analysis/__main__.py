@@ -1,5 +1,6 @@
 """`python -m analysis tables | figures | report`: run what is missing, then build from the result files
-alone. `python -m analysis compare`: one table of everything that was run on a benchmark."""
+alone. `python -m analysis compare`: one table of everything that was run on a benchmark. `python -m analysis
+verdicts`: what becomes of each claim of the paper over draws of the table and readings of the protocol."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from analysis.selection import FULL_TRIALS, Study
 from nas_bench_suite import experiments
@@ -15,12 +17,15 @@ from nas_bench_suite.checks import ConfigError, check_choice, check_int
 from nas_bench_suite.messages import GOES_ON, Parser, exit_code
 from nas_bench_suite.results import LARGEST
 
+if TYPE_CHECKING:
+    from analysis.table import Table
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0, 2 for wrong input or damaged files, 130 when
     interrupted."""
     parser = Parser(prog="python -m analysis", description=__doc__)
-    parser.add_argument("what", choices=("tables", "figures", "report", "compare"))
+    parser.add_argument("what", choices=("tables", "figures", "report", "compare", "verdicts"))
     parser.add_argument(
         "--output-dir",
         type=Path,
@@ -28,12 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="where results lie and what is built goes (outputs)",
     )
     parser.add_argument(
-        "--trials", type=int, default=FULL_TRIALS, help="trials per row; fewer than 500 are a draft"
+        "--trials",
+        type=int,
+        help="trials per row (500; fewer are a draft); verdicts: per row and draw (the experiments')",
     )
     parser.add_argument(
         "--benchmark", default="nasbench101_surrogate", help="label of the benchmark's config"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the study")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        action="append",
+        help="seed of the study (0); compare: only results of this seed (any; may be repeated)",
+    )
     parser.add_argument("--no-run", action="store_true", help="build from what is there, run nothing")
     parser.add_argument(
         "--budget", type=int, default=150, help="compare: queries of the runs to compare (150)"
@@ -48,6 +60,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="KEY=VALUE",
         help="compare: a benchmark's option (dataset=cifar100)",
     )
+    parser.add_argument(
+        "--protocol",
+        action="append",
+        default=[],
+        metavar="NAME|KEY=VALUE",
+        help="compare: only results under this protocol, or this rule of one (run=mean)",
+    )
+    parser.add_argument(
+        "--draw",
+        type=int,
+        action="append",
+        default=[],
+        help="compare: only results on this draw of the table",
+    )
+    parser.add_argument(
+        "--by", default="", metavar="AXIS", help="compare: a column for each protocol, seed or draw"
+    )
+    parser.add_argument(
+        "--join", default="", metavar="AXES", help="compare: join seed, draw or both (seed,draw)"
+    )
     return exit_code(lambda: _build(parser.parse_args(arguments)), GOES_ON)
 
 
@@ -55,23 +87,28 @@ def _build(options: argparse.Namespace) -> int:
     from analysis import missing
     from analysis.result import scan
 
-    check_int("--trials", options.trials, 2, LARGEST)
-    check_int("--seed", options.seed, 0)
+    trials = FULL_TRIALS if options.trials is None else check_int("--trials", options.trials, 2, LARGEST)
+    seeds = options.seed or []
+    for given in seeds:
+        check_int("--seed", given, 0)
+    if len(seeds) > 1 and options.what != "compare":
+        raise ConfigError(f"--seed is given {len(seeds)} times; accepted: once (`compare` takes several).")
+    seed = seeds[0] if seeds else 0
     check_int("--budget", options.budget, 1, LARGEST)
     began = time.perf_counter()
-    if not options.no_run and options.what != "compare":
+    if not options.no_run and options.what not in ("compare", "verdicts"):
         check_choice("--benchmark", options.benchmark, experiments.names("benchmark"))
         options.output_dir.mkdir(parents=True, exist_ok=True)
-        missing.run(options.output_dir, options.benchmark, options.trials, options.seed)
+        missing.run(options.output_dir, options.benchmark, trials, seed)
     problems: list[str] = []
-    study = Study(scan(options.output_dir, problems.append), options.benchmark, options.trials, options.seed)
+    study = Study(scan(options.output_dir, problems.append), options.benchmark, trials, seed)
     for sentence in problems:
         print(f"error: {sentence}", file=sys.stderr)
     for sentence in study.left_out:
         print(f"note: {sentence}", file=sys.stderr)
     build = {"tables": _tables, "figures": _figures, "report": _report}
-    if options.what == "compare":
-        _compare(study, options)
+    if options.what in ("compare", "verdicts"):
+        (_compare if options.what == "compare" else _verdicts)(study, options)
         return 2 if problems else 0
     for sentence in build[options.what](study, options.output_dir):
         print(f"note: {sentence}", file=sys.stderr)
@@ -93,16 +130,35 @@ def _tables(study: Study, output_dir: Path) -> list[str]:
 
 
 def _compare(study: Study, options: argparse.Namespace) -> None:
-    from analysis.compare import compare
+    from analysis.compare import Choice, compare
 
     pairs = [word.partition("=") for word in options.option]
     for word, (key, equals, value) in zip(options.option, pairs):
         if not (key and equals and value):
             raise ConfigError(f"--option {word} does not fit; accepted: KEY=VALUE, as in dataset=cifar100.")
-    table = compare(study, options.budget, options.reference, {key: value for key, _, value in pairs})
-    table.write(options.output_dir / "tables")
+    choice = Choice(
+        options.protocol,
+        options.seed or (),
+        [check_int("--draw", draw, 0) for draw in options.draw],
+        [axis for axis in options.join.split(",") if axis],
+        options.by,
+    )
+    values = {key: value for key, _, value in pairs}
+    _show(compare(study, options.budget, options.reference, values, choice), options.output_dir)
+
+
+def _verdicts(study: Study, options: argparse.Namespace) -> None:
+    from analysis.claims_over_draws import build_all
+
+    for table in build_all(study, options.trials):
+        _show(table, options.output_dir)
+
+
+def _show(table: Table[Any], output_dir: Path) -> None:
+    """Write a table and print it."""
+    table.write(output_dir / "tables")
     print(table.to_markdown())
-    print(f"{options.output_dir / 'tables' / table.name}.{{tex,md,csv}}")
+    print(f"{output_dir / 'tables' / table.name}.{{tex,md,csv}}")
 
 
 def _figures(study: Study, output_dir: Path) -> list[str]:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.result import Result
+from analysis.result import Joined, Result
 from analysis.selection import FULL_TRIALS, Study, differing, standard
 from nas_bench_suite.protocol import Protocol, words_of
+
+# What a test error is where the table does not hold one for each run.
+TEST = {
+    "nasbench201": "Test errors are means over a cell's runs, whichever run the protocol names: the "
+    "table holds no other.",
+}
 
 
 def caption(study: Study, used: Sequence[Result]) -> str:
@@ -16,7 +22,7 @@ def caption(study: Study, used: Sequence[Result]) -> str:
         (
             benchmark_words(study.benchmark, used),
             protocol_words(study, used),
-            trials_words(study),
+            trials_words(study, used),
             code_words(used),
         )
     )
@@ -34,7 +40,8 @@ def benchmark_words(benchmark: str, used: Sequence[Result]) -> str:
     checksums = sorted({origin.checksum[:8] for result in used for origin in result.origins} - {""})
     notices = sorted({origin.notice for result in used for origin in result.origins} - {""})
     words = f"Benchmark: {benchmark}{kind}" + (f" (data {', '.join(checksums)})" if checksums else "") + "."
-    return " ".join((words, *notices))
+    test = TEST.get(benchmark)
+    return " ".join((words, *notices, *([test] if test else [])))
 
 
 def protocol_words(study: Study, used: Sequence[Result]) -> str:
@@ -54,10 +61,23 @@ def protocol_words(study: Study, used: Sequence[Result]) -> str:
     return f"Protocol: {'; '.join(rules)}" + (f"; edge limit {edge}" if edge else "") + "."
 
 
-def trials_words(study: Study) -> str:
-    """Trials and seed; a draft is called one."""
+def trials_words(study: Study, used: Sequence[Result] = ()) -> str:
+    """Trials, seeds and draws of the table; a draft is called one."""
     draft = f" (draft: the paper has {FULL_TRIALS})" if study.draft else ""
-    return f"{study.trials} trials{draft}, seed {study.seed}, shared by all rows."
+    parts = [part for result in used for part in (result.parts if isinstance(result, Joined) else (result,))]
+    seeds = [part.seed for part in parts] or [study.seed]
+    draws = [part.draw for part in parts]
+    of_table = f", {numbered('draw', draws)} of the table" if any(draws) else ""
+    return f"{study.trials} trials{draft}, {numbered('seed', seeds)}{of_table}."
+
+
+def numbered(word: str, values: Sequence[int]) -> str:
+    """`seed 0`, `draws 0, 3`, `draws 0 to 19`: each value once, ascending."""
+    values = sorted(set(values))
+    if len(values) == 1:
+        return f"{word} {values[0]}"
+    row = len(values) > 2 and values == list(range(values[0], values[-1] + 1))
+    return f"{word}s " + (f"{values[0]} to {values[-1]}" if row else ", ".join(map(str, values)))
 
 
 def commits(used: Sequence[Result]) -> list[str]:

@@ -15,7 +15,7 @@ from analysis import verdicts
 from analysis.captions import caption
 from analysis.published import Claim, Row
 from analysis.result import Missing, Result
-from analysis.row import ComparedRow, columns, compared, correlation_note, p_text
+from analysis.row import ComparedRow, columns, compared, correlation_note, early_note, p_text
 from analysis.selection import Study
 from analysis.table import Heading, Table, number
 from analysis.verdicts import Verdict
@@ -132,6 +132,7 @@ class PaperTable:
                 *missing_notes(found, study, self.name),
                 *(f"† {row.name}: {row.value.doubt}." for row, _ in rows if row.value and row.value.doubt),
                 *self.notes,
+                *early_note([line for line in lines if isinstance(line, ComparedRow)]),
                 *correlation_note(self.reference, {name: result.errors for name, result in used.items()}),
                 verdicts.RULE,
                 verdicts.LEVEL_RULE,

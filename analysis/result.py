@@ -7,7 +7,7 @@ to a table's cell nothing else stands for either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -186,6 +186,11 @@ class Result:
         """Final test error in percent, indexed by trial; trials without one (no test value) are left out."""
         return self.column("incumbent_test", percent=True).dropna()
 
+    def ended_early(self) -> dict[str, int]:
+        """How many trials ended before their budget, by reason."""
+        reasons, counts = np.unique(self.ledger["ended"].astype(str), return_counts=True)
+        return {str(reason): int(n) for reason, n in zip(reasons, counts) if reason != "budget"}
+
     def queries(self) -> Columns:
         """All charged queries: one array per column of the query files."""
         blocks = [block for block in self.blocks if self.trials is None or block.first < self.trials]
@@ -195,6 +200,55 @@ class Result:
             keep = joined["trial"] < self.trials
             joined = {name: column[keep] for name, column in joined.items()}
         return joined
+
+
+@dataclass(frozen=True)
+class Joined(Result):
+    """Several results of one method as one: other seeds, or other draws of the table. Trials are counted
+    through; what describes one run (folder, key, configuration) is that of the first part.
+
+    Attributes:
+        parts: the results, in order.
+    """
+
+    parts: tuple[Result, ...] = ()
+
+    @classmethod
+    def of(cls, parts: Sequence[Result]) -> Joined:
+        """Join results of one configuration."""
+        first = parts[0]
+        origins = tuple(origin for part in parts for origin in part.origins)
+        return cls(first.run, first.config, first.blocks, origins, None, tuple(parts))
+
+    @property
+    def key(self) -> str:
+        return " ".join(part.key for part in self.parts)
+
+    @property
+    def trial_ids(self) -> np.ndarray:
+        return np.arange(sum(len(part.trial_ids) for part in self.parts))
+
+    @cached_property
+    def held(self) -> np.ndarray:
+        return self.trial_ids
+
+    @cached_property
+    def ledger(self) -> Columns:
+        names = [name for name in self.parts[0].ledger if all(name in part.ledger for part in self.parts)]
+        return {name: np.concatenate([part.ledger[name] for part in self.parts]) for name in names}
+
+    def queries(self) -> Columns:
+        raise NotImplementedError("joined results have no common queries; take those of their parts.")
+
+    def errors_by_draw(self) -> dict[int, pd.Series]:
+        """Final test errors of each draw, its seeds one after the other."""
+        import pandas as pd
+
+        draws = sorted({part.draw for part in self.parts})
+        return {
+            draw: pd.concat([part.errors for part in self.parts if part.draw == draw], ignore_index=True)
+            for draw in draws
+        }
 
 
 def scan(output_dir: str | Path, problem: Callable[[str], None] | None = None) -> list[Result]:

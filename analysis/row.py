@@ -134,6 +134,7 @@ class ComparedRow:
             "effect": against and against.effect,
             "probability_better": against and against.probability,
             "verdict": self.verdict,
+            "ended_early": result and " ".join(f"{why} {n}" for why, n in result.ended_early().items()),
             "unique_cells": means and means.unique_cells,
             "optimizer_seconds": means and means.optimizer_seconds,
             "protocol": result and result.protocol,
@@ -259,6 +260,25 @@ def p_text(p: float, equals: str = "") -> str:
         "< 0.0001"
         if p < 1e-4
         else equals + (f"{p:.4f}" if p < 0.01 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}")
+    )
+
+
+def early_note(rows: Sequence[ComparedRow]) -> list[str]:
+    """A sentence on the trials that ended before their budget, row by row and why."""
+    parts = []
+    for row in rows:
+        early = row.result.ended_early() if row.result is not None else {}
+        if row.result is not None and early:
+            why = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in early.items())
+            parts.append(f"{row.row.name} {sum(early.values())} of {len(row.result.trial_ids)} ({why})")
+    meaning = (
+        "exhausted: the method proposes nothing more; stalled: 10,000 free outcomes or rejections in a row; "
+        "no room: the next query costs more than is left"
+    )
+    return (
+        [f"Trials that ended before their budget: {'; '.join(parts)}. {meaning.capitalize()}."]
+        if parts
+        else []
     )
 
 

@@ -43,24 +43,35 @@ class Study:
 
     @cached_property
     def comparable(self) -> list[Result]:
-        """Results on the benchmark, all from the same data: what most runs were made from, the checksum
-        deciding a tie."""
-        results = [result for result in self.results if result.benchmark == self.benchmark]
-        counts = Counter(result.checksum for result in results)
-        data = max(counts, key=lambda checksum: (counts[checksum], checksum), default="")
-        return [result for result in results if result.checksum == data]
+        """Results on the benchmark, those of one draw all from the same data: what most of its runs were made
+        from, the checksum deciding a tie."""
+        data = self._data
+        return [
+            result
+            for result in self.results
+            if result.benchmark == self.benchmark and result.checksum == data[result.draw]
+        ]
+
+    @cached_property
+    def _data(self) -> dict[int, str]:
+        """The checksum of the data that most runs on a draw were made from, by draw."""
+        counts: dict[int, Counter[str]] = {}
+        for result in self.results:
+            if result.benchmark == self.benchmark:
+                counts.setdefault(result.draw, Counter())[result.checksum] += 1
+        return {
+            draw: max(of_it, key=lambda checksum: (of_it[checksum], checksum))
+            for draw, of_it in counts.items()
+        }
 
     @property
     def left_out(self) -> list[str]:
         """A sentence for each run on the benchmark that other data stands behind."""
-        if not self.comparable:
-            return []
-        data = self.comparable[0].checksum
         return [
             f"{result.run.folder} was made from other data (checksum {result.checksum[:8]}) than most runs "
-            f"on {self.benchmark} ({data[:8]}) and is left out."
+            f"on {self.benchmark} ({self._data[result.draw][:8]}) and is left out."
             for result in self.results
-            if result.benchmark == self.benchmark and result.checksum != data
+            if result.benchmark == self.benchmark and result.checksum != self._data[result.draw]
         ]
 
     def asked(self, budget: int) -> int:
@@ -82,6 +93,7 @@ class Study:
             for result in self.comparable
             if (result.label, result.budget, result.seed) == (label, budget, self.seed)
             and not _differing(result.config["optimizer"], own)
+            and result.draw == int(wanted["benchmark"].get("draw") or 0)
             and not _differing(result.config["benchmark"], wanted["benchmark"])
             and not _differing(result.rules, wanted["protocol"])
         ]

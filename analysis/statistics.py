@@ -244,7 +244,7 @@ class OverDraws(NamedTuple):
     Attributes:
         differences: float[K], d_k = mean(x) - mean(y) on draw k.
         difference: their mean; `interval` of it, `p` two-sided (H0: 0).
-        next: interval for the difference on one more draw (trials as many): what the real table may be.
+        next: 95 % interval for the difference on one more draw (trials as many): what the real table may be.
         between: SD of the difference over draws, less what the trials explain; 0 if they explain it all.
         agree: share of draws with a negative difference (x better).
     """
@@ -257,13 +257,16 @@ class OverDraws(NamedTuple):
     between: float
     agree: float
 
-    def p_above(self, margin: float) -> float:
-        """One-sided p of 'x is not better than y by as much as `margin`', H0: difference <= -margin."""
+    def equivalence(self, margin: float = MARGIN) -> tuple[float, float]:
+        """As `equivalence`, by t tests over the draws."""
         from scipy import stats
 
-        if np.ptp(self.differences) == 0:
-            return 0.0 if self.difference > -margin else 1.0
-        return float(stats.ttest_1samp(self.differences, -margin, alternative="greater").pvalue)
+        d, value = self.differences, self.difference
+        if np.ptp(d) == 0:
+            return (0.0 if value > -margin else 1.0), (0.0 if abs(value) < margin else 1.0)
+        above = float(stats.ttest_1samp(d, -margin, alternative="greater").pvalue)
+        below = float(stats.ttest_1samp(d, margin, alternative="less").pvalue)
+        return above, max(above, below)
 
 
 def compare_over_draws(
@@ -273,7 +276,7 @@ def compare_over_draws(
 
     Args:
         pairs: for each draw the samples x and y, at least two draws.
-        confidence: of the intervals.
+        confidence: of the interval of their mean.
     """
     from scipy import stats
 
@@ -286,7 +289,8 @@ def compare_over_draws(
     )
     mean, sd, k = float(d.mean()), float(d.std(ddof=1)), len(d)
     t = float(stats.t.ppf((1 + confidence) / 2, k - 1))
-    half, reach = t * sd / np.sqrt(k), t * sd * np.sqrt(1 + 1 / k)
+    half = t * sd / np.sqrt(k)
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, k - 1)) * sd * np.sqrt(1 + 1 / k)
     p = float(stats.ttest_1samp(d, 0).pvalue) if sd > 0 else float(mean == 0)
     return OverDraws(
         differences=d,

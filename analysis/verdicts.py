@@ -17,6 +17,8 @@ from analysis import statistics
 from analysis.published import PUBLISHED_TRIALS, Claim, Value
 
 CLOSE = 0.10  # percentage points
+# A comparison, p of 'no better by the margin' and p of equivalence.
+Found = tuple[statistics.Comparison, float, float]
 HOLDS, FAILS, UNRESOLVED, MISSING = "holds", "fails", "not resolved", "no data"
 BETTER, WORSE, EVEN = "better", "worse", "even"
 
@@ -87,7 +89,7 @@ def judge(claims: Sequence[Claim], samples: Mapping[str, Any]) -> list[Verdict]:
     )
     # Simultaneous over the table (Bonferroni): the intervals stand beside corrected p values.
     confidence = 1 - (1 - statistics.CONFIDENCE) / max(1, tests)
-    found: list[tuple[statistics.Comparison, float, float] | None] = []
+    found: list[Found | None] = []
     for claim, both in zip(claims, pairs):
         if both is None:
             found.append(None)
@@ -97,6 +99,64 @@ def judge(claims: Sequence[Claim], samples: Mapping[str, Any]) -> list[Verdict]:
             statistics.equivalence(x, y) if claim.kind == "no better" else (np.nan, np.nan)
         )
         found.append((statistics.compare(x, y, confidence), not_better, equivalent))
+    return _decide(claims, found, samples)
+
+
+def judge_over_draws(
+    claims: Sequence[Claim], samples: Mapping[str, Mapping[int, Any]]
+) -> tuple[list[Verdict], list[statistics.OverDraws | None]]:
+    """The same over draws of the table: the draws that both rows have are the sample
+    (`statistics.compare_over_draws`).
+
+    Args:
+        claims: Holm's family.
+        samples: row name -> draw -> test errors in percent.
+
+    Returns:
+        The verdicts, and what stands behind each.
+    """
+    pairs = [_by_draw(samples.get(claim.row, {}), samples.get(claim.other, {})) for claim in claims]
+    tests = sum(2 if claim.kind == "no better" else 1 for claim, both in zip(claims, pairs) if len(both) > 1)
+    confidence = 1 - (1 - statistics.CONFIDENCE) / max(1, tests)
+    found: list[Found | None] = []
+    behind: list[statistics.OverDraws | None] = []
+    for both in pairs:
+        over = statistics.compare_over_draws(both, confidence) if len(both) > 1 else None
+        behind.append(over)
+        if over is None:
+            found.append(None)
+            continue
+        better = np.mean([statistics.probability_of_improvement(x, y) for x, y in both])
+        comparison = statistics.Comparison(
+            n=sum(len(x) for x, _ in both),
+            m=sum(len(y) for _, y in both),
+            difference=over.difference,
+            interval=over.interval,
+            shift=float(np.median(over.differences)),
+            p=over.p,
+            effect=2 * float(better) - 1,
+            probability=float(better),
+        )
+        found.append((comparison, *over.equivalence()))
+    return _decide(claims, found, samples, "fewer than two draws have both rows"), behind
+
+
+def _by_draw(x: Mapping[int, Any], y: Mapping[int, Any]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The samples of the draws that both have, at least two trials each."""
+    return [
+        (x[draw].to_numpy(dtype=float), y[draw].to_numpy(dtype=float))
+        for draw in sorted(set(x) & set(y))
+        if min(len(x[draw]), len(y[draw])) >= 2
+    ]
+
+
+def _decide(
+    claims: Sequence[Claim],
+    found: Sequence[Found | None],
+    samples: Mapping[str, Any],
+    too_few: str = "fewer than two trials",
+) -> list[Verdict]:
+    """The verdicts, Holm-corrected over all tests there are."""
     # A claim of no difference enters the family twice: with the test that decides for it, then with the one
     # that decides against it.
     raw = [
@@ -109,7 +169,7 @@ def judge(claims: Sequence[Claim], samples: Mapping[str, Any]) -> list[Verdict]:
     out = []
     for claim, entry in zip(claims, found):
         if entry is None:
-            out.append(_missing(claim, samples))
+            out.append(_missing(claim, samples, too_few))
         elif claim.kind == "no better":
             out.append(_no_better(claim, entry[0], next(adjusted), next(adjusted), entry[2]))
         else:
@@ -117,12 +177,12 @@ def judge(claims: Sequence[Claim], samples: Mapping[str, Any]) -> list[Verdict]:
     return out
 
 
-def _missing(claim: Claim, samples: Mapping[str, Any]) -> Verdict:
+def _missing(claim: Claim, samples: Mapping[str, Any], too_few: str) -> Verdict:
     absent = [name for name in (claim.row, claim.other) if name not in samples]
     return Verdict(
         claim,
         MISSING,
-        detail=f"no result for {' and '.join(absent)}" if absent else "fewer than two trials",
+        detail=f"no result for {' and '.join(absent)}" if absent else too_few,
     )
 
 
@@ -140,7 +200,7 @@ def _no_better(
         )
         return Verdict(claim, HOLDS, comparison, p, detail)
     if p_better < statistics.ALPHA and comparison.difference < 0 and comparison.shift < 0:
-        return Verdict(claim, FAILS, comparison, p, f"better, Brunner-Munzel p = {p_better:.2g}")
+        return Verdict(claim, FAILS, comparison, p, f"better, p = {p_better:.2g}")
     return Verdict(
         claim, UNRESOLVED, comparison, p, f"an advantage of {statistics.MARGIN:.2f} is not ruled out"
     )

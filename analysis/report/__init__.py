@@ -65,7 +65,7 @@ def write_report(study: Study, output_dir: Path) -> list[str]:
             surrogate=captions.on_surrogate(study.benchmark, used),
             benchmark=captions.benchmark_words(study.benchmark, used),
             protocol=captions.protocol_words(study, used),
-            trials=captions.trials_words(study),
+            trials=captions.trials_words(study, used),
             code=captions.code_words(used),
             claims=_claims(built),
             tables=[_html_table(table) for table in built],

@@ -171,7 +171,7 @@ def test_over_draws_is_a_t_test_of_the_draws_differences() -> None:
     assert over.agree == np.mean(np.array(differences) < 0)
     width = (over.next.high - over.next.low) / (over.interval.high - over.interval.low)
     assert width == pytest.approx(np.sqrt(7))  # sqrt(1 + 1/K) over sqrt(1/K)
-    assert over.p_above(0.1) == pytest.approx(
+    assert over.equivalence(0.1)[0] == pytest.approx(
         stats.ttest_1samp(differences, -0.1, alternative="greater").pvalue
     )
     with pytest.raises(ValueError, match="at least 2"):
