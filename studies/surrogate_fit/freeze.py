@@ -77,8 +77,8 @@ def freeze(
     small = load_small_cells(shared_data())
     pinned = space.cell_id(to_strings(small.adjacency, small.ops))
 
-    law = noise.collapse_law(collapse_risk(observed, space, seed), pinned, model)
-    collapsed, early_collapsed = noise.draw_collapses(law, (seed,))
+    risk = collapse_risk(observed, space, seed)
+    collapsed, early_collapsed = noise.draw_collapses(noise.collapse_law(risk, pinned, model), (seed,))
     residual = noise.cell_residuals(space.num_cells, (seed,))
     runs = noise.draw_runs(
         mean, residual, collapsed, model, (seed,), pinned, small.validation[:, 3], small.test[:, 3]
@@ -96,7 +96,9 @@ def freeze(
         seconds=smooth[:, 4],
         runs=runs,
         early_runs=early_runs,
-        noise=noise.Noise(model, law, tuple(part.unbiased() for part in measured)),
+        noise=noise.Noise(
+            model, noise.collapse_law(risk, pinned, model, best), tuple(part.unbiased() for part in measured)
+        ),
         meta={
             **meta,
             "enumeration": enumeration_checksum(),

@@ -10,6 +10,7 @@ of this surrogate.
 
 from __future__ import annotations
 
+import argparse
 from typing import NamedTuple
 
 import numpy as np
@@ -68,8 +69,8 @@ def published_facts(benchmark: NASBench101Surrogate) -> list[Fact]:
     """Every published fact that concerns values, beside the surrogate's."""
     from scipy.stats import kendalltau
 
-    runs = benchmark._artefact.runs / GRID
-    early = benchmark._artefact.early_runs / GRID
+    runs = benchmark._table.runs / GRID
+    early = benchmark._table.early_runs / GRID
     means = runs.mean(axis=1)
     best_of_3 = runs[:, :, 0].max(axis=1)
     collapsed = runs[:, :, 0] < 0.2
@@ -142,7 +143,9 @@ def published_facts(benchmark: NASBench101Surrogate) -> list[Fact]:
 
 def main() -> int:
     """Print the facts; exit code 1 if one lies outside its margin."""
-    facts = published_facts(NASBench101Surrogate())
+    parser = argparse.ArgumentParser(prog="python -m studies.surrogate_fit.published_values")
+    parser.add_argument("--draw", type=int, default=0, help="of the table (0, the frozen one)")
+    facts = published_facts(NASBench101Surrogate(draw=parser.parse_args().draw))
     for fact in facts:
         print(
             f"{'' if fact.agrees else '!':1s} {fact.name:62s} {fact.published:10.5f} {fact.surrogate:10.5f}  "
