@@ -1,7 +1,8 @@
 """Result files as tidy frames.
 
 `load_results` gives one row per trial, or with `curves=True` one row per trial and query; `summarize` one row
-per configuration. Errors are in percent; result files hold fractions.
+per configuration; `what_differs` names the columns that tell configurations apart. Errors are in percent;
+result files hold fractions.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from analysis.curves import incumbents, unit_cost
 from analysis.result import Columns, Result, scan
 from analysis.selection import SECTIONS
+from nas_bench_suite.checks import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,26 +164,54 @@ def _varying(results: Iterable[Result]) -> list[str]:
     return sorted({name for (name, _), values in groups.items() if len(values) > 1})
 
 
-def summarize(frame: pd.DataFrame, by: Iterable[str] | None = None) -> pd.DataFrame:
-    """One row a configuration: statistics of the final test error (percent) over trials.
+def what_differs(frame: pd.DataFrame) -> list[str]:
+    """The columns by which the configurations in a frame differ: group by these, and no mean is taken over
+    two configurations. `["optimizer"]` where nothing differs.
+
+    `config_hash` is named only if nothing else tells two configurations apart (they were cut into blocks of
+    other sizes).
+    """
+    names = [name for name in _identity_columns(frame) if name != "config_hash"]
+    differ = [name for name in names if frame[name].nunique(dropna=False) > 1]
+    apart = frame[[*differ, "config_hash"]].drop_duplicates()
+    if apart.duplicated(differ).any() if differ else len(apart) > 1:
+        differ.append("config_hash")
+    return differ or ["optimizer"]
+
+
+def summarize(frame: pd.DataFrame, by: Iterable[str] | None = None, join: Iterable[str] = ()) -> pd.DataFrame:
+    """One row per configuration: statistics of the final test error (percent) over trials.
 
     Args:
         frame: from `load_results` (not `curves`).
         by: columns that tell configurations apart; the identity columns and the hyperparameters that differ,
             if left out.
+        join: columns that may differ within a row: `("seed", "benchmark.draw")` takes the trials of all seeds
+            and draws as one sample.
 
     Returns: A frame indexed by `by` with `trials, mean, sd, median, iqm, low, high` (the 95 % BCa interval of
         the mean), `mean_of_runs` (mean test error of the incumbents' cells over all stored runs),
         `validation_error`, `unique_cells`, `optimizer_seconds`, `without` (trials that have no test error and
         are left out).
+
+    Raises:
+        ConfigError: if a row would average over configurations that differ in a column which neither `by` nor
+            `join` names.
     """
     import pandas as pd
 
     from analysis import statistics
 
     by = list(by) if by is not None else _identity_columns(frame)
+    joined = set(join)
     rows = []
     for values, group in frame.groupby(by, dropna=False, sort=True, observed=True):
+        over = [name for name in what_differs(group) if name not in joined and group[name].nunique(False) > 1]
+        if over and not (joined and over == ["config_hash"]):
+            raise ConfigError(
+                f"by={by} averages over {', '.join(over)}; accepted: these columns in `by`, or in `join` "
+                "where the trials are to be one sample."
+            )
         errors = group["test_error"].dropna().to_numpy()
         described = statistics.describe(errors)
         rows.append(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import curves, load_results, protocol_table, summarize, tables
+from analysis import curves, load_results, protocol_table, summarize, tables, what_differs
 from analysis.complexity_table import ComplexityTable
 from analysis.paper_table import PaperTable
 from analysis.result import Missing, Result, scan
@@ -48,6 +48,39 @@ def test_frames_hold_what_the_files_hold(outputs: Path) -> None:
     np.testing.assert_allclose(last, final)
     summary = summarize(frame).reset_index().set_index("optimizer")
     assert summary.loc["random", "mean"] == pytest.approx(final.mean())
+
+
+def test_no_mean_is_taken_over_two_configurations_unasked(outputs: Path) -> None:
+    assert what_differs(load_results(outputs)) == ["optimizer"]
+    assert what_differs(load_results(outputs, optimizer="random")) == ["optimizer"]
+    write_run(outputs, "random", seed=1, settings=own_settings("random"))
+    write_run(outputs, "random", protocol={"run": "mean"}, shift=0.01, settings=own_settings("random"))
+    frame = load_results(outputs)
+    differ = what_differs(frame)
+    assert set(differ) == {"optimizer", "protocol", "protocol.run", "seed"}
+    assert len(frame.groupby(differ, observed=True)) == frame["config_hash"].nunique() == 5
+    with pytest.raises(ConfigError, match=r"averages over protocol, seed, protocol\.run; accepted: "):
+        summarize(frame, by=["optimizer"])
+    joined = summarize(frame, by=["optimizer", "protocol"], join=["seed", "protocol.run"])
+    assert joined["trials"].tolist().count(40) == 1 and len(joined) == 4
+    write_run(outputs, "random", block=20, settings=own_settings("random"))
+    assert what_differs(load_results(outputs, optimizer="random"))[-1] == "config_hash"
+
+
+def test_trials_that_ended_early_are_counted_by_reason(outputs: Path) -> None:
+    result = next(result for result in scan(outputs) if result.label == "random")
+    assert result.ended_early() == {}
+    study = Study([*scan(outputs)], trials=20)
+    found = study.find(RANDOM)
+    assert isinstance(found, Result)
+    ended = found.ledger["ended"].astype(object)
+    ended[:3], ended[3] = "stalled", "no_room"
+    found.ledger["ended"] = ended
+    table = tables.TABLE3.build(study, outputs)
+    row = next(row for row in table.records() if row["name"] == "Random Search")
+    assert row["ended_early"] == "no_room 1 stalled 3"
+    (note,) = [note for note in table.notes if note.startswith("Trials that ended")]
+    assert "Random Search 4 of 20 (1 no room, 3 stalled)." in note
 
 
 def test_incumbents_by_hand() -> None:
