@@ -3,7 +3,7 @@
 python examples/train_cells.py                     # 60 trainings, about two minutes on two cores
 python examples/train_cells.py --budget 200 --journal outputs/digits.jsonl
 
-The journal makes the run safe: stopped at any moment, the same command goes on where it was and ends with the
+The journal makes the run safe: after an interruption the same command goes on where it was and ends with the
 same result. A training that fails or diverges is a recorded failure, and the search goes on.
 """
 
