@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+from analysis import statistics, verdicts
 from analysis.captions import caption
 from analysis.paper_table import missing_notes
 from analysis.result import Missing, Result
 from analysis.selection import Study
+from analysis.statistics import Comparison
 from analysis.style import style
 from analysis.table import Column, Table, number
 from nas_bench_suite.experiments import Job
 
+T = TypeVar("T")
 DEFAULT = "default"
 COLLAPSED = 50  # percent: test errors above are of runs that did not train (guessing: 90)
 Found = Mapping[tuple[str, str], Result | Missing]  # by (label, variant)
@@ -24,12 +28,15 @@ Numbers = Mapping[str, float]  # by variant; those without a result are absent
 
 @dataclass(frozen=True)
 class ProtocolRow:
-    """A method: mean test error (percent) and rank among the methods of a column, by variant."""
+    """A method: mean test error (percent) and rank among the methods of a column, by variant; `changes`: the
+    method's own trials against the default, and `p` of that after Holm over the table."""
 
     label: str
     variants: Sequence[str]
     means: Numbers
     ranks: Numbers
+    changes: Mapping[str, Comparison]
+    p: Numbers
 
     @property
     def status(self) -> str:
@@ -40,15 +47,24 @@ class ProtocolRow:
         out: dict[str, object] = {"name": style(self.label).name, "label": self.label}
         for name in self.variants:
             out |= {f"mean, {name}": self.means.get(name), f"rank, {name}": self.ranks.get(name)}
+            if name != DEFAULT:
+                change = self.changes.get(name)
+                out |= {
+                    f"change, {name}": change and change.difference,
+                    f"change_low, {name}": change and change.interval.low,
+                    f"change_high, {name}": change and change.interval.high,
+                    f"p_holm, {name}": self.p.get(name),
+                }
         return out
 
     def cell(self, variant: str) -> str:
-        """Mean, change against the default protocol, and rank in brackets."""
+        """Mean, change against the default protocol (starred where resolved), and rank in brackets."""
         if variant not in self.means:
             return "missing"
         change = ""
         if variant != DEFAULT and DEFAULT in self.means:
             change = f" {number(self.means[variant] - self.means[DEFAULT], '+.2f')}"
+            change += "*" if self.p.get(variant, 1.0) < statistics.ALPHA else ""
         return f"{self.means[variant]:.3f}{change} ({self.ranks[variant]:.3g})"
 
 
@@ -111,16 +127,38 @@ class ProtocolTable:
             present = [label for label in self.methods if (label, variant) in means]
             ranked = stats.rankdata([means[label, variant] for label in present])
             ranks |= {(label, variant): float(rank) for label, rank in zip(present, ranked)}
+        changes = self._changes(found)
+        adjusted = statistics.holm([change.p for change in changes.values()]).tolist()
+        p = dict(zip(changes, adjusted))
         return [
-            ProtocolRow(label, list(self.variants), _of(label, means), _of(label, ranks))
+            ProtocolRow(
+                label, list(self.variants), *(_of(label, values) for values in (means, ranks, changes, p))
+            )
             for label in self.methods
         ]
+
+    def _changes(self, found: Found) -> dict[tuple[str, str], Comparison]:
+        """Each method under each variant against itself under the default, in pairs of trials: the same
+        searches read otherwise, or searches that share their beginnings. Intervals hold for
+        all of them together (Bonferroni)."""
+        pairs = {}
+        for label in self.methods:
+            for variant in self.variants:
+                ours, default = found[label, variant], found[label, DEFAULT]
+                if variant != DEFAULT and isinstance(ours, Result) and isinstance(default, Result):
+                    x, y = verdicts.align(ours.errors, default.errors)
+                    if len(x) > 1:
+                        pairs[label, variant] = x, y
+        confidence = 1 - (1 - statistics.CONFIDENCE) / max(1, len(pairs))
+        return {key: statistics.compare_paired(x, y, confidence) for key, (x, y) in pairs.items()}
 
     def _notes(self, found: Found, study: Study) -> list[str]:
         rows = self._rows(found)
         return [
             "Mean test error (%), change against the default protocol, and in brackets the rank among the "
-            "methods present in that column.",
+            "methods present in that column. *: the change is resolved (Wilcoxon signed-rank over a method's "
+            "own trials, which are the same searches read otherwise or share their beginnings; Holm over the "
+            f"table, {statistics.ALPHA:.2f}). The CSV holds the changes' intervals, which are simultaneous.",
             *_order_notes(rows),
             *missing_notes(self._absent(found), study, self.name),
             *(
@@ -154,7 +192,7 @@ class ProtocolTable:
         return out
 
 
-def _of(label: str, values: Mapping[tuple[str, str], float]) -> dict[str, float]:
+def _of(label: str, values: Mapping[tuple[str, str], T]) -> dict[str, T]:
     return {variant: value for (owner, variant), value in values.items() if owner == label}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import curves, load_results, protocol_table, summarize, tables, what_differs
+from analysis import curves, load_results, protocol_table, statistics, summarize, tables, what_differs
 from analysis.complexity_table import ComplexityTable
 from analysis.paper_table import PaperTable
 from analysis.result import Missing, Result, scan
@@ -317,6 +317,23 @@ def test_protocol_table_by_hand(outputs: Path) -> None:
     assert [rows[label]["rank, default"] for label in order] == [1, 2, 3]
     assert {rows["random"]["rank, run: mean"], rows["remaade"]["rank, run: mean"]} == {1, 2}
     assert status["random"] == "partly" and status["tpe"] == "missing"
+    # The change of a method is that of its own trials, in pairs; the two changes are Holm's family.
+    raw = {}
+    for label in ("random", "remaade"):
+        ours, default = (
+            study.find({"optimizer": label, "budget": 150, **rules})
+            for rules in ({"protocol.run": "mean"}, {})
+        )
+        assert isinstance(ours, Result) and isinstance(default, Result)
+        raw[label] = statistics.compare_paired(
+            ours.errors.to_numpy(), default.errors.to_numpy(), 1 - 0.05 / 2
+        )
+        assert rows[label]["change, run: mean"] == pytest.approx(raw[label].difference)
+        assert rows[label]["change_low, run: mean"] == pytest.approx(raw[label].interval.low)
+    corrected = statistics.holm([change.p for change in raw.values()])
+    assert [rows[label]["p_holm, run: mean"] for label in raw] == pytest.approx(corrected)
+    starred = next(row for row in table.data if row.label == "random").cell("run: mean")
+    assert ("*" in starred) == (corrected[0] < 0.05)
     (missing,) = [note for note in table.notes if note.startswith("Missing")]
     assert "TPE; BOHB; Alpha X; NASBOT; BANANAS; Local search (default)" in missing
     assert "NASBOT; Reg Evolution; BANANAS; Local search (run: mean)" in missing
