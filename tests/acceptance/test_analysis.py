@@ -195,7 +195,7 @@ def test_wrong_options_get_one_sentence(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["tables", "--output-dir", str(tmp_path), "--trials", "1"]) == 2
     assert (
         capsys.readouterr().err
-        == "error: --trials=1 is out of range; accepted: a whole number of at least 2.\n"
+        == "error: --trials=1 is out of range; accepted: a whole number in [2, 2147483647].\n"
     )
 
 

@@ -79,11 +79,11 @@ def test_main_job_prints_a_table_and_a_second_run_finds_it(tmp_path: Path) -> No
         ),
         (
             ["benchmark=planted", "budget=-3"],
-            "budget=-3 is out of range; accepted: a whole number of at least 1.",
+            "budget=-3 is out of range; accepted: a whole number in [1, 2147483647].",
         ),
         (
             ["benchmark=planted", "budget=many"],
-            "budget=many is out of range; accepted: a whole number of at least 1.",
+            "budget=many is out of range; accepted: a whole number in [1, 2147483647].",
         ),
         (["benchmark=planted", "trials=1.5"], "trials=1.5 is out of range"),
         (
