@@ -4,11 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TRIALS ?= 500
+MINUTES ?= 10
 ARGS   ?= -m optimizer=remaade,random budget=150
 OUTPUT ?= outputs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench tables figures report scaling surrogate clean
+.PHONY: help setup run test torture lint bench tables figures report scaling surrogate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -31,6 +32,9 @@ test: setup  ## lint, types and all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist load
+
+torture: setup  ## seeded damage, kills and wrong input for 10 minutes (MINUTES=60 for more), counted by class
+	$(BIN)/python -m tests.torture --minutes $(MINUTES)
 
 lint: setup  ## ruff and mypy alone
 	$(BIN)/ruff check .

@@ -289,7 +289,7 @@ def _odd_parquet(rng: random.Random, folder: Path) -> None:
     benchmark.query(Lookups(np.arange(benchmark.space.num_cells or 0), "mean"))
 
 
-def _write_surrogate(draw: np.random.Generator, folder: Path, count: int) -> None:
+def write_surrogate(draw: np.random.Generator, folder: Path, count: int) -> None:
     """The surrogate's files for `count` cells, by the description of their layout."""
     meta = {"enumeration": "0" * 16, "format": artefact.FORMAT, "cells": count, "fit": "1" * 16}
     columns = ("best_of_3", "mean", "early_0", "early_1", "early_2", "seconds")
@@ -320,7 +320,7 @@ def _write_surrogate(draw: np.random.Generator, folder: Path, count: int) -> Non
 def _artefact(rng: random.Random, folder: Path) -> None:
     """The surrogate's files of 20 cells, damaged as bytes, or whole archives with other content."""
     count = 20
-    _write_surrogate(np.random.default_rng(rng.randrange(2**32)), folder, count)
+    write_surrogate(np.random.default_rng(rng.randrange(2**32)), folder, count)
     path = folder / rng.choice((artefact.PREDICTIONS, artefact.RUNS, artefact.EARLY_RUNS))
     if rng.random() < 0.5:
         path.write_bytes(mutated(rng, path.read_bytes()))
