@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -56,7 +55,7 @@ def _command(config_dir: Path) -> int:
     sys.argv[1:] = arranged(sys.argv[1:])
     try:
         hydra.main(version_base="1.3", config_path=str(config_dir.resolve()), config_name="config")(task)()
-    except (ConfigError, OSError, MemoryError, BrokenProcessPool):
+    except ConfigError:
         raise
     except Exception as error:  # whatever comes from here, comes before a job or between two
         raise ConfigError(sentence_for(error, sys.argv[1:], config_dir)) from error

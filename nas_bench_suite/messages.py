@@ -194,7 +194,12 @@ def sentence_for(error: Exception, overrides: list[str], config_dir: Path) -> st
             place = f"{mark.name}, line {mark.line + 1}" if mark is not None else getattr(cause, "name", "")
             problem = getattr(cause, "problem", None) or _first_line(cause)
             return f"{place or 'a configuration file'} cannot be read ({problem}); accepted: YAML."
-        if isinstance(cause, RecursionError):
+        if "Config group override must be" in str(cause):
+            return (
+                "a group of configurations (optimizer, benchmark, protocol) takes the name of a file; "
+                "accepted: optimizer=random and the like."
+            )
+        if isinstance(cause, RecursionError) or "Recursive interpolation" in str(cause):
             return "the configuration refers to itself in a circle, or is too deep; accepted: plain values."
         if isinstance(cause, UnicodeError):
             return f"a configuration file cannot be read ({_first_line(cause)}); accepted: YAML in UTF-8."
@@ -286,7 +291,7 @@ def keys(overrides: list[str], config_dir: Path) -> list[str]:
     none where the files cannot be read."""
     try:
         return _keys(overrides, config_dir)
-    except (ConfigError, OSError, ValueError):
+    except Exception:  # yaml and omegaconf raise many kinds
         return []
 
 

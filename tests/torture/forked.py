@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from nas_bench_suite.cli import main
@@ -104,13 +105,22 @@ def _exit_code(function: Callable[[], object]) -> int:
     return 0
 
 
+@cache
 def _prepare() -> None:
-    """Import what commands need, once."""
+    """Import what commands need and load what they compile, once."""
     import hydra.main  # noqa: F401
     import rich.table  # noqa: F401
+    import scipy.special  # noqa: F401
+    import tqdm  # noqa: F401
 
     import nas_bench_suite.job
     import nas_bench_suite.sweeper  # noqa: F401
+    from nas_bench_suite import load_benchmark, provenance, search
+    from optimizers.random_search import RandomSearch
+
+    benchmark = load_benchmark("planted")
+    search(RandomSearch(), benchmark, budget=2, trials=2, seed=0)
+    provenance.git_state(provenance.sources(RandomSearch(), benchmark, "planted"))
 
 
 def check(done: Done, folder: Path, multirun: bool = False) -> str:

@@ -3,7 +3,7 @@
 Each is random search with one fault, and says in `EXPECTED` what becomes of it: "crash" (a fault of the code:
 its traceback, one sentence, exit code 1), "refused" (a proposal that is not accepted: one sentence, exit code
 2), "same" (what it does reaches nobody: the query files of random search) or "unsaid" (the same, and one
-sentence that nothing could be printed).
+sentence that nothing could be printed). "in workers": where a worker process searches.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from optimizers.random_search import RandomSearch
 from tests.torture.forked import check, command
 
 SMALL = ("benchmark=planted", "optimizer=random", "budget=12", "trials=6", "trials_per_block=3")
+RIGHT = "optimizers.random_search.RandomSearch"
 EXPECTED: dict[str, str] = {}
 
 
@@ -79,6 +80,14 @@ class ForgetsSuper(RandomSearch):
 class EndsTheProcess(RandomSearch):
     def ask(self, room: np.ndarray) -> Proposal:
         sys.exit(0)
+
+
+@expected("refused in workers")
+class ExitsHard(RandomSearch):
+    """Nothing can be said of it but in a worker: there, its block is tried once more and named."""
+
+    def tell(self, proposal: Proposal, outcome: Outcome) -> None:
+        os._exit(3)
 
 
 @expected("crash")
@@ -270,24 +279,22 @@ class Misbehaving:
         return f"{self.method} {'-m ' if self.multirun else ''}workers={self.workers}"
 
     def run(self, rng: random.Random, folder: Path) -> str:
-        target = f"optimizer._target_={__name__}.{self.method}"
+        right = _right(folder / "good")
         words = [*SMALL, f"workers={self.workers}", f"output_dir={folder / 'out'}"]
-        good = "optimizers.random_search.RandomSearch"
-        done = command([*words, f"optimizer._target_={good}"], folder / "good")
-        assert done.code == 0, done.err
-        right = files(folder / "out")
-        targets = f"{target},{good}" if self.multirun else target
+        target = f"optimizer._target_={__name__}.{self.method}"
+        targets = f"{target},{RIGHT}" if self.multirun else target
         done = command([*(["-m"] if self.multirun else []), *words, targets], folder / "bad")
         made = files(folder / "out")
-        what = EXPECTED[self.method]
+        what = EXPECTED[self.method].removesuffix(" in workers")
         if what == "crash":
             assert done.code == 1, f"exit code {done.code}:\n{done.err[-2000:]}"
             assert "Traceback" in done.err and done.errors, done.err[-2000:]
         else:
             answer = "ok" if what == "same" else "refused"
             assert check(done, folder, self.multirun) == answer, done.err[-2000:]
-        assert {name: made[name] for name in right} == right
-        new = [content for name, content in made.items() if name not in right]
+        if self.multirun:
+            assert {name: made.pop(name) for name in right} == right
+        new = list(made.values())
         assert sorted(new) == (sorted(right.values()) if what in ("same", "unsaid") else []), (
             "it left other results"
         )
@@ -299,13 +306,29 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("trials-*.parquet")}
 
 
+_found: dict[str, bytes] = {}
+
+
+def _right(folder: Path) -> dict[str, bytes]:
+    """The query files of random search."""
+    if not _found:
+        out = folder / "out"
+        done = command([*SMALL, f"optimizer._target_={RIGHT}", f"output_dir={out}"], folder)
+        assert done.code == 0, done.err
+        _found.update(files(out))
+    return _found
+
+
 def every() -> Iterator[Misbehaving]:
     """Each method alone, in this process."""
-    for method in EXPECTED:
-        yield Misbehaving(method, False, 1)
+    for method, what in EXPECTED.items():
+        if what != "refused in workers":
+            yield Misbehaving(method, False, 1)
 
 
 def cases(rng: random.Random) -> Iterator[Misbehaving]:
     """Endless random choices."""
     while True:
-        yield Misbehaving(rng.choice(list(EXPECTED)), rng.random() < 0.5, rng.choice((1, 1, 1, 2)))
+        method = rng.choice(list(EXPECTED))
+        workers = 2 if EXPECTED[method] == "refused in workers" else rng.choice((1, 1, 1, 2))
+        yield Misbehaving(method, rng.random() < 0.5, workers)

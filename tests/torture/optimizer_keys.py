@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,10 +72,17 @@ class Key:
 
     def run(self, rng: random.Random, folder: Path) -> str:
         config = compose({"optimizer": self.label, "benchmark": "planted"})
+        _import(str(config["optimizer"]["_target_"]).rpartition(".")[0])
         config["optimizer"] |= dict(self.values)
         config |= {"budget": self.budget, "trials": 2, "output_dir": str(folder / "out")}
         done: Done = call(lambda: _job(config, self.label), folder, timeout=SECONDS)
         return check(done, folder)
+
+
+def _import(module: str) -> None:
+    """Import a method once for all forks, if it can be."""
+    with suppress(ImportError):
+        importlib.import_module(module)
 
 
 def _short(value: Any) -> str:
@@ -105,6 +114,20 @@ def every() -> Iterator[Key]:
             if key != "_target_":
                 for value in VALUES:
                     yield Key(label, ((key, value),), 12)
+
+
+def refusals(rng: random.Random) -> Iterator[Key]:
+    """Endless random values of one key each that no key accepts."""
+    never = [
+        v for v in VALUES if isinstance(v, (list, str)) or (isinstance(v, (int, float)) and not _small(v))
+    ]
+    for case in cases(rng):
+        key = case.values[0][0]
+        yield Key(case.label, ((key, rng.choice(never)),), 1)
+
+
+def _small(value: float) -> bool:
+    return isinstance(value, bool) or -1 <= value <= 10**6
 
 
 def cases(rng: random.Random) -> Iterator[Key]:
