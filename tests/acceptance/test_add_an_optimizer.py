@@ -34,7 +34,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(project: Path, command: str) -> subprocess.CompletedProcess:
+def run(project: Path, command: str) -> subprocess.CompletedProcess[str]:
     words = [sys.executable if word == "python" else word for word in shlex.split(command)]
     environment = os.environ | {"PYTHONPATH": str(project)}
     return subprocess.run(words, cwd=project, env=environment, capture_output=True, text=True, timeout=240)

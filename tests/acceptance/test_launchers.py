@@ -46,7 +46,7 @@ def command(folder: Path, launcher: str, *more: str) -> list[str]:
     ]
 
 
-def run(folder: Path, launcher: str, *more: str) -> subprocess.CompletedProcess:
+def run(folder: Path, launcher: str, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(folder, launcher, *more), cwd=ROOT, capture_output=True, text=True, timeout=240
     )

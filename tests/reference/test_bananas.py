@@ -32,7 +32,9 @@ SHAPES = [(40, 20, 10, 32, "mae"), (13, 7, 1, 5, "mse"), (57, 24, 3, 32, "mse"),
 
 
 @pytest.mark.parametrize(("features", "width", "layers", "batch", "loss"), SHAPES)
-def test_one_step_and_thirty_equal_autograd(features, width, layers, batch, loss):
+def test_one_step_and_thirty_equal_autograd(
+    features: int, width: int, layers: int, batch: int, loss: str
+) -> None:
     rng = np.random.default_rng(features)
     n, units = 41, mlp.padded(width)
     x = _features(rng, (n,), features)
@@ -62,7 +64,7 @@ def test_one_step_and_thirty_equal_autograd(features, width, layers, batch, loss
         assert not hidden.any()
 
 
-def test_initial_weights_are_glorot_uniform():
+def test_initial_weights_are_glorot_uniform() -> None:
     params = _network(300, 20, 2)
     for weights, bias in plain.unpack(params, 300, 20, 2, mlp.padded(20)):
         limit = np.sqrt(6 / sum(weights.shape))
@@ -71,7 +73,7 @@ def test_initial_weights_are_glorot_uniform():
         assert abs(weights.std() - limit / np.sqrt(3)) < 4 * limit / np.sqrt(weights.size)
 
 
-def test_a_network_of_the_batch_equals_the_same_network_trained_alone():
+def test_a_network_of_the_batch_equals_the_same_network_trained_alone() -> None:
     rng = np.random.default_rng(1)
     trials, features = 4, 12
     known = np.array([9, 33, 1, 20])
@@ -110,7 +112,7 @@ def test_a_network_of_the_batch_equals_the_same_network_trained_alone():
         np.testing.assert_allclose(together[t, 0], plain.forward(twin, dense), atol=0.05)
 
 
-def test_orders_are_uniform_permutations():
+def test_orders_are_uniform_permutations() -> None:
     orders = np.empty((6000, 3), dtype=np.int32)
     draw_orders(np.random.Generator(np.random.PCG64(2)), orders)
     assert (np.sort(orders, axis=1) == np.arange(3)).all()
@@ -118,7 +120,7 @@ def test_orders_are_uniform_permutations():
     assert len(counts) == 6 and abs(counts - 1000).max() < 5 * np.sqrt(1000)
 
 
-def test_independent_thompson_sampling_equals_its_twin():
+def test_independent_thompson_sampling_equals_its_twin() -> None:
     rng = np.random.default_rng(3)
     predictions = rng.normal(size=(1, 5, 30)).astype(np.float32)
     strings = np.arange(30)[None, :, None]
@@ -136,7 +138,7 @@ def test_independent_thompson_sampling_equals_its_twin():
     np.testing.assert_array_equal(out[0, :, 0], expected)
 
 
-def test_path_features_equal_paths_walked_one_by_one():
+def test_path_features_equal_paths_walked_one_by_one() -> None:
     space = NASBench101Space()
     rows = space.sample_rng(np.random.default_rng(5), 200)
     encoded = space.encode(rows, "path")

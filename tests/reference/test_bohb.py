@@ -224,7 +224,7 @@ def test_brackets_equal_hpbandsters(failing: float) -> None:
     class Sampler:
         names = 0
 
-        def get_config(self, budget: float) -> tuple[int, dict]:
+        def get_config(self, budget: float) -> tuple[int, dict[str, float]]:
             self.names += 1
             return self.names - 1, {}
 

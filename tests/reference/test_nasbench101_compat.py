@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def test_specs_and_metrics(plain, nasbench, graph):
         assert got[0]["trainable_parameters"] == fixed["trainable_parameters"]
 
 
-def test_queries_draw_alike_and_count_alike(files):
+def test_queries_draw_alike_and_count_alike(files: Path) -> None:
     space, rng = NASBench101Space(), np.random.default_rng(1)
     cells = rng.choice(2531, 60)
     results = []
@@ -141,12 +142,12 @@ def test_queries_draw_alike_and_count_alike(files):
     assert nasbench.get_budget_counters() == (0.0, 0)
 
 
-def test_hashes_come_in_the_order_of_the_file(plain, nasbench):
+def test_hashes_come_in_the_order_of_the_file(plain: nasbench_api_plain.Api, nasbench: api.NASBench) -> None:
     assert list(nasbench.hash_iterator()) == list(plain.fixed)
     assert nasbench.valid_epochs == {12, 108}
 
 
-def test_what_is_out_of_the_domain(nasbench):
+def test_what_is_out_of_the_domain(nasbench: api.NASBench) -> None:
     def spec(n, edges, ops=None):
         matrix = np.zeros((n, n), dtype=int)
         for u, v in edges:
@@ -186,7 +187,7 @@ def test_what_is_out_of_the_domain(nasbench):
         api.NASBench("/no/such/file")
 
 
-def test_a_spec_is_a_copy():
+def test_a_spec_is_a_copy() -> None:
     matrix, ops = np.array([[0, 1, 1], [0, 0, 0], [0, 0, 0]]), ["input", "maxpool3x3", "output"]
     spec = api.ModelSpec(matrix, ops)
     matrix[0, 2] = 0

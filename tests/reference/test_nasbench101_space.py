@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def space() -> NASBench101Space:
     return NASBench101Space()
 
 
-def test_counts(space):
+def test_counts(space: NASBench101Space) -> None:
     assert space.num_cells == 423_624
     assert np.bincount(space.cell_vertices)[2:].tolist() == [1, 6, 84, 2_441, 62_010, 359_082]
     valid = int((space._cells.packed != space._cells.invalid).sum()) * 243
@@ -39,7 +40,7 @@ def test_counts(space):
     assert abs(int((raw._packed != raw._cells.invalid).sum()) / 2**21 - 0.273) < 1e-3
 
 
-def test_enumeration_is_the_one_that_artefacts_rely_on():
+def test_enumeration_is_the_one_that_artefacts_rely_on() -> None:
     fresh = cell_tables.enumerate_cells()
     assert fresh.checksum() == cell_tables.CHECKSUM == enumeration_checksum()
     for name, array in cell_tables.cells()._asdict().items():
@@ -47,7 +48,7 @@ def test_enumeration_is_the_one_that_artefacts_rely_on():
 
 
 @pytest.mark.parametrize("edge_limit", ["pruned", "raw"])
-def test_representatives_map_to_themselves(edge_limit):
+def test_representatives_map_to_themselves(edge_limit: str) -> None:
     space = NASBench101Space(edge_limit)
     ids = np.arange(space.num_cells)
     rows = space.architecture(ids)
@@ -57,7 +58,7 @@ def test_representatives_map_to_themselves(edge_limit):
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(strings)
-def test_validity_and_hash_equal_the_plain_procedure(row):
+def test_validity_and_hash_equal_the_plain_procedure(row: np.ndarray) -> None:
     for edge_limit in ("pruned", "raw"):
         space = NASBench101Space(edge_limit)
         wanted = plain.hash_string(row, edge_limit)
@@ -68,7 +69,7 @@ def test_validity_and_hash_equal_the_plain_procedure(row):
             assert space.from_official_hash(wanted) == cell
 
 
-def test_random_strings_equal_the_plain_procedure(space):
+def test_random_strings_equal_the_plain_procedure(space: NASBench101Space) -> None:
     rows = space.sample_rng(np.random.default_rng(3), 400)
     wanted = [plain.hash_string(row) for row in rows]
     assert space.official_hash(space.cell_id(rows)).tolist() == wanted
@@ -76,7 +77,7 @@ def test_random_strings_equal_the_plain_procedure(space):
     np.testing.assert_array_equal(again, space.cell_id(rows))
 
 
-def test_every_order_of_the_inner_vertices_gives_the_same_cell(space):
+def test_every_order_of_the_inner_vertices_gives_the_same_cell(space: NASBench101Space) -> None:
     rng = np.random.default_rng(5)
     for row in space.sample_rng(rng, 30):
         matrix, labels = plain.graph_of_string(row)
@@ -90,7 +91,7 @@ def test_every_order_of_the_inner_vertices_gives_the_same_cell(space):
                 )
 
 
-def test_published_hashes_of_25000_cells(space, shared_data):
+def test_published_hashes_of_25000_cells(space: NASBench101Space, shared_data: Path) -> None:
     rows, hashes = [], []
     with gzip.open(shared_data / "nasbench101" / "observed_25000_cells.csv.gz", "rt") as file:
         for line in csv.DictReader(file):
@@ -104,7 +105,7 @@ def test_published_hashes_of_25000_cells(space, shared_data):
     np.testing.assert_array_equal(space.from_official_hash(hashes), ids)
 
 
-def test_published_hashes_of_the_91_small_cells(space, shared_data):
+def test_published_hashes_of_the_91_small_cells(space: NASBench101Space, shared_data: Path) -> None:
     seen = {}
     with open(shared_data / "nasbench101" / "mean_of_3_all_91_four_vertex_cells.csv") as file:
         for line in csv.DictReader(file):
@@ -117,7 +118,7 @@ def test_published_hashes_of_the_91_small_cells(space, shared_data):
     assert [space.official_hash(cell) for cell in range(91)] == [seen[cell] for cell in range(91)]
 
 
-def test_all_hashes_differ_and_equal_hashlib(space):
+def test_all_hashes_differ_and_equal_hashlib(space: NASBench101Space) -> None:
     digests = hashing.all_digests()
     assert len(np.unique(digests, axis=0)) == 423_624
     assert hashing.digests_checksum(digests) == hashing.CHECKSUM
@@ -130,7 +131,7 @@ def test_all_hashes_differ_and_equal_hashlib(space):
         ]
 
 
-def test_hash_kernel_itself():
+def test_hash_kernel_itself() -> None:
     """The table may come from the cache folder, so run the kernel on a few groups of cells."""
     tables = cell_tables.cells()
     starts = np.flatnonzero(np.diff(tables.forms, prepend=-1))
@@ -143,7 +144,7 @@ def test_hash_kernel_itself():
         np.testing.assert_array_equal(out[start:stop], hashing.all_digests()[start:stop])
 
 
-def test_unknown_hashes_are_refused(space):
+def test_unknown_hashes_are_refused(space: NASBench101Space) -> None:
     known = space.official_hash(7)
     for wrong in ("", "0" * 32, known.upper(), known[:-1], known + "0", "é" * 32):
         with pytest.raises(ConfigError, match="official hash"):
@@ -152,7 +153,7 @@ def test_unknown_hashes_are_refused(space):
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(strings)
-def test_path_encoding_equals_a_walk(row):
+def test_path_encoding_equals_a_walk(row: np.ndarray) -> None:
     space = NASBench101Space()
     wanted = np.zeros(364, dtype=np.int64)
     for sequence in plain.paths_of_string(row):
@@ -161,7 +162,7 @@ def test_path_encoding_equals_a_walk(row):
     np.testing.assert_array_equal(space.encode(row, "path"), wanted > 0)
 
 
-def test_graph_round_trip(space):
+def test_graph_round_trip(space: NASBench101Space) -> None:
     rows = space.sample_rng(np.random.default_rng(1), 200)
     for row in rows:
         matrix, labels = space.graph(row)
@@ -173,7 +174,7 @@ def test_graph_round_trip(space):
         ) == space.cell_id(row)
 
 
-def test_encodings_have_their_shapes(space):
+def test_encodings_have_their_shapes(space: NASBench101Space) -> None:
     rows = space.sample_rng(np.random.default_rng(0), (3, 4))
     assert space.encode(rows).shape == (3, 4, 57)
     adjacency = space.encode(rows, "adjacency")
@@ -186,7 +187,7 @@ def test_encodings_have_their_shapes(space):
 
 
 @pytest.mark.parametrize("edge_limit", ["pruned", "raw"])
-def test_sampling_is_uniform_over_valid_strings(edge_limit):
+def test_sampling_is_uniform_over_valid_strings(edge_limit: str) -> None:
     space = NASBench101Space(edge_limit)
     packed, invalid = space._packed, space._cells.invalid
     bits = (np.arange(2**21)[packed != invalid][:, None] >> np.arange(21)) & 1
@@ -202,7 +203,7 @@ def test_sampling_is_uniform_over_valid_strings(edge_limit):
         assert np.abs(shares - 1 / 3).max() < 4.8 * np.sqrt(2 / 9 / len(rows))
 
 
-def test_a_trial_draws_from_its_own_stream(space):
+def test_a_trial_draws_from_its_own_stream(space: NASBench101Space) -> None:
     together = space.sample(Streams(7, 5), 6)
     alone = space.sample(Streams(7, 1, first_trial=3), 6)
     np.testing.assert_array_equal(together[3:4], alone)
@@ -214,7 +215,7 @@ def test_a_trial_draws_from_its_own_stream(space):
     np.testing.assert_array_equal(rest[[0, 2, 4]], together[[0, 2, 4], :2])
 
 
-def test_values_out_of_range_are_invalid(space):
+def test_values_out_of_range_are_invalid(space: NASBench101Space) -> None:
     row = space.architecture(5000)
     for place, value in [(0, 2), (3, -1), (20, 7), (21, 3), (25, -1), (23, 2**40), (4, 2**40)]:
         wrong = row.copy()
@@ -227,7 +228,7 @@ def test_values_out_of_range_are_invalid(space):
             assert (space.cell_id(changed) >= 0) == (value < 3)
 
 
-def test_bad_input_gets_a_sentence(space):
+def test_bad_input_gets_a_sentence(space: NASBench101Space) -> None:
     with pytest.raises(ConfigError, match=r"\[\.\.\., 26\]"):
         space.cell_id(np.zeros((3, 25), dtype=int))
     with pytest.raises(ConfigError, match="423623"):
@@ -244,7 +245,7 @@ def test_bad_input_gets_a_sentence(space):
         NASBench101Space("prune")
 
 
-def test_cache_is_only_a_shortcut(tmp_path, monkeypatch):
+def test_cache_is_only_a_shortcut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nas_bench_suite.benchmarks.nasbench101 import cache
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -1,13 +1,17 @@
 """Random search, regularized evolution and local search: against their plain twins, and the properties that
 each promises."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from bench.plain import baselines as plain
 from nas_bench_suite import ConfigError, Lookups, Protocol, SearchSpace, Streams, Task, Variable
 from nas_bench_suite.benchmarks.planted import Planted
-from nas_bench_suite.optimizer import FAILED, INVALID, NOT_RUN, OK, Outcome
+from nas_bench_suite.optimizer import FAILED, INVALID, NOT_RUN, OK, Optimizer, Outcome
 from nas_bench_suite.search import search
 from optimizers.local_search import LocalSearch, neighbour_changes
 from optimizers.parts.mutation import mutation_rates
@@ -112,7 +116,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_equals_the_plain_twin(planted, case):
+def test_equals_the_plain_twin(planted: Planted, case: str) -> None:
     make, make_twin = CASES[case]
     record = search(make(), planted, budget=BUDGET, trials=TRIALS, seed=SEED)
     for trial in range(TRIALS):
@@ -127,7 +131,7 @@ def test_equals_the_plain_twin(planted, case):
     "protocol",
     [Protocol(), Protocol(repeats="free"), Protocol(invalid="charge", run="mean"), Protocol(cost="epochs")],
 )
-def test_a_trial_is_the_same_in_every_block(planted, case, protocol):
+def test_a_trial_is_the_same_in_every_block(planted: Planted, case: str, protocol: Protocol) -> None:
     make, _ = CASES[case]
     whole = search(make(), planted, protocol, budget=60, trials=6, seed=3)
     part = search(make(), planted, protocol, budget=60, trials=2, seed=3, first_trial=4)
@@ -138,7 +142,7 @@ def test_a_trial_is_the_same_in_every_block(planted, case, protocol):
     assert (whole.ledger["rejected"][4:] == part.ledger["rejected"]).all()
 
 
-def test_random_search_follows_the_closed_form(planted):
+def test_random_search_follows_the_closed_form(planted: Planted) -> None:
     trials, queries = 4000, 15
     record = search(RandomSearch(), planted, budget=queries, trials=trials, seed=5)
     values, cdf = planted.random_search_cdf(queries)
@@ -149,7 +153,7 @@ def test_random_search_follows_the_closed_form(planted):
     assert abs(record.ledger["rejected"].sum() - expected) < 5 * np.sqrt(expected * 4 / 3)
 
 
-def test_random_search_without_repeats_visits_every_cell_once_and_ends(planted):
+def test_random_search_without_repeats_visits_every_cell_once_and_ends(planted: Planted) -> None:
     cells = planted.space.num_cells
     record = search(RandomSearch(repeats=False), planted, budget=cells + 50, trials=2, seed=0)
     for trial in range(2):
@@ -157,7 +161,7 @@ def test_random_search_without_repeats_visits_every_cell_once_and_ends(planted):
     assert (record.ledger["ended"] == "exhausted").all()
 
 
-def test_invalid_strings_are_proposed_where_they_are_charged(planted):
+def test_invalid_strings_are_proposed_where_they_are_charged(planted: Planted) -> None:
     for optimizer in (RandomSearch(), RegularizedEvolution(**SMALL), LocalSearch()):
         record = search(optimizer, planted, Protocol(invalid="charge"), budget=400, trials=20, seed=1)
         assert (record.ledger["rejected"] == 0).all()
@@ -171,9 +175,11 @@ def test_invalid_strings_are_proposed_where_they_are_charged(planted):
 
 
 @pytest.mark.parametrize("make", [RandomSearch, RegularizedEvolution, LocalSearch])
-def test_a_space_without_valid_strings_ends_the_search(planted, make):
+def test_a_space_without_valid_strings_ends_the_search(
+    planted: Planted, make: Callable[[], Optimizer]
+) -> None:
     class Nothing(Planted):
-        def __init__(self):
+        def __init__(self) -> None:
             self.space = Nowhere()
 
     record = search(make(), Nothing(), budget=10, trials=2, seed=0)
@@ -181,7 +187,7 @@ def test_a_space_without_valid_strings_ends_the_search(planted, make):
     assert (record.ledger["queries"] == 0).all()
 
 
-def test_taking_few_or_many_strings_at_a_time_gives_the_same_sequence(planted):
+def test_taking_few_or_many_strings_at_a_time_gives_the_same_sequence(planted: Planted) -> None:
     def sequence(sizes):
         strings = UniformStrings(Task(planted.space, 3, 500, Streams(0, 3)), "x")
         return np.concatenate([strings.take(np.full(3, size)).architectures for size in sizes], axis=1)
@@ -203,7 +209,7 @@ def told(proposal, accuracy, status=OK):
     return Outcome(np.where(status == OK, np.broadcast_to(accuracy, shape), np.nan), status)
 
 
-def test_a_mutant_is_a_valid_neighbour_of_a_living_member(planted):
+def test_a_mutant_is_a_valid_neighbour_of_a_living_member(planted: Planted) -> None:
     optimizer = start(RegularizedEvolution(population=6, sample=3), planted.space)
     members, rng = [], np.random.default_rng(0)
     for step in range(60):
@@ -217,7 +223,7 @@ def test_a_mutant_is_a_valid_neighbour_of_a_living_member(planted):
         optimizer.tell(proposal, told(proposal, rng.random(proposal.wanted.shape)))
 
 
-def test_the_best_of_the_sample_is_the_parent_and_failures_never_are(planted):
+def test_the_best_of_the_sample_is_the_parent_and_failures_never_are(planted: Planted) -> None:
     optimizer = start(RegularizedEvolution(population=4, sample=4), planted.space, trials=300)
     first = optimizer.ask(np.full(300, 9))
     outcome = told(first, np.array([0.5, 0.9, 0.7, 0.6]))
@@ -234,14 +240,14 @@ def test_the_best_of_the_sample_is_the_parent_and_failures_never_are(planted):
     assert (distance[:, 0] == 1).mean() < 0.05
 
 
-def test_mutation_rates_are_those_of_the_sources():
+def test_mutation_rates_are_those_of_the_sources() -> None:
     from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 
     rates = mutation_rates(NASBench101Space(), {})
     np.testing.assert_allclose(rates, [1 / 21] * 21 + [1 / 5] * 5)
 
 
-def test_every_variable_changes_with_its_rate(planted):
+def test_every_variable_changes_with_its_rate(planted: Planted) -> None:
     trials = 4000
     method = RegularizedEvolution(
         population=2, sample=1, mutation="each", rates={"edge": 0.1, "op": 0.3}, initial=1
@@ -255,7 +261,7 @@ def test_every_variable_changes_with_its_rate(planted):
     assert np.abs(changed[:, 5:].mean(axis=0) - 0.3).max() < 5 * np.sqrt(0.21 / trials)
 
 
-def test_ended_trials_get_no_slot_and_draw_nothing(planted):
+def test_ended_trials_get_no_slot_and_draw_nothing(planted: Planted) -> None:
     def run(rooms):
         optimizer = start(RegularizedEvolution(**SMALL), planted.space, trials=2)
         for room in rooms:
@@ -270,7 +276,7 @@ def test_ended_trials_get_no_slot_and_draw_nothing(planted):
 # --- local search
 
 
-def test_neighbours_are_all_strings_that_differ_in_one_variable(planted):
+def test_neighbours_are_all_strings_that_differ_in_one_variable(planted: Planted) -> None:
     changes = neighbour_changes(planted.space)
     origin = np.array(planted.target)
     strings = set()
@@ -282,7 +288,7 @@ def test_neighbours_are_all_strings_that_differ_in_one_variable(planted):
     assert all((np.array(string) != origin).sum() == 1 for string in strings)
 
 
-def test_local_search_never_asks_for_a_cell_twice_and_ends_when_none_is_left(planted):
+def test_local_search_never_asks_for_a_cell_twice_and_ends_when_none_is_left(planted: Planted) -> None:
     cells = planted.space.num_cells
     record = search(LocalSearch(), planted, budget=cells + 1, trials=2, seed=0)
     assert (record.ledger["repeats"] == 0).all()
@@ -290,7 +296,7 @@ def test_local_search_never_asks_for_a_cell_twice_and_ends_when_none_is_left(pla
     assert (record.ledger["ended"] == "exhausted").all()
 
 
-def test_a_climb_ends_at_a_local_optimum(planted):
+def test_a_climb_ends_at_a_local_optimum(planted: Planted) -> None:
     """Without noise, a whole first climb: its last centre has no better neighbour, and every centre beats the
     one before."""
     quiet = Planted(noise=0.0)
@@ -341,7 +347,7 @@ def test_a_climb_ends_at_a_local_optimum(planted):
         (lambda: LocalSearch(batch=1.5), "optimizer.batch=1.5"),
     ],
 )
-def test_wrong_options_get_one_sentence(make, sentence):
+def test_wrong_options_get_one_sentence(make: Callable[[], object], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence.replace(".", r"\.")) as caught:
         make()
     assert "\n" not in str(caught.value)

@@ -69,7 +69,7 @@ def test_hyper_parameter_tables_equal_the_package(name: str, dataset: str, runs:
 
 
 def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(module: str):
+    def absent(module: str) -> None:
         raise ImportError(module)
 
     monkeypatch.setattr(converters.importlib, "import_module", absent)

@@ -61,7 +61,7 @@ def assert_equal_to_plain(table, path: Path) -> None:
 
 @pytest.mark.parametrize("single", [True, False])
 @pytest.mark.parametrize("budgets", [(108,), (4, 12, 36, 108), (12, 108)])
-def test_values_are_kept_exactly(tmp_path, budgets, single):
+def test_values_are_kept_exactly(tmp_path: Path, budgets: tuple[int, ...], single: bool) -> None:
     path = write(
         tmp_path / "some.tfrecord", made_up(budgets=budgets, single=single, checkpoint=b"/model.ckpt-1" * 20)
     )
@@ -70,7 +70,7 @@ def test_values_are_kept_exactly(tmp_path, budgets, single):
     assert_equal_to_plain(load_benchmark("nasbench101", path=tmp_path / "some.table"), path)
 
 
-def test_seconds_that_need_double_precision(tmp_path):
+def test_seconds_that_need_double_precision(tmp_path: Path) -> None:
     payloads = made_up(cells=(7,), runs=2)
     matrix, ops = NASBench101Space().graph(NASBench101Space().architecture(7))
     half, final = (1 / 3, *records.SINGLE[[1, 2, 3]]), (2 / 3, *records.SINGLE[[4, 5, 6]])
@@ -84,7 +84,7 @@ def test_seconds_that_need_double_precision(tmp_path):
     assert_equal_to_plain(table, path)
 
 
-def test_thirty_real_cells(tmp_path, shared_data):
+def test_thirty_real_cells(tmp_path: Path, shared_data: Path) -> None:
     space, payloads = NASBench101Space(), []
     with open(shared_data / "nasbench101" / "three_runs_of_30_cells.csv") as file:
         lines = list(csv.DictReader(file))
@@ -111,7 +111,7 @@ def test_thirty_real_cells(tmp_path, shared_data):
         )
 
 
-def test_blocks_of_any_size_give_the_same(tmp_path):
+def test_blocks_of_any_size_give_the_same(tmp_path: Path) -> None:
     path = write(tmp_path / "some.tfrecord", made_up())
     whole = [b.data[a:z].tobytes() for b in tfrecord.read_blocks(path) for a, z in zip(b.starts, b.stops)]
     for size in (1, 7, 100, 450, 1000, 4096):
@@ -121,7 +121,7 @@ def test_blocks_of_any_size_give_the_same(tmp_path):
         assert pieces == whole == made_up()
 
 
-def test_every_flipped_byte_is_noticed(tmp_path):
+def test_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
     good = b"".join(plain.framed(item) for item in made_up(cells=(1,)))
     path = tmp_path / "flipped.tfrecord"
     for position in range(len(good)):
@@ -132,7 +132,7 @@ def test_every_flipped_byte_is_noticed(tmp_path):
         assert "Traceback" not in sentence
 
 
-def test_every_truncation_is_noticed(tmp_path):
+def test_every_truncation_is_noticed(tmp_path: Path) -> None:
     items = made_up(cells=(1,))
     good = b"".join(plain.framed(item) for item in items)
     whole = np.cumsum([len(plain.framed(item)) for item in items])
@@ -148,7 +148,7 @@ def test_every_truncation_is_noticed(tmp_path):
             assert f"record {record}, which starts at byte" in refused(path, "truncated"), length
 
 
-def test_the_place_of_damage_is_named(tmp_path):
+def test_the_place_of_damage_is_named(tmp_path: Path) -> None:
     items = made_up()
     starts = np.cumsum([0] + [len(plain.framed(item)) for item in items])
     good = b"".join(plain.framed(item) for item in items)
@@ -178,7 +178,7 @@ def test_the_place_of_damage_is_named(tmp_path):
         list(tfrecord.read_blocks(path))
 
 
-def test_wrong_files(tmp_path, monkeypatch):
+def test_wrong_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused(tmp_path / "absent.tfrecord", "does not exist")
     refused(tmp_path, "is a folder")
     page = tmp_path / "page.tfrecord"
@@ -201,7 +201,7 @@ def test_wrong_files(tmp_path, monkeypatch):
     refused(unreadable, "cannot be read: Permission denied")
 
 
-def test_whole_and_part(tmp_path):
+def test_whole_and_part(tmp_path: Path) -> None:
     path = write(tmp_path / "some.tfrecord", made_up())
     refused(
         path,
@@ -210,7 +210,7 @@ def test_whole_and_part(tmp_path):
     )
 
 
-def test_duplicates(tmp_path):
+def test_duplicates(tmp_path: Path) -> None:
     items = made_up()
     path = tmp_path / "twice.tfrecord"
     refused(
@@ -235,7 +235,7 @@ def with_metrics(item: bytes, half=None, final=None, parameters=None) -> bytes:
     return changed(item, 4, base64.b64encode(message).decode())
 
 
-def test_wrong_records(tmp_path):
+def test_wrong_records(tmp_path: Path) -> None:
     items = made_up()
     item, path = items[4], tmp_path / "wrong.tfrecord"
     g = records.SINGLE[[9000, 9001, 9002]]
@@ -274,13 +274,13 @@ def test_wrong_records(tmp_path):
         assert f"record 5, at byte {sum(len(plain.framed(good)) for good in items[:4])}" in sentence, sentence
 
 
-def test_nudging_an_accuracy_off_the_grid_is_noticed(tmp_path):
+def test_nudging_an_accuracy_off_the_grid_is_noticed(tmp_path: Path) -> None:
     value = np.nextafter(records.SINGLE[9000], 1)
     bad = with_metrics(made_up()[0], final=(10.0, *records.SINGLE[[1, 2]], value))
     refused(write(tmp_path / "off.tfrecord", [bad]), "no multiple of 1/9984")
 
 
-def test_other_layouts_of_json_are_read_alike(tmp_path):
+def test_other_layouts_of_json_are_read_alike(tmp_path: Path) -> None:
     items = made_up()
     path = write(tmp_path / "plain.tfrecord", items)
     import_file(path, tmp_path / "plain.table", partial=True)
@@ -301,7 +301,7 @@ def test_other_layouts_of_json_are_read_alike(tmp_path):
         assert tablefile.read(tmp_path / "other.table")[0]["checksum"] == wanted, name
 
 
-def test_the_compiled_pass_never_accepts_what_the_plain_one_refuses():
+def test_the_compiled_pass_never_accepts_what_the_plain_one_refuses() -> None:
     rng = np.random.default_rng(11)
     originals = made_up(checkpoint=None) + made_up(checkpoint=b"a/b")
     payloads = list(originals)

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from tests.made_up import CELLS, write
 from tests.made_up import payloads as made_up
 
 
-def test_table_damage(tmp_path):
+def test_table_damage(tmp_path: Path) -> None:
     path = write(tmp_path / "some.tfrecord", made_up(cells=(5, 6)))
     import_file(path, tmp_path / "some.table", partial=True)
     good = (tmp_path / "some.table").read_bytes()
@@ -50,7 +51,7 @@ def test_table_damage(tmp_path):
             tablefile.read(damaged)
 
 
-def test_a_partial_table_knows_what_it_lacks(tmp_path):
+def test_a_partial_table_knows_what_it_lacks(tmp_path: Path) -> None:
     import_file(write(tmp_path / "some.tfrecord", made_up()), tmp_path / "some.table", partial=True)
     table = load_benchmark("nasbench101", path=str(tmp_path / "some.table"), edge_limit="raw")
     assert (
@@ -76,7 +77,7 @@ def test_a_partial_table_knows_what_it_lacks(tmp_path):
         load_benchmark("nasbench101", pat="x")
 
 
-def test_query_shapes(tmp_path):
+def test_query_shapes(tmp_path: Path) -> None:
     import_file(
         write(tmp_path / "some.tfrecord", made_up(budgets=(4, 108))), tmp_path / "some.table", partial=True
     )
@@ -92,7 +93,7 @@ def test_query_shapes(tmp_path):
     assert table.query(Lookups(ids, 1)).validation.dtype == np.float64
 
 
-def test_two_processes_share_the_table(tmp_path):
+def test_two_processes_share_the_table(tmp_path: Path) -> None:
     import_file(write(tmp_path / "some.tfrecord", made_up()), tmp_path / "some.table", partial=True)
     table = load_benchmark("nasbench101", path=tmp_path / "some.table")
     for array in table.arrays.values():
@@ -123,7 +124,9 @@ def run_command(capsys, *arguments) -> tuple[int, str, str]:
     return code, captured.out, captured.err
 
 
-def test_commands(tmp_path, monkeypatch, capsys):
+def test_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("NAS_BENCH_SUITE_DATA", str(tmp_path / "made" / "data"))
     code, _, err = run_command(capsys, "info")
     assert (
@@ -164,7 +167,7 @@ def test_commands(tmp_path, monkeypatch, capsys):
         load_benchmark("nasbench101", path=path)
 
 
-def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "some.tfrecord", made_up())
 
     def full(_descriptor):
@@ -180,7 +183,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
         import_file(path, tmp_path / "blocked" / "some.table", partial=True)
 
 
-def test_facts_of_real_cells(tmp_path, shared_data):
+def test_facts_of_real_cells(tmp_path: Path, shared_data: Path) -> None:
     """Real cells' parameters follow from their matrices; made-up parameters, which do not, are reported."""
     space, payloads, real = NASBench101Space(), [], {}
     with open(shared_data / "nasbench101" / "three_runs_of_30_cells.csv") as file:
@@ -210,7 +213,7 @@ def test_facts_of_real_cells(tmp_path, shared_data):
         assert not checks["distinct cells"]["holds"]
 
 
-def test_official_parameters_of_25000_cells(shared_data):
+def test_official_parameters_of_25000_cells(shared_data: Path) -> None:
     import gzip
 
     from nas_bench_suite.benchmarks.nasbench101.published import parameters_of

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -216,7 +218,7 @@ def test_charged_invalid_strings_are_learnt_from() -> None:
         ({"precision": "float16"}, "float32, float64"),
     ],
 )
-def test_wrong_settings_are_named(options: dict, said: str) -> None:
+def test_wrong_settings_are_named(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         Reinforce(**options)
 
