@@ -159,8 +159,8 @@ def run_job(
         label, benchmark_label, work.budget, str(run.folder), surrogate=facts["surrogate"], warnings=warnings
     )
     result.computed = len(todo)
+    _write_config(run, identity)
     if todo:
-        _write_config(run, identity)
         done = float(trials_of(blocks) - trials_of(todo))
         report = (lambda more: progress(done + more)) if progress is not None else None
         result.warnings += _compute(todo, config, work, origin, workers, report)
@@ -285,11 +285,16 @@ def _unfinished(blocks: list[Block], origin: Provenance) -> tuple[list[Block], l
 
 
 def _write_config(run: Run, identity: dict[str, Any]) -> None:
+    """Write config.yaml where it is missing or holds anything else, beside complete blocks too."""
     from omegaconf import OmegaConf
 
     path = run.folder / "config.yaml"
     content = OmegaConf.to_yaml(OmegaConf.create(identity)).encode()
-    if not path.exists() or path.read_bytes() != content:
+    try:
+        found = path.read_bytes()
+    except OSError:  # missing, or no file: writing says what is wrong
+        found = None
+    if found != content:
         write_whole(path, content)
 
 

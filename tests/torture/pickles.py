@@ -106,7 +106,7 @@ class Pickle:
         elif self.reader == "artefact":
             write_surrogate(np.random.default_rng(0), folder, 20)
             shutil.copy(path, folder / artefact.RUNS)
-            artefact.Artefact(folder, "0" * 16)
+            _ = artefact.Artefact(folder, "0" * 16).runs  # read when it is asked for
         elif self.reader == "column":
             table = made_up.tabular()
             table["validation"] = [content] * len(table)

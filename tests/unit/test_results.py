@@ -87,6 +87,21 @@ def test_swapped_blocks_are_named_and_computed_anew(
     assert [block.path.read_bytes() for block in (first, second)] == expected
 
 
+@pytest.mark.parametrize("content", [None, b"", b"{a: ", b"\xff", b"budget: 5"])
+def test_a_missing_or_damaged_config_is_written_beside_complete_blocks(
+    run: Run, tmp_path: Path, content: bytes | None
+) -> None:
+    path = run.folder / "config.yaml"
+    expected = path.read_bytes()
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError):
+        run.config()
+    study(tmp_path)
+    assert path.read_bytes() == expected
+
+
 def test_a_block_of_another_configuration_is_named(run: Run, tmp_path: Path) -> None:
     other = study(tmp_path / "other", seed=1)
     block = run.blocks()[0]
