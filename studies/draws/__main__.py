@@ -76,7 +76,7 @@ def levels_markdown(found: Sequence[Level]) -> str:
             inside = f"{(drawn >= reported[0]).sum() - (drawn > reported[1]).sum()} of {len(drawn)}"
         span = f"{reported[0]:.2f} to {reported[1]:.2f}" if reported else "none"
         if reported and reported[0] == reported[1]:
-            span = f"{reported[0]:.2f}"
+            span, inside = f"{reported[0]:.3f}", f"{(drawn < reported[0]).sum()} of {len(drawn)} below"
         rows.append(
             (
                 f"`{level.label}`, {level.reading}",
