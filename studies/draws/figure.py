@@ -34,8 +34,9 @@ def draw(levels: Sequence[Level], covered: Sequence[Coverage]) -> Figure:
         left.plot([level.frozen] * 2, [place - 0.14, place + 0.14], color="black", lw=1.6)
     left.set_yticks(range(len(labels)), [style(label).name for label in labels])
     left.set_xlabel(f"mean test error after {BUDGET} queries, %")
-    left.legend(
-        frameon=False, fontsize=8, title="dots: draws; bar: frozen; grey: published", title_fontsize=7
+    left.set_title("dots: draws; bars: the frozen table; grey: published", fontsize=8)
+    figure.legend(
+        *left.get_legend_handles_labels(), frameon=False, fontsize=8, ncols=2, loc="outside lower left"
     )
     for one in covered:
         right.plot(SHARES, one.shares, "o-", ms=4, label=one.what)
