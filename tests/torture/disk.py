@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nas_bench_suite import process
 from nas_bench_suite.cli import main
 from nas_bench_suite.experiments import CONF
 from tests.torture.forked import ROOT, Done, call, check, command
@@ -66,6 +67,8 @@ class Disk:
                 os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
             else:
                 os.close(1)
+                sys.stdout = None  # as Python starts then
+                process.fill_closed_streams()  # as the command's first import does
             sys.argv = [str(ROOT / "run.py"), *SMALL, f"output_dir={folder / 'out'}"]
             main(CONF)
 
