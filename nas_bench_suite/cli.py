@@ -88,19 +88,24 @@ def task(config: DictConfig) -> JobResult:
             raise ConfigError(sentence_for(error, [], Path())) from None
         with JobProgress(label, resolved) as progress:
             result = run_job(resolved, label, benchmark, progress)
-    except ConfigError as error:
-        failure = f"{error} ({job})" if many else str(error)
-    except (MemoryError, OSError) as error:
-        failure = f"{sentence_of_machine(error)} ({job})" if many else sentence_of_machine(error)
+        if process.interrupted():  # and somebody's code went on
+            raise process.interrupt()
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) and process.interrupted():
-            raise
-        # Somebody's new method has a fault, or ends the process: whoever left the multirun running over night
-        # wants the other results, and the traceback.
-        traceback.print_exception(error)
-        crashed = True
-        what = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-        failure = f"{what} (traceback above{f'; {job}' if many else ''})"
+        if process.interrupted():
+            raise process.interrupt() from None
+        if isinstance(error, ConfigError):
+            failure = str(error)
+        elif isinstance(error, (MemoryError, OSError)):
+            failure = sentence_of_machine(error)
+        else:
+            # Somebody's new method has a fault, or ends the process: whoever left the multirun running over
+            # night wants the other results, and the traceback.
+            traceback.print_exception(error)
+            crashed = True
+            what = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+            failure = f"{what} (traceback above{f'; {job}' if many else ''})"
+        if many and not crashed:
+            failure = f"{failure} ({job})"
     else:
         result.overrides = tuple(word for word in words if word.lstrip("+~").partition("=")[0] not in _SHOWN)
         if not many:

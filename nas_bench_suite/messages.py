@@ -65,25 +65,34 @@ def exit_code(command: Callable[[], int], interrupted: str = "", kept: str = KEP
 
 def _guarded(command: Callable[[], int], interrupted: str, kept: str) -> int:
     try:
-        try:
-            check_working_directory()
-            code = command()
-        except SystemExit as ended:  # of an argument parser
-            code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
-            if isinstance(ended.code, str):
-                code = complain(ended.code)
-        except ConfigError as error:
-            code = complain(str(error))
-        except (OSError, MemoryError, BrokenProcessPool) as error:
-            code = complain(sentence_of_machine(error))
+        check_working_directory()
+        code = command()
         process.end()
-    except KeyboardInterrupt as error:
-        code = process.end(error)
-        words = "terminated" if code == process.TERMINATED else "interrupted"
-        start = "\n" if sys.stderr.isatty() else ""  # a terminal has printed ^C there
-        if process.QUIET not in os.environ:
-            print(f"{start}{words}{'; ' if interrupted else ''}{interrupted}.", file=sys.stderr)
+    except BaseException as error:
+        if process.interrupted() or isinstance(error, KeyboardInterrupt):
+            stopped = process.interrupt() if process.interrupted() else error
+            code = process.end(stopped)
+            words = "terminated" if code == process.TERMINATED else "interrupted"
+            start = "\n" if sys.stderr.isatty() else ""  # a terminal has printed ^C there
+            if process.QUIET not in os.environ:
+                print(f"{start}{words}{'; ' if interrupted else ''}{interrupted}.", file=sys.stderr)
+        else:
+            process.end()
+            code = _refused(error)
     return process.close_streams(code, kept)
+
+
+def _refused(error: BaseException) -> int:
+    """Print the sentence for what ended a command; returns its exit code. A fault of the code is raised."""
+    if isinstance(error, SystemExit):  # of an argument parser
+        if isinstance(error.code, str):
+            return complain(error.code)
+        return error.code or 0
+    if isinstance(error, ConfigError):
+        return complain(str(error))
+    if isinstance(error, (OSError, MemoryError, BrokenProcessPool)):
+        return complain(sentence_of_machine(error))
+    raise error
 
 
 def complain(sentence: str) -> int:

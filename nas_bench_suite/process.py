@@ -10,13 +10,13 @@ the standard library alone.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,10 +27,13 @@ PACKAGES = ("nas_bench_suite", "analysis", "studies")
 SCRIPT = Path(__file__).resolve().parents[1] / "run.py"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED, TERMINATED, PIPE_CLOSED = (128 + number for number in (2, 15, 13))
-IMPATIENT = 5.0  # seconds after which a second interrupt counts again
 QUIET = "NAS_BENCH_SUITE_QUIET"  # set for a command whose parent says that it was interrupted
 LONGEST_END = 60  # seconds that an interrupted process may take to end
-_AGAIN = 0.05  # seconds until an interrupt that was swallowed is raised again
+_SOON, _LATER = (
+    0.01,
+    1.0,
+)  # seconds until an interrupt that was put off, or may have got lost, is raised again
+_FRAMES = 3  # how far up the stack a call by compiled code shows
 
 
 class Terminated(KeyboardInterrupt):
@@ -41,7 +44,6 @@ class _State:
     """What has come so far."""
 
     came: int | None = None  # the signal
-    at: float = 0.0  # when
     ending: bool = False  # whether the command has caught it
     closed: frozenset[int] = frozenset()  # standard streams that were closed from the start
 
@@ -60,8 +62,8 @@ def guarded() -> Iterator[None]:
     """Listen to signals and guard the standard streams. A program that calls a command of the project gets
     its own handlers and streams back; a process that is a command ends guarded."""
     streams = sys.stdout, sys.stderr
-    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
-    hook = sys.unraisablehook
+    handlers = {number: signal.getsignal(number) for number in (*_SIGNALS, signal.SIGALRM)}
+    hook, thread_hook = sys.unraisablehook, threading.excepthook
     guard_streams()
     listen()
     try:
@@ -69,7 +71,7 @@ def guarded() -> Iterator[None]:
     finally:
         if not is_command():
             sys.stdout, sys.stderr = streams
-            sys.unraisablehook = hook
+            sys.unraisablehook, threading.excepthook = hook, thread_hook
             if threading.current_thread() is threading.main_thread():
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
@@ -79,24 +81,34 @@ def guarded() -> Iterator[None]:
 
 
 def listen() -> None:
-    """Raise `KeyboardInterrupt` for Ctrl-C and `Terminated` for SIGTERM, once; only the main thread may."""
+    """Raise `KeyboardInterrupt` for Ctrl-C and `Terminated` for SIGTERM; only the main thread may ask for
+    it."""
     if threading.current_thread() is not threading.main_thread():
         return
     _State.came, _State.ending = None, False
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and background jobs of scripts have it
-            signal.signal(number, _raise)
+            signal.signal(number, _came)
     sys.unraisablehook = _unraisable
+    threading.excepthook = _thread_failed
 
 
 def interrupted() -> bool:
-    """Whether a signal has come: a `KeyboardInterrupt` without one was raised by somebody's code."""
+    """Whether a signal has come: a `KeyboardInterrupt` without one was raised by somebody's code. Whatever
+    else is raised after it, is what became of it on its way (compiled code makes it a `SystemError`)."""
     return _State.came is not None
+
+
+def interrupt() -> KeyboardInterrupt:
+    """The exception for the signal that has come."""
+    return Terminated() if _State.came == signal.SIGTERM else KeyboardInterrupt()
 
 
 def end(error: BaseException | None = None) -> int:
     """Take no further interrupt: the command has caught `error` and ends. Returns its exit code."""
     _State.ending = True
+    if _State.came is not None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
     if error is None:
         return 0
     if is_command():  # the interpreter would answer a further signal with its default while it ends
@@ -107,26 +119,55 @@ def end(error: BaseException | None = None) -> int:
     return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
 
 
+def _came(number: int, frame: FrameType | None) -> None:
+    """Handle SIGINT or SIGTERM. Only the first counts: it is raised until the command has caught it."""
+    if _State.came is None and not _State.ending:
+        _State.came = number
+        _raise(number, frame)
+
+
 def _raise(number: int, frame: FrameType | None) -> None:
-    now = time.monotonic()
-    patient = _State.came is not None and now - _State.at < IMPATIENT
+    """Raise what has come, unless it is being handled already; try again later, in case it gets lost."""
     if _State.ending:
         return
-    if patient and number != signal.SIGALRM:
-        return  # the first is on its way
-    if number != signal.SIGALRM:
-        _State.came, _State.at = number, now
-    raise Terminated if _State.came == signal.SIGTERM else KeyboardInterrupt
+    if _in_foreign_code(frame):
+        _raise_later(_SOON)
+        return
+    _raise_later(_LATER)
+    if not isinstance(sys.exc_info()[1], KeyboardInterrupt):
+        raise interrupt()
+
+
+def _raise_later(seconds: float) -> None:
+    signal.signal(signal.SIGALRM, _raise)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _unraisable(event: Any) -> None:
     """An interrupt inside a finalizer or a callback cannot be raised from there: raise it again soon."""
     if interrupted() and issubclass(event.exc_type, KeyboardInterrupt):
         if not _State.ending:
-            signal.signal(signal.SIGALRM, _raise)
-            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+            _raise_later(_SOON)
         return
     sys.__unraisablehook__(event)
+
+
+def _in_foreign_code(frame: FrameType | None) -> bool:
+    """Whether an exception now would be raised into compiled code that expects none: what numba does with a
+    generator of random numbers calls `ctypes`, and reads a null pointer where that raises."""
+    for _ in range(_FRAMES):
+        if frame is None:
+            return False
+        if frame.f_code.co_filename == ctypes.__file__:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _thread_failed(event: threading.ExceptHookArgs) -> None:
+    """What a thread says of processes that were ended under its hands is of no interest."""
+    if not interrupted():
+        threading.__excepthook__(event)
 
 
 @contextmanager
@@ -196,7 +237,7 @@ class Stream:
 
     def __init__(self, stream: IO[str], number: int, error: OSError | None = None) -> None:
         self._stream, self._number, self.error = stream, number, error
-        with suppress(AttributeError, ValueError):
+        with suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
 
     def write(self, text: str) -> int:
@@ -249,7 +290,7 @@ def fill_closed_streams() -> None:
         except OSError:
             closed.add(number)
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
-    _State.closed = frozenset(closed)
+    _State.closed |= closed
 
 
 def guard_streams() -> None:
@@ -261,7 +302,8 @@ def guard_streams() -> None:
         error = None
         if stream is None:
             error = OSError(errno.EBADF, "it is closed")
-            stream = open(number if number in _State.closed else os.devnull, "w", closefd=False)  # noqa: SIM115
+            known = number in _State.closed
+            stream = open(number if known else os.devnull, "w", closefd=not known)  # noqa: SIM115
         setattr(sys, name, Stream(stream, number, error))
 
 

@@ -4,13 +4,19 @@ files."""
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
+import pytest
 
 from nas_bench_suite.results import manifest_digest
 
@@ -97,3 +103,118 @@ def test_damaged_and_foreign_files_are_named_and_made_anew(tmp_path: Path) -> No
         and "holds results of another configuration" in done.stderr
         and files(tmp_path) == expected
     )
+
+
+class Interrupted:
+    """How a command ended that a signal interrupted."""
+
+    def __init__(self, process: subprocess.Popen[str], number: int, group: bool, again: bool) -> None:
+        children = psutil.Process(process.pid).children(recursive=True)
+        for wait in (0.0, 0.1) if again else (0.0,):
+            time.sleep(wait)
+            if process.poll() is None:
+                (os.killpg if group else os.kill)(process.pid, number)
+        _, self.err = process.communicate(timeout=60)
+        self.code = process.returncode
+        _, self.orphans = psutil.wait_procs(children, timeout=5)
+
+
+def interrupt(
+    words: Sequence[str], ready: Callable[[], bool], number: int = signal.SIGINT, *, again: bool = False
+) -> Interrupted:
+    """Start a command, wait until it is ready and send the signal: Ctrl-C to all its processes, as a terminal
+    does, SIGTERM to itself."""
+    process = subprocess.Popen(
+        [sys.executable, *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # a handler that is set to ignore signals would be inherited from a test runner in the background
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    deadline = time.monotonic() + 60
+    while not ready() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return Interrupted(process, number, number == signal.SIGINT, again)
+
+
+def blocks(folder: Path, count: int) -> Callable[[], bool]:
+    return lambda: len(files(folder)) >= count
+
+
+@pytest.mark.parametrize(
+    ("words", "number", "again"),
+    [
+        ((), signal.SIGINT, True),
+        ((), signal.SIGTERM, False),
+        (("workers=2",), signal.SIGINT, False),
+        (("-m", "seed=0,1"), signal.SIGINT, False),
+        (("-m", "seed=0,1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), signal.SIGINT, True),
+    ],
+    ids=lambda value: " ".join(value)[:30] if isinstance(value, tuple) else str(int(value)),
+)
+def test_a_signal_ends_it_with_one_line(
+    words: tuple[str, ...], number: int, again: bool, tmp_path: Path
+) -> None:
+    line = [*command(tmp_path, "trials=20000", *words)[1:]]
+    ended = interrupt(line, blocks(tmp_path, 2), number, again=again)
+    expected = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}[
+        signal.Signals(number)
+    ]
+    assert ended.code == expected[0], ended.err
+    assert ended.err == f"{expected[1]}; the same command goes on from the last finished block.\n"
+    assert not ended.orphans and not list(tmp_path.rglob(".partial-*"))
+    keys = {path.split("/")[2] for path in files(tmp_path)}
+    assert len(keys) == 1 or "hydra/launcher=joblib" in words, "the next job began"
+
+
+@pytest.mark.parametrize("module", ["run", "analysis"])
+def test_ctrl_c_while_it_imports(module: str, tmp_path: Path) -> None:
+    """As soon as the first line of the project has run; before that, Python itself answers."""
+    words = command(tmp_path)[1:] if module == "run" else ["-m", "analysis", "tables"]
+    traced = ["-X", "importtime", *words]
+    process = subprocess.Popen(
+        [sys.executable, *traced],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stderr is not None
+    for seen in process.stderr:
+        if seen.rstrip().endswith("nas_bench_suite.process"):
+            break
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    rest = [line for line in process.stderr.read().splitlines() if not line.startswith("import time:")]
+    assert process.wait(timeout=60) == 130 and rest == ["interrupted"]
+
+
+def test_an_interrupt_of_the_analysis_ends_the_job_that_it_runs(tmp_path: Path) -> None:
+    words = ("-m", "analysis", "tables", "--output-dir", str(tmp_path), "--trials", "5000")
+    ended = interrupt(words, blocks(tmp_path, 1))
+    assert (ended.code, ended.orphans) == (130, [])
+    assert ended.err == "interrupted; the same command goes on from the last finished block.\n"
+    assert not list(tmp_path.rglob(".partial-*"))
+
+
+def test_a_worker_that_is_killed_is_named_and_its_block_tried_once_more(tmp_path: Path) -> None:
+    line = command(tmp_path / "killed", "workers=2", "trials=4000")
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    workers: list[psutil.Process] = []
+    deadline = time.monotonic() + 60
+    while not (workers and files(tmp_path)) and time.monotonic() < deadline:
+        with suppress(psutil.Error):  # one that ends just now
+            children = psutil.Process(process.pid).children()
+            workers = [child for child in children if "popen_loky" in " ".join(child.cmdline())]
+        time.sleep(0.005)
+    workers[0].kill()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert len(err.splitlines()) == 1 and "was killed" in err and "and tried once more" in err, err
+    subprocess.run(command(tmp_path / "right", "trials=4000"), check=True, capture_output=True)
+    assert files(tmp_path / "killed") == files(tmp_path / "right")

@@ -148,7 +148,6 @@ def method_is_text(conf: Path) -> None:
     (conf / "optimizer" / "random.yaml").write_text("just words")
 
 
-@pytest.mark.parametrize("multirun", [False, True], ids=["one job", "-m"])
 @pytest.mark.parametrize(
     "damage",
     [
@@ -162,10 +161,10 @@ def method_is_text(conf: Path) -> None:
         method_is_text,
     ],
 )
-def test_damaged_configuration_files(damage: Callable[[Path], None], multirun: bool, tmp_path: Path) -> None:
+def test_damaged_configuration_files(damage: Callable[[Path], None], tmp_path: Path) -> None:
     conf = Path(shutil.copytree(CONF, tmp_path / "conf"))
     damage(conf)
-    refused(tmp_path, *(["-m"] if multirun else []), conf=conf)
+    refused(tmp_path, *(["-m"] if damage is broken_method else []), conf=conf)
 
 
 def test_a_folder_that_has_been_removed(tmp_path: Path) -> None:
@@ -215,6 +214,5 @@ def test_misbehaving_methods(case: methods.Misbehaving, tmp_path: Path) -> None:
     case.run(random.Random(0), tmp_path)
 
 
-@pytest.mark.parametrize("method", ["EndsTheProcess", "ExitsHard"])
-def test_misbehaving_methods_in_workers(method: str, tmp_path: Path) -> None:
-    methods.Misbehaving(method, True, 2).run(random.Random(0), tmp_path)
+def test_a_method_that_takes_its_worker_down_is_named(tmp_path: Path) -> None:
+    methods.Misbehaving("ExitsHard", False, 2).run(random.Random(0), tmp_path)
