@@ -22,8 +22,8 @@ from nas_bench_suite import (
 )
 from nas_bench_suite.benchmark import Lookups
 from nas_bench_suite.benchmarks.planted import Planted
-from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.build import make_optimizer, make_protocol
+from nas_bench_suite.checks import ConfigError
 from tests.laws.collect import composed, names
 from tests.optional import package
 
