@@ -163,7 +163,9 @@ def test_a_signal_ends_it_with_one_line(
     expected = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}[
         signal.Signals(number)
     ]
-    assert ended.code == expected[0], ended.err
+    # As a shell shows it: with the joblib launcher a second Ctrl-C may end the process by the signal itself.
+    code = ended.code if ended.code >= 0 or not again else 128 - ended.code
+    assert code == expected[0], ended.err
     assert ended.err == f"{expected[1]}; the same command goes on from the last finished block.\n"
     assert not ended.orphans and not list(tmp_path.rglob(".partial-*"))
     keys = {path.split("/")[2] for path in files(tmp_path)}
