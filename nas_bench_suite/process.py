@@ -170,16 +170,27 @@ def _thread_failed(event: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(event)
 
 
-@contextmanager
-def children_ignore_interrupts() -> Iterator[None]:
-    """Processes that this thread starts meanwhile never see Ctrl-C, which a terminal sends to all: what
-    becomes of them is this process's business. It sees Ctrl-C itself when this is over."""
+def start_trackers() -> None:
+    """Start the processes that remove the semaphores of processes which end early. They do so without a word:
+    after an interrupt or a killed worker, something to remove is the rule."""
     from multiprocessing import resource_tracker
 
     from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
-    for tracker in (resource_tracker, loky_tracker):
-        tracker.ensure_running()  # when it starts later, it unblocks signals
+    quiet = "ignore:resource_tracker"
+    sys.warnoptions.append(quiet)  # which they inherit
+    try:
+        for tracker in (resource_tracker, loky_tracker):
+            tracker.ensure_running()
+    finally:
+        sys.warnoptions.remove(quiet)
+
+
+@contextmanager
+def children_ignore_interrupts() -> Iterator[None]:
+    """Processes that this thread starts meanwhile never see Ctrl-C, which a terminal sends to all: what
+    becomes of them is this process's business. It sees Ctrl-C itself when this is over."""
+    start_trackers()  # they unblock signals, so they start before
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # children inherit what is blocked
     try:
         yield

@@ -123,6 +123,7 @@ class _Worker:
         self._start()
 
     def _start(self) -> None:
+        process.start_trackers()  # before the executor would
         self._executor = ProcessPoolExecutor(
             max_workers=1, timeout=IDLE_SECONDS, initializer=_begin, initargs=(os.getpid(),)
         )

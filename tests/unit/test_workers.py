@@ -98,7 +98,14 @@ def test_an_interrupted_or_killed_search_leaves_no_process_behind(tmp_path: Path
         folder = tmp_path / stop.name
         folder.mkdir()
         command = [sys.executable, "-c", SCRIPT, str(folder), str(tmp_path / f"{stop.name}.jsonl")]
-        searches[stop] = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        searches[stop] = subprocess.Popen(
+            command,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            # as a terminal starts it; these tests may run in the background, where it would be ignored
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
     try:
         for stop, process in searches.items():
             while len(os.listdir(tmp_path / stop.name)) < 2:
