@@ -35,6 +35,7 @@ STYLES: dict[str, Style] = {
     "remaade": Style("ReMAADE", VERMILLION, "solid", "s"),
     "remaade_medium": Style("ReMAADE (medium term)", VERMILLION, "solid", "s"),
     "remaade_ppo": Style("ReMAADE with PPO", "#F2A07B", "dashed", "D"),
+    "remaade_ppo_steps": Style("ReMAADE with PPO, four steps", "#E2603A", "dashdot", "D"),
     "remaade_ranked": Style("ReMAADE, rank advantage", "#7A1200", "dashdot", "P"),
     "remaade_tuned": Style("ReMAADE (tuned)", "#A84A00", "dotted", "X"),
     "remaade_ppo_tuned": Style("ReMAADE with PPO (tuned)", "#6B2F00", "dotted", "d"),

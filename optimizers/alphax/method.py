@@ -31,7 +31,7 @@ FRUITLESS = 1000
 NO_PLAY_OUT = 0.1
 # known cells in a row that cost nothing (`reuse`), after which the space counts as exhausted; a node without
 # news counts 100
-REUSES = 1000
+REUSES = 30_000
 
 
 class Cells(NamedTuple):

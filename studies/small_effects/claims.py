@@ -32,7 +32,10 @@ CLAIMS = (
         "'MADE failed to improve upon plain vanilla REINFORCE' (section 8.1)",
     ),
     Claim(
-        "remaade", "better", "remaade_ppo", "'performance was marginally better without PPO' (section 8.1)"
+        "remaade",
+        "better",
+        "remaade_ppo_steps",
+        "'performance was marginally better without PPO' (section 8.1)",
     ),
     Claim(
         "remaade",
