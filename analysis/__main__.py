@@ -1,13 +1,14 @@
 """`python -m analysis tables | figures | report`: run what is missing, then build from the result files
 alone. `python -m analysis compare`: one table of everything that was run on a benchmark. `python -m analysis
-verdicts`: what becomes of each claim of the paper over draws of the table and readings of the protocol."""
+verdicts`: what becomes of each claim of the paper over draws of the table and readings of the protocol.
+`python -m analysis readings`: which reading of the protocol comes nearest to the paper's tables."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0, 2 for wrong input or damaged files, 130 when
     interrupted."""
     parser = Parser(prog="python -m analysis", description=__doc__)
-    parser.add_argument("what", choices=("tables", "figures", "report", "compare", "verdicts"))
+    parser.add_argument("what", choices=tuple(BUILD) + tuple(SHOW))
     parser.add_argument(
         "--output-dir",
         type=Path,
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--trials",
         type=int,
-        help="trials per row (500; fewer are a draft); verdicts: per row and draw (the experiments')",
+        help="trials per row (500; fewer are a draft); verdicts, readings: the experiments' own",
     )
     parser.add_argument(
         "--benchmark", default="nasbench101_surrogate", help="label of the benchmark's config"
@@ -96,7 +97,7 @@ def _build(options: argparse.Namespace) -> int:
     seed = seeds[0] if seeds else 0
     check_int("--budget", options.budget, 1, LARGEST)
     began = time.perf_counter()
-    if not options.no_run and options.what not in ("compare", "verdicts"):
+    if not options.no_run and options.what in BUILD:
         check_choice("--benchmark", options.benchmark, experiments.names("benchmark"))
         options.output_dir.mkdir(parents=True, exist_ok=True)
         missing.run(options.output_dir, options.benchmark, trials, seed)
@@ -106,11 +107,10 @@ def _build(options: argparse.Namespace) -> int:
         print(f"error: {sentence}", file=sys.stderr)
     for sentence in study.left_out:
         print(f"note: {sentence}", file=sys.stderr)
-    build = {"tables": _tables, "figures": _figures, "report": _report}
-    if options.what in ("compare", "verdicts"):
-        (_compare if options.what == "compare" else _verdicts)(study, options)
+    if options.what in SHOW:
+        SHOW[options.what](study, options)
         return 2 if problems else 0
-    for sentence in build[options.what](study, options.output_dir):
+    for sentence in BUILD[options.what](study, options.output_dir):
         print(f"note: {sentence}", file=sys.stderr)
     draft = f" (draft, {study.trials} of {FULL_TRIALS} trials)" if study.draft else ""
     print(f"{options.output_dir / options.what}{draft}: built in {time.perf_counter() - began:.0f} s.")
@@ -154,6 +154,12 @@ def _verdicts(study: Study, options: argparse.Namespace) -> None:
         _show(table, options.output_dir)
 
 
+def _readings(study: Study, options: argparse.Namespace) -> None:
+    from analysis import readings
+
+    _show(readings.build(study, options.trials), options.output_dir)
+
+
 def _show(table: Table[Any], output_dir: Path) -> None:
     """Write a table and print it."""
     table.write(output_dir / "tables")
@@ -176,6 +182,18 @@ def _report(study: Study, output_dir: Path) -> list[str]:
 
     return write_report(study, output_dir)
 
+
+# What runs what is missing first, and what shows what is there.
+BUILD: dict[str, Callable[[Study, Path], list[str]]] = {
+    "tables": _tables,
+    "figures": _figures,
+    "report": _report,
+}
+SHOW: dict[str, Callable[[Study, argparse.Namespace], None]] = {
+    "compare": _compare,
+    "verdicts": _verdicts,
+    "readings": _readings,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

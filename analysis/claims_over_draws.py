@@ -5,20 +5,20 @@ Notation: d_k is the difference of mean test errors, in percentage points, of a 
 the table. The draws are the sample (`statistics.compare_over_draws`): the interval of their mean holds for
 the model that draws the tables, where a test on one table holds for that table alone.
 
-A *reading* is one way to take section 8 of the paper: what a query reads and which test error is reported.
-Two of them come from the same searches; the others need searches of their own and are shown where these were
-run.
+Readings of section 8 (`readings`): two come from the same searches; the others need searches of their own and
+are shown where these were run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from analysis import captions, tables, verdicts
 from analysis.paper_table import PaperTable, statement
 from analysis.published import Claim
+from analysis.readings import MEAN, SAME, Reading
 from analysis.result import Result
 from analysis.row import bounds, p_text
 from analysis.selection import Study
@@ -27,7 +27,6 @@ from analysis.table import Column, Heading, Table, number
 from analysis.verdicts import Verdict
 from nas_bench_suite import experiments
 from nas_bench_suite.checks import ConfigError
-from nas_bench_suite.experiments import Job
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,22 +35,6 @@ CLAIMED = (tables.TABLE3, tables.TABLE4, tables.TABLE5)
 EXPERIMENTS = {150: "draws150", 3200: "draws3200"}  # what makes the results, by budget
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How section 8 is taken.
-
-    Attributes:
-        name: as the table shows it.
-        column: the ledger's accuracy that is reported.
-        changes: what the searches differ in from the default, as on the command line.
-    """
-
-    name: str
-    column: str
-    changes: Job = field(default_factory=dict)
-
-
-SAME, MEAN = "incumbent_test", "incumbent_test_mean"
 READINGS = (
     Reading("same run", SAME),
     Reading("mean of runs", MEAN),
