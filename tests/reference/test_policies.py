@@ -4,6 +4,7 @@ distribution."""
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ import torch
 from scipy import stats
 
 from bench.plain.maade import MAADEPlain
-from bench.plain.policies import IndependentPlain, LSTMPlain, MADEPlain, NADEPlain
+from bench.plain.policies import IndependentPlain, LSTMPlain, MADEPlain, NADEPlain, PlainPolicy
 from nas_bench_suite.space import SearchSpace, Variable
 from optimizers.reinforce.policies import make_policy
+from optimizers.reinforce.policies.base import Policy
+from optimizers.reinforce.policies.maade import MAADE
 
 TRIALS, STRINGS, WIDTH = 2, 3, 4
 
@@ -34,14 +37,14 @@ class TinySpace(SearchSpace):
         return np.ones(np.shape(architectures)[:-1], dtype=bool)
 
     def cell_id(self, architectures: np.ndarray) -> np.ndarray:
-        return np.ravel_multi_index(np.moveaxis(np.asarray(architectures), -1, 0), tuple(self.sizes)).astype(
-            np.int64
-        )
+        values = np.moveaxis(np.asarray(architectures), -1, 0)
+        ids: np.ndarray = np.ravel_multi_index(values, tuple(self.sizes)).astype(np.int64)
+        return ids
 
 
 SPACE = TinySpace()
 N = SPACE.num_variables
-CASES = {
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "maade": ("maade", {}),
     "maade_steps": ("maade", {"compiled": False}),
     "maade_two_blocks": ("maade", {"blocks": 2}),
@@ -52,10 +55,17 @@ CASES = {
     "lstm": ("lstm", {}),
     "independent": ("independent", {}),
 }
-PLAIN = {"made": MADEPlain, "nade": NADEPlain, "lstm": LSTMPlain, "independent": IndependentPlain}
+PLAIN: dict[str, type[PlainPolicy]] = {
+    "made": MADEPlain,
+    "nade": NADEPlain,
+    "lstm": LSTMPlain,
+    "independent": IndependentPlain,
+}
 
 
-def setting(case: str, trials: int = TRIALS, dtype: torch.dtype = torch.float64):
+def setting(
+    case: str, trials: int = TRIALS, dtype: torch.dtype = torch.float64
+) -> tuple[Policy, torch.Tensor, np.random.Generator]:
     """The policy of a case and parameters of `trials` trials, larger than their initial values so that
     everything matters."""
     name, options = CASES[case]
@@ -67,14 +77,14 @@ def setting(case: str, trials: int = TRIALS, dtype: torch.dtype = torch.float64)
     return policy, torch.tensor(theta, dtype=dtype), rng
 
 
-def twin(case: str, policy, parameters):
+def twin(case: str, policy: Policy, parameters: dict[str, torch.Tensor]) -> PlainPolicy:
     """The plain twin with one trial's parameters."""
     name = CASES[case][0]
+    sizes, offsets = SPACE.sizes.tolist(), policy.layout.value_offset.tolist()
     if name == "maade":
-        return MAADEPlain(
-            parameters, SPACE.sizes, policy.layout.value_offset, policy.blocks, policy.attention
-        )
-    return PLAIN[name](parameters, SPACE.sizes, policy.layout.value_offset)
+        assert isinstance(policy, MAADE)
+        return MAADEPlain(parameters, sizes, offsets, policy.blocks, policy.attention)
+    return PLAIN[name](parameters, sizes, offsets)
 
 
 def random_orders(rng: np.random.Generator, *shape: int) -> torch.Tensor:
