@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from nas_bench_suite.checks import ConfigError
 NAMES = ("conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3")
 
 
-def graphs_of_three_inner_vertices():
+def graphs_of_three_inner_vertices() -> st.SearchStrategy[nasbench101_plain.Graph]:
     """Every graph of 5 vertices that passes through at most 3 inner ones: few cells, all orders and
     prunings."""
     edges = list(itertools.combinations(range(5), 2))
@@ -36,7 +38,7 @@ def graphs_of_three_inner_vertices():
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of all 91 + 2,441 cells of at most 5 vertices and two budgets; the recorded matrices are other
     orders than the space's own."""
     folder = tmp_path_factory.mktemp("compat")
@@ -54,27 +56,25 @@ def files(tmp_path_factory):
                     rng.uniform(1, 4000, 2).astype(np.float32).astype(float),
                 )
                 half, final = (seconds[0], *records.SINGLE[k[:3]]), (seconds[1], *records.SINGLE[k[3:]])
-                payloads.append(
-                    tfrecord_plain.payload(
-                        space.official_hash(int(cell)), budget, matrix, ops, 1 + int(cell), half, final
-                    )
-                )
+                name = space.official_hash(int(cell))
+                assert isinstance(name, str)
+                payloads.append(tfrecord_plain.payload(name, budget, matrix, ops, 1 + int(cell), half, final))
     tfrecord_plain.write(folder / "some.tfrecord", payloads)
     import_file(folder / "some.tfrecord", folder / "some.table", partial=True)
     return folder
 
 
 @pytest.fixture(scope="module")
-def plain(files):
+def plain(files: Path) -> nasbench_api_plain.Api:
     return nasbench_api_plain.Api(files / "some.tfrecord", 5)
 
 
 @pytest.fixture(scope="module")
-def nasbench(files):
+def nasbench(files: Path) -> api.NASBench:
     return api.NASBench(files / "some.table", seed=5)
 
 
-def assert_same(got, wanted):
+def assert_same(got: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     assert list(got) == list(wanted)
     for key, value in wanted.items():
         assert type(got[key]) is type(value), key
@@ -83,7 +83,9 @@ def assert_same(got, wanted):
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(graph=graphs_of_three_inner_vertices())
-def test_specs_and_metrics(plain, nasbench, graph):
+def test_specs_and_metrics(
+    plain: nasbench_api_plain.Api, nasbench: api.NASBench, graph: nasbench101_plain.Graph
+) -> None:
     spec = api.ModelSpec(*graph)
     wrong, pruned = plain.why_invalid(*graph)
     assert spec.valid_spec == (wrong != "disconnected") and nasbench.is_valid(spec) == (wrong is None)
@@ -95,6 +97,7 @@ def test_specs_and_metrics(plain, nasbench, graph):
         with pytest.raises(api.OutOfDomainError, match=wrong):
             nasbench.get_metrics_from_spec(spec)
         return
+    assert pruned is not None
     assert (spec.matrix.tolist(), spec.ops) == pruned
     assert spec.hash_spec(nasbench.config["available_ops"]) == nasbench101_plain.hash_graph(*pruned)
     for got in (
@@ -112,29 +115,19 @@ def test_specs_and_metrics(plain, nasbench, graph):
 def test_queries_draw_alike_and_count_alike(files: Path) -> None:
     space, rng = NASBench101Space(), np.random.default_rng(1)
     cells = rng.choice(2531, 60)
-    results = []
-    for make, query in (
-        (
-            lambda: nasbench_api_plain.Api(files / "some.tfrecord", 9),
-            lambda bench, graph, **options: bench.query(*graph, **options),
-        ),
-        (
-            lambda: api.NASBench(files / "some.table", seed=9),
-            lambda bench, graph, epochs, halfway: bench.query(
-                api.ModelSpec(*graph), epochs, stop_halfway=halfway
-            ),
-        ),
-    ):
-        bench, found = make(), []
-        for i, cell in enumerate(cells):
-            matrix, ops = space.graph(space.architecture(int(cell)))
-            graph = (
-                matrix,
-                [op if op in ("input", "output", "maxpool3x3") else f"{op}-bn-relu" for op in ops],
-            )
-            found.append(query(bench, graph, epochs=(12, 108)[i % 2], halfway=i % 3 == 0))
-        results.append((bench, found))
-    (plain, wanted), (nasbench, got) = results
+    asked = []
+    for i, cell in enumerate(cells):
+        matrix, ops = space.graph(space.architecture(int(cell)))
+        labels = [op if op in ("input", "output", "maxpool3x3") else f"{op}-bn-relu" for op in ops]
+        asked.append((matrix, labels, (12, 108)[i % 2], i % 3 == 0))
+    # each draws from Python's `random`, which it seeds: one after the other
+    plain = nasbench_api_plain.Api(files / "some.tfrecord", 9)
+    wanted = [plain.query(matrix, labels, epochs, halfway) for matrix, labels, epochs, halfway in asked]
+    nasbench = api.NASBench(files / "some.table", seed=9)
+    got = [
+        nasbench.query(api.ModelSpec(matrix, labels), epochs, stop_halfway=halfway)
+        for matrix, labels, epochs, halfway in asked
+    ]
     for a, b in zip(got, wanted):
         assert_same(a, b)
     assert nasbench.get_budget_counters() == tuple(plain.spent)
@@ -148,7 +141,7 @@ def test_hashes_come_in_the_order_of_the_file(plain: nasbench_api_plain.Api, nas
 
 
 def test_what_is_out_of_the_domain(nasbench: api.NASBench) -> None:
-    def spec(n, edges, ops=None):
+    def spec(n: int, edges: Sequence[tuple[int, int]], ops: list[str] | None = None) -> api.ModelSpec:
         matrix = np.zeros((n, n), dtype=int)
         for u, v in edges:
             matrix[u, v] = 1

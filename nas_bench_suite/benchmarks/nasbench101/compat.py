@@ -103,7 +103,7 @@ class NASBench:
         """
         random.seed(seed)
         self._table = NASBench101(dataset_file)
-        self.config = {
+        self.config: dict[str, Any] = {
             "module_vertices": VERTICES,
             "max_edges": MAX_EDGES,
             "num_repeats": RUNS,
