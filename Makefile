@@ -31,7 +31,7 @@ test: setup  ## lint, types and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist load
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 torture: setup  ## seeded damage, kills and wrong input for 10 minutes (MINUTES=60 for more), counted by class
 	$(BIN)/python -m tests.torture --minutes $(MINUTES)

@@ -145,7 +145,7 @@ def build(study: Study, budget: int, trials: int | None = None) -> Table[MatrixR
     """The claims at one budget: a small matrix for each, a line for each reading. None without results on two
     draws."""
     standard = int(experiments.jobs(EXPERIMENTS[budget])[0]["trials"])
-    study = replace(study, trials=trials or standard)
+    study = replace(study, trials=trials or min(standard, study.trials))
     known = sorted({result.draw for result in study.comparable})
     used: dict[str, Result] = {}
     lines: dict[tuple[str, Claim], list[MatrixRow]] = {}

@@ -143,18 +143,30 @@ class ReadingRow:
 def build(study: Study, trials: int | None = None) -> Table[ReadingRow]:
     """The table of readings.
 
-    Args:
-        study: results, benchmark and seed.
-        trials: of each row; as many as the experiments have, if left out.
-
     Raises:
         ConfigError: if no reading has all of the paper's rows at a budget.
+    """
+    table = build_if_any(study, trials)
+    if table is None:
+        raise ConfigError(
+            f"no reading has results of every row of table 3 or 5 on {study.benchmark}; to make some: python "
+            f"run.py -m +experiment={EXPERIMENTS[150]}."
+        )
+    return table
+
+
+def build_if_any(study: Study, trials: int | None = None) -> Table[ReadingRow] | None:
+    """The table of readings, or None if no reading has all of the paper's rows at a budget.
+
+    Args:
+        study: results, benchmark and seed.
+        trials: of each row; as many as the experiments have (the study, if those are fewer), if left out.
     """
     used: dict[str, Result] = {}
     fits: dict[Combination, dict[int, Fit]] = {}
     for budget in EXPERIMENTS:
         standard = int(experiments.jobs(EXPERIMENTS[budget])[0]["trials"])
-        of_budget = replace(study, trials=trials or standard)
+        of_budget = replace(study, trials=trials or min(standard, study.trials))
         default: np.ndarray | None = None
         for combination in COMBINATIONS:
             samples = _samples(of_budget, budget, combination.reading, used)
@@ -164,10 +176,7 @@ def build(study: Study, trials: int | None = None) -> Table[ReadingRow]:
             default = taus if combination == DEFAULT else default
             fits.setdefault(combination, {})[budget] = _fit(budget, samples, taus, default)
     if not fits:
-        raise ConfigError(
-            f"no reading has results of every row of table 3 or 5 on {study.benchmark}; to make some: python "
-            f"run.py -m +experiment={EXPERIMENTS[150]}."
-        )
+        return None
 
     def place(combination: Combination) -> tuple[bool, float]:
         fit = fits[combination].get(150)

@@ -14,11 +14,12 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from analysis import captions, tables, verdicts
+from analysis import captions, claims_over_draws, readings, tables, verdicts
 from analysis.material import ABLATION, BY_BUDGET, Material, query_words
 from analysis.paper_table import evidence, statement
 from analysis.report.cells import best_cells
 from analysis.report.checklist import checklist
+from analysis.report.matrix import matrices
 from analysis.result import Result
 from analysis.selection import FULL_TRIALS, Study
 from analysis.style import DASHES, style
@@ -56,6 +57,10 @@ def write_report(study: Study, output_dir: Path) -> list[str]:
     }
     charts["ablation, 150 queries"] = _chart(material, material.results(ABLATION, 150))
     used = tables.results_of(tables.TABLES, study)
+    over_draws = [
+        table for budget in claims_over_draws.EXPERIMENTS if (table := claims_over_draws.build(study, budget))
+    ]
+    by_reading = readings.build_if_any(study)
     page = (
         _environment()
         .get_template("page.html.j2")
@@ -68,6 +73,9 @@ def write_report(study: Study, output_dir: Path) -> list[str]:
             trials=captions.trials_words(study, used),
             code=captions.code_words(used),
             claims=_claims(built),
+            draws=[(table.full_caption, table.notes, matrices(table)) for table in over_draws],
+            verdict_css=WORDS,
+            readings=by_reading and _html_table(by_reading),
             tables=[_html_table(table) for table in built],
             cells=best_cells(material),
             checklist=checklist(study, used, built),

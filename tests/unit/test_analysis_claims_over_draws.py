@@ -13,6 +13,8 @@ from analysis import claims_over_draws, published, tables, verdicts
 from analysis.__main__ import main
 from analysis.claims_over_draws import EXPERIMENTS, build, summary
 from analysis.published import Claim
+from analysis.report import write_report
+from analysis.report.matrix import matrices
 from analysis.result import scan
 from analysis.selection import Study
 from nas_bench_suite import experiments
@@ -100,6 +102,23 @@ def test_the_command_writes_three_forms(outputs: Path, capsys: pytest.CaptureFix
     assert {path.suffix for path in (outputs / "tables").glob("verdicts150.*")} == {".tex", ".md", ".csv"}
     with pytest.raises(ConfigError, match=r"no claim has results on two draws .*\+experiment=draws150"):
         claims_over_draws.build_all(Study([]))
+
+
+def test_the_report_has_a_matrix_for_each_claim(outputs: Path) -> None:
+    table = build(study(outputs), 150, 20)
+    assert table is not None
+    found = {(matrix.table, matrix.claim): matrix for matrix in matrices(table)}
+    matrix = found["3", "ReMAADE better than Random Search"]
+    lines = {line.reading: line for line in matrix.lines}
+    assert {square.css for square in lines["same run"].squares} == {"agrees3"}
+    assert {square.css for square in lines["independent run"].squares} == {"differs3"}
+    assert len(lines["same run"].squares) == len(DRAWS)
+    assert lines["same run"].squares[3].title.startswith("draw 3: \u2212")
+    write_report(Study(scan(outputs), trials=20), outputs)
+    page = (outputs / "report" / "index.html").read_text()
+    assert page.count('class="matrix"') == len(found)
+    squares = sum(len(line.squares) for each in found.values() for line in each.lines)
+    assert page.count('class="square') == 2 + squares
 
 
 @pytest.mark.parametrize("budget", EXPERIMENTS)
