@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bench.plain.maade import MAADEPlain
-from bench.plain.policies import IndependentPlain, LSTMPlain, MADEPlain, NADEPlain
+from bench.plain.policies import IndependentPlain, LSTMPlain, MADEPlain, NADEPlain, PlainPolicy
 from bench.plain.reinforce import ReinforcePlain
 from nas_bench_suite import Lookups, Outcome, Streams, Task
 from nas_bench_suite.benchmarks.planted import Planted
@@ -20,9 +20,14 @@ from optimizers.reinforce.policies import make_policy
 BENCHMARK = Planted(noise=0.0)
 SPACE = BENCHMARK.space
 TRIALS, SEED = 2, 3
-PLAIN = {"made": MADEPlain, "nade": NADEPlain, "lstm": LSTMPlain, "independent": IndependentPlain}
+PLAIN: dict[str, type[PlainPolicy]] = {
+    "made": MADEPlain,
+    "nade": NADEPlain,
+    "lstm": LSTMPlain,
+    "independent": IndependentPlain,
+}
 # The learning rate is high so that three batches change the policy a lot.
-COMMON = {"width": 4, "batch_size": 6, "learning_rate": 0.1, "precision": "float64"}
+COMMON: dict[str, Any] = {"width": 4, "batch_size": 6, "learning_rate": 0.1, "precision": "float64"}
 CASES: dict[str, dict[str, Any]] = {
     "remaade": {},
     "decay": {"baseline_decay": 0.3},
@@ -53,16 +58,18 @@ def plain_search(
     policy = make_policy(name, SPACE, **optimizer.policy_options)
     theta = torch.tensor(policy.initial(streams.generators("policy initial")[trial]))
     parameters = {key: value[0].clone().requires_grad_() for key, value in policy.unpack(theta[None]).items()}
+    sizes, offsets = SPACE.sizes.tolist(), policy.layout.value_offset.tolist()
+    plain: PlainPolicy
     if name == "maade":
         plain = MAADEPlain(
             parameters,
-            SPACE.sizes,
-            policy.layout.value_offset,
+            sizes,
+            offsets,
             options.get("blocks", 1),
             options.get("attention", "additive"),
         )
     else:
-        plain = PLAIN[name](parameters, SPACE.sizes, policy.layout.value_offset)
+        plain = PLAIN[name](parameters, sizes, offsets)
     orders: Any = (
         [list(range(SPACE.num_variables))]
         if optimizer.orders.table is None
@@ -77,8 +84,14 @@ def plain_search(
         for key in ("objective", "ppo_form", "clip", "steps", "entropy", "baseline_decay")
         if key in options
     }
-    twin = ReinforcePlain(plain, lambda: generator.random(width), orders, batch_size=options["batch_size"],
-                          learning_rate=options["learning_rate"], **own)  # fmt: skip
+    twin = ReinforcePlain(
+        plain,
+        lambda: generator.random(width).tolist(),
+        orders,
+        batch_size=options["batch_size"],
+        learning_rate=options["learning_rate"],
+        **own,
+    )
     history = twin.search(
         lambda s: float(accuracy(np.array(s))), lambda s: bool(SPACE.is_valid(np.array(s))), budget
     )

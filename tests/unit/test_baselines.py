@@ -3,7 +3,8 @@ each promises."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from bench.plain import baselines as plain
 from nas_bench_suite import ConfigError, Lookups, Protocol, SearchSpace, Streams, Task, Variable
 from nas_bench_suite.benchmarks.planted import Planted
-from nas_bench_suite.optimizer import FAILED, INVALID, NOT_RUN, OK, Optimizer, Outcome
+from nas_bench_suite.optimizer import FAILED, INVALID, NOT_RUN, OK, Optimizer, Outcome, Proposal
 from nas_bench_suite.search import search
 from optimizers.local_search import LocalSearch, neighbour_changes
 from optimizers.parts.mutation import mutation_rates
@@ -20,6 +21,10 @@ from optimizers.random_search import RandomSearch
 from optimizers.regularized_evolution import RegularizedEvolution
 
 SEED, TRIALS, BUDGET = 11, 4, 130
+Cell = Callable[[plain.Architecture], int]
+Generators = Callable[[str], np.random.Generator]
+PlainMethod = Callable[[list[int], plain.Valid, Cell, plain.Query, Generators], list[plain.Architecture]]
+AnOptimizer = TypeVar("AnOptimizer", bound=Optimizer)
 
 
 @pytest.fixture(scope="module")
@@ -33,26 +38,27 @@ class Nowhere(SearchSpace):
     name = "nowhere"
     variables = (Variable("a", ("0", "1"), "edge"), Variable("b", ("0", "1", "2"), "op"))
 
-    def is_valid(self, architectures):
+    def is_valid(self, architectures: np.ndarray) -> np.ndarray:
         return np.zeros(np.shape(architectures)[:-1], dtype=bool)
 
-    def cell_id(self, architectures):
+    def cell_id(self, architectures: np.ndarray) -> np.ndarray:
         return np.full(np.shape(architectures)[:-1], -1)
 
 
-def twin(benchmark, trial, method, budget=BUDGET):
+def twin(benchmark: Planted, trial: int, method: PlainMethod) -> tuple[list[int], list[float]]:
     """Cells and accuracies of one trial of a plain twin with the streams of `search`: `method(sizes,
     is_valid, cell, query, generators)`."""
     streams = Streams(SEED, 1, trial)
     runs = streams.generators("run")[0]
-    space, accuracies = benchmark.space, []
+    space = benchmark.space
+    accuracies: list[float] = []
 
-    def query(string):
+    def query(string: plain.Architecture) -> float:
         run = int(runs.random() * benchmark.num_runs)
         accuracies.append(float(benchmark.query(Lookups(space.cell_id(np.array(string)), run)).validation))
         return accuracies[-1]
 
-    def cell(string):
+    def cell(string: plain.Architecture) -> int:
         return int(space.cell_id(np.array(string)))
 
     history = method(
@@ -65,8 +71,10 @@ def twin(benchmark, trial, method, budget=BUDGET):
     return [cell(string) for string in history], accuracies
 
 
-def plain_random(repeats):
-    def method(sizes, is_valid, cell, query, rng):
+def plain_random(repeats: bool) -> PlainMethod:
+    def method(
+        sizes: list[int], is_valid: plain.Valid, cell: Cell, query: plain.Query, rng: Generators
+    ) -> list[plain.Architecture]:
         return plain.random_search(
             sizes, is_valid, query, BUDGET, rng("random_search"), None if repeats else cell
         )
@@ -74,12 +82,14 @@ def plain_random(repeats):
     return method
 
 
-def plain_evolution(space, **options):
-    rates = (
-        mutation_rates(space, options.pop("rates", {})) if options.pop("mutation", "one") == "each" else None
-    )
+def plain_evolution(space: SearchSpace, **options: Any) -> PlainMethod:
+    rates = None
+    if options.pop("mutation", "one") == "each":
+        rates = mutation_rates(space, options.pop("rates", {})).tolist()
 
-    def method(sizes, is_valid, cell, query, rng):
+    def method(
+        sizes: list[int], is_valid: plain.Valid, cell: Cell, query: plain.Query, rng: Generators
+    ) -> list[plain.Architecture]:
         first, later = rng("regularized_evolution_initial"), rng("regularized_evolution")
         return plain.regularized_evolution(
             sizes, is_valid, query, BUDGET, first, later, rates=rates, **options
@@ -88,8 +98,10 @@ def plain_evolution(space, **options):
     return method
 
 
-def plain_local(**options):
-    def method(sizes, is_valid, cell, query, rng):
+def plain_local(**options: Any) -> PlainMethod:
+    def method(
+        sizes: list[int], is_valid: plain.Valid, cell: Cell, query: plain.Query, rng: Generators
+    ) -> list[plain.Architecture]:
         return plain.local_search(
             sizes, cell, query, BUDGET, rng("local_search_start"), rng("local_search"), **options
         )
@@ -97,8 +109,8 @@ def plain_local(**options):
     return method
 
 
-SMALL = {"population": 12, "sample": 4}
-CASES = {
+SMALL: dict[str, Any] = {"population": 12, "sample": 4}
+CASES: dict[str, tuple[Callable[[], Optimizer], Callable[[SearchSpace], PlainMethod]]] = {
     "random": (lambda: RandomSearch(), lambda space: plain_random(True)),
     "random, small batches": (lambda: RandomSearch(batch=7), lambda space: plain_random(True)),
     "random without repeats": (lambda: RandomSearch(repeats=False), lambda space: plain_random(False)),
@@ -180,7 +192,7 @@ def test_a_space_without_valid_strings_ends_the_search(
 ) -> None:
     class Nothing(Planted):
         def __init__(self) -> None:
-            self.space = Nowhere()
+            self.space = Nowhere()  # type: ignore[assignment]  # another space than the planted one
 
     record = search(make(), Nothing(), budget=10, trials=2, seed=0)
     assert record.ledger["ended"].tolist() == ["stalled", "stalled"]
@@ -188,7 +200,7 @@ def test_a_space_without_valid_strings_ends_the_search(
 
 
 def test_taking_few_or_many_strings_at_a_time_gives_the_same_sequence(planted: Planted) -> None:
-    def sequence(sizes):
+    def sequence(sizes: list[int]) -> np.ndarray:
         strings = UniformStrings(Task(planted.space, 3, 500, Streams(0, 3)), "x")
         return np.concatenate([strings.take(np.full(3, size)).architectures for size in sizes], axis=1)
 
@@ -198,20 +210,21 @@ def test_taking_few_or_many_strings_at_a_time_gives_the_same_sequence(planted: P
 # --- regularized evolution
 
 
-def start(optimizer, space, trials=1, **options):
-    optimizer.start(Task(space, trials, options.pop("budget", 1000), Streams(0, trials), **options))
+def start(optimizer: AnOptimizer, space: SearchSpace, trials: int = 1) -> AnOptimizer:
+    optimizer.start(Task(space, trials, 1000, Streams(0, trials)))
     return optimizer
 
 
-def told(proposal, accuracy, status=OK):
+def told(proposal: Proposal, accuracy: np.ndarray | float) -> Outcome:
     shape = proposal.wanted.shape
-    status = np.where(proposal.wanted, status, NOT_RUN).astype(np.int8)
+    status = np.where(proposal.wanted, OK, NOT_RUN).astype(np.int8)
     return Outcome(np.where(status == OK, np.broadcast_to(accuracy, shape), np.nan), status)
 
 
 def test_a_mutant_is_a_valid_neighbour_of_a_living_member(planted: Planted) -> None:
     optimizer = start(RegularizedEvolution(population=6, sample=3), planted.space)
-    members, rng = [], np.random.default_rng(0)
+    members: list[np.ndarray] = []
+    rng = np.random.default_rng(0)
     for step in range(60):
         proposal = optimizer.ask(np.array([100]))
         strings = proposal.architectures[0][proposal.wanted[0]]
@@ -262,13 +275,14 @@ def test_every_variable_changes_with_its_rate(planted: Planted) -> None:
 
 
 def test_ended_trials_get_no_slot_and_draw_nothing(planted: Planted) -> None:
-    def run(rooms):
+    def run(rooms: Sequence[int]) -> np.ndarray:
         optimizer = start(RegularizedEvolution(**SMALL), planted.space, trials=2)
         for room in rooms:
             proposal = optimizer.ask(np.array([room, 50]))
             assert proposal.wanted[0].any() == (room > 0)
             optimizer.tell(proposal, told(proposal, np.linspace(0, 1, proposal.wanted.shape[1])))
-        return proposal.architectures[1, 0]
+        last: np.ndarray = proposal.architectures[1, 0]
+        return last
 
     np.testing.assert_array_equal(run([50] * 9), run([50, 50, 0, 0, 0, 0, 0, 0, 0]))
 
@@ -302,7 +316,7 @@ def test_a_climb_ends_at_a_local_optimum(planted: Planted) -> None:
     quiet = Planted(noise=0.0)
     space = quiet.space
     optimizer = start(LocalSearch(), space)
-    centres = []
+    centres: list[tuple[np.ndarray, float]] = []
     while not centres or optimizer._rounds.climbing[0] or len(centres) < 2:
         proposal = optimizer.ask(np.array([1000]))
         if not optimizer._rounds.climbing[0] and centres:
@@ -331,7 +345,7 @@ def test_a_climb_ends_at_a_local_optimum(planted: Planted) -> None:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: RandomSearch(repeats="no"), "optimizer.repeats"),
+        (lambda: RandomSearch(repeats="no"), "optimizer.repeats"),  # type: ignore[arg-type]  # wrong type
         (lambda: RandomSearch(batch=0), "optimizer.batch=0 is out of range"),
         (lambda: RegularizedEvolution(population=1), "optimizer.population=1"),
         (lambda: RegularizedEvolution(population=5, sample=6), "optimizer.sample=6"),
@@ -344,7 +358,7 @@ def test_a_climb_ends_at_a_local_optimum(planted: Planted) -> None:
             "did you mean 'edge'",
         ),
         (lambda: LocalSearch(starts=0), "optimizer.starts=0"),
-        (lambda: LocalSearch(batch=1.5), "optimizer.batch=1.5"),
+        (lambda: LocalSearch(batch=1.5), "optimizer.batch=1.5"),  # type: ignore[arg-type]  # wrong type
     ],
 )
 def test_wrong_options_get_one_sentence(make: Callable[[], object], sentence: str) -> None:

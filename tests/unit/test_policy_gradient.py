@@ -32,9 +32,8 @@ REWARDS = np.array([[0.9, 0.1, 0.5, 0.5], [0.2, 0.4, 99.0, 99.0], [7.0, 7.0, 7.0
 
 def test_baseline_is_the_average_of_earlier_batches() -> None:
     baseline = pg.Baseline(3, 0.75)
-    np.testing.assert_allclose(
-        baseline.advantage(REWARDS, USED), [[0.4, -0.4, 0, 0], [-0.1, 0.1, 0, 0], [0, 0, 0, 0]], atol=1e-12
-    )
+    first = np.array([[0.4, -0.4, 0, 0], [-0.1, 0.1, 0, 0], [0, 0, 0, 0]])
+    np.testing.assert_allclose(baseline.advantage(REWARDS, USED), first, atol=1e-12)
     np.testing.assert_allclose(baseline.value, [0.5, 0.3, np.nan])
     second = baseline.advantage(REWARDS + 0.2 * USED, USED)
     np.testing.assert_allclose(second[:2, :2], [[0.6, -0.2], [0.1, 0.3]], atol=1e-12)
@@ -42,9 +41,8 @@ def test_baseline_is_the_average_of_earlier_batches() -> None:
 
 
 def test_ranks_and_normalised_rewards() -> None:
-    np.testing.assert_allclose(
-        pg.centred_ranks(REWARDS, USED), [[0.75, -0.75, 0, 0], [-0.5, 0.5, 0, 0], [0, 0, 0, 0]]
-    )
+    ranks = np.array([[0.75, -0.75, 0, 0], [-0.5, 0.5, 0, 0], [0, 0, 0, 0]])
+    np.testing.assert_allclose(pg.centred_ranks(REWARDS, USED), ranks)
     rng = np.random.default_rng(0)
     rewards = rng.integers(0, 6, (5, 20)).astype(float)
     expected = [(2 * stats.rankdata(row) - 1) / 20 - 1 for row in rewards]
@@ -82,13 +80,13 @@ def test_ppo_slopes_by_the_ratio(form: str, advantage: float, ratio: float, slop
 
 def test_ppo_with_one_step_is_reinforce() -> None:
     benchmark = load_benchmark("planted")
-    found = [
+    one, other = (
         search(Reinforce(objective=objective, width=8), benchmark, budget=90, trials=3, seed=2).queries[
             "cell_id"
         ]
         for objective in ("reinforce", "ppo")
-    ]
-    np.testing.assert_array_equal(*found)
+    )
+    np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -121,13 +119,15 @@ def test_orders() -> None:
     assert fixed is not None and (fixed[:, 0] == fixed[:, 1]).all() and (np.sort(fixed) == np.arange(5)).all()
     fresh = pg.Orders(Streams(0, 1), 3, "all")
     drawn = fresh.pick(np.zeros(1, dtype=int), np.random.default_rng(1).random((1, 6000, 3)))
+    assert drawn is not None
     counts = np.unique(drawn[0], axis=0, return_counts=True)[1]
     assert len(counts) == 6 and stats.chisquare(counts).pvalue > 1e-4
-    assert pg.Orders(Streams(0, 1), 2, 5).table.shape == (1, 5, 2)  # only two exist
+    few = pg.Orders(Streams(0, 1), 2, 5).table
+    assert few is not None and few.shape == (1, 5, 2)  # only two exist
 
 
 def start(
-    reject: bool = True, trials: int = 3, first_trial: int = 0, **options: object
+    reject: bool = True, trials: int = 3, first_trial: int = 0, **options: Any
 ) -> tuple[Reinforce, Task]:
     task = Task(
         space=load_benchmark("planted").space,
@@ -137,7 +137,7 @@ def start(
         first_trial=first_trial,
         reject_invalid=reject,
     )
-    optimizer = Reinforce(**{"policy": "independent", "batch_size": 10, **options})  # type: ignore[arg-type]
+    optimizer = Reinforce(**{"policy": "independent", "batch_size": 10, **options})
     optimizer.start(task)
     return optimizer, task
 
@@ -148,6 +148,7 @@ def test_a_collapsed_policy_hands_in_what_it_found() -> None:
     optimizer.theta[1] = torch.tensor([60.0, 0.0] * 2 + [0.0] * (optimizer.theta.shape[1] - 4))
     optimizer.theta[2, :4] = torch.tensor([4.5, 0.0] * 2)  # mostly
     proposal = optimizer.ask(np.full(3, 100))
+    assert proposal.rejected is not None
     assert proposal.wanted[0].all() and not proposal.wanted[1].any()
     assert proposal.rejected[1] == 500 and proposal.rejected[2] > 100
     assert proposal.wanted[2].sum() == 10 or proposal.rejected[2] == 500
@@ -175,6 +176,7 @@ def test_what_a_trial_draws_depends_on_it_alone() -> None:
     for step in range(3):
         ours, single = together.ask(np.full(3, 100)), alone.ask(np.full(1, 100))
         np.testing.assert_array_equal(ours.architectures[2], single.architectures[0])
+        assert ours.rejected is not None and single.rejected is not None
         assert ours.rejected[2] == single.rejected[0]
         for optimizer, proposal in ((together, ours), (alone, single)):
             accuracy = proposal.architectures.sum(axis=2) / 20 + 0.01 * step
@@ -184,6 +186,7 @@ def test_what_a_trial_draws_depends_on_it_alone() -> None:
 def test_invalid_and_failed_strings_earn_the_invalid_reward() -> None:
     optimizer, _ = start(reject=False, invalid_reward=0.25, trials=1, batch_size=4, baseline_decay=0.0)
     proposal = optimizer.ask(np.array([100]))
+    assert proposal.rejected is not None
     assert proposal.rejected.sum() == 0 and proposal.wanted.all()
     optimizer.tell(
         proposal,
