@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from nas_bench_suite import Lookups, load_benchmark
 from nas_bench_suite.benchmarks.nasbench101 import records, tablefile, tfrecord
 from nas_bench_suite.benchmarks.nasbench101.importer import import_file
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
+from nas_bench_suite.benchmarks.nasbench101.table import NASBench101
 from nas_bench_suite.checks import ConfigError
 from tests.made_up import CELLS, write
 from tests.made_up import payloads as made_up
@@ -30,10 +33,17 @@ def refused(path: Path, match: str, partial: bool = True) -> str:
     return str(caught.value)
 
 
-def assert_equal_to_plain(table, path: Path) -> None:
+def load(path: Path) -> NASBench101:
+    table = load_benchmark("nasbench101", path=path)
+    assert isinstance(table, NASBench101)
+    return table
+
+
+def assert_equal_to_plain(table: NASBench101, path: Path) -> None:
     fixed, computed = plain.read(path)
     space = table.space
     ids = space.from_official_hash(list(fixed))
+    assert isinstance(ids, np.ndarray)
     rows = table.rows(ids)
     assert len(ids) == len(table.arrays["cells"])
     for name, cell, row in zip(fixed, ids, rows):
@@ -42,7 +52,7 @@ def assert_equal_to_plain(table, path: Path) -> None:
         for epochs, points in computed[name].items():
             for run, point in enumerate(points):
                 got = table.query(Lookups(cell, run, epochs))
-                assert (got.validation, got.test, got.seconds) == (
+                assert (float(got.validation), float(got.test), float(got.seconds)) == (
                     point["final_validation_accuracy"],
                     point["final_test_accuracy"],
                     point["final_training_time"],
@@ -67,19 +77,19 @@ def test_values_are_kept_exactly(tmp_path: Path, budgets: tuple[int, ...], singl
     )
     header = import_file(path, tmp_path / "some.table", partial=True)
     assert header["source"]["records"] == 3 * len(budgets) * len(CELLS) and header["partial"]
-    assert_equal_to_plain(load_benchmark("nasbench101", path=tmp_path / "some.table"), path)
+    assert_equal_to_plain(load(tmp_path / "some.table"), path)
 
 
 def test_seconds_that_need_double_precision(tmp_path: Path) -> None:
     payloads = made_up(cells=(7,), runs=2)
     matrix, ops = NASBench101Space().graph(NASBench101Space().architecture(7))
+    name = NASBench101Space().official_hash(7)
+    assert isinstance(name, str)
     half, final = (1 / 3, *records.SINGLE[[1, 2, 3]]), (2 / 3, *records.SINGLE[[4, 5, 6]])
-    payloads.append(
-        plain.payload(NASBench101Space().official_hash(7), 108, matrix, ops, 300_007, half, final)
-    )
+    payloads.append(plain.payload(name, 108, matrix, ops, 300_007, half, final))
     path = write(tmp_path / "some.tfrecord", payloads)
     import_file(path, tmp_path / "some.table", partial=True)
-    table = load_benchmark("nasbench101", path=tmp_path / "some.table")
+    table = load(tmp_path / "some.table")
     assert table.arrays["seconds"].dtype == np.float64
     assert_equal_to_plain(table, path)
 
@@ -90,22 +100,22 @@ def test_thirty_real_cells(tmp_path: Path, shared_data: Path) -> None:
         lines = list(csv.DictReader(file))
     for line in lines:
         matrix, ops = space.graph(space.architecture(space.from_official_hash(line["hash"])))
-        values = [
+        half, final = (
             tuple(
                 float(line[f"{part}_{name}"])
                 for name in ("training_time", "train_accuracy", "validation_accuracy", "test_accuracy")
             )
             for part in ("halfway", "final")
-        ]
-        payloads.append(plain.payload(line["hash"], 108, matrix, ops, int(line["params"]), *values))
+        )
+        payloads.append(plain.payload(line["hash"], 108, matrix, ops, int(line["params"]), half, final))
     path = write(tmp_path / "thirty.tfrecord", payloads)
     header = import_file(path, tmp_path / "thirty.table", partial=True)
     assert header["precision"] == "single"
-    table = load_benchmark("nasbench101", path=tmp_path / "thirty.table")
+    table = load(tmp_path / "thirty.table")
     assert table.arrays["seconds"].dtype == np.float32
     assert_equal_to_plain(table, path)
     for run, line in enumerate(lines[:3]):
-        got = table.query(Lookups(space.from_official_hash(line["hash"]), run))
+        got = table.query(Lookups(np.asarray(space.from_official_hash(line["hash"])), run))
         assert got.test == float(line["final_test_accuracy"]) and got.seconds == float(
             line["final_training_time"]
         )
@@ -193,7 +203,7 @@ def test_wrong_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     unreadable = tmp_path / "unreadable.tfrecord"
 
-    def denied(*_args, **_kwargs):
+    def denied(*_args: object, **_kwargs: object) -> NoReturn:
         raise PermissionError(13, "Permission denied")
 
     unreadable.write_bytes(b"x")
@@ -222,13 +232,18 @@ def test_duplicates(tmp_path: Path) -> None:
     refused(write(path, made_up(budgets=(12, 108))[:-3]), "holds 0 of 3 runs of cell .* at 108 epochs")
 
 
-def changed(item: bytes, place: int, value) -> bytes:
+def changed(item: bytes, place: int, value: Any) -> bytes:
     fields = json.loads(item)
     fields[place] = value
     return json.dumps(fields).encode()
 
 
-def with_metrics(item: bytes, half=None, final=None, parameters=None) -> bytes:
+def with_metrics(
+    item: bytes,
+    half: Sequence[float] | None = None,
+    final: Sequence[float] | None = None,
+    parameters: int | None = None,
+) -> bytes:
     good = (10.0, *records.SINGLE[[9000, 9001, 9002]])
     own = plain._message(base64.b64decode(json.loads(item)[4]))[2][0]
     message = plain.metrics(parameters or own, half or good, final or good)
@@ -238,7 +253,7 @@ def with_metrics(item: bytes, half=None, final=None, parameters=None) -> bytes:
 def test_wrong_records(tmp_path: Path) -> None:
     items = made_up()
     item, path = items[4], tmp_path / "wrong.tfrecord"
-    g = records.SINGLE[[9000, 9001, 9002]]
+    g, d = records.SINGLE[[9000, 9001, 9002]], records.DOUBLE[[9000, 9001, 9002]]
     wrong = {
         "hash .* is not the one of its matrix": changed(item, 0, "0" * 32),
         "hash 'xyz' is not 32": changed(item, 0, "xyz"),
@@ -264,9 +279,7 @@ def test_wrong_records(tmp_path: Path) -> None:
         "some accuracies are stored in single": with_metrics(
             item, final=(1.0, g[0], g[1], records.DOUBLE[9002])
         ),
-        "not stored in single precision like": with_metrics(
-            item, *[(t, *records.DOUBLE[[9000, 9001, 9002]]) for t in (10.0, 20.0)]
-        ),
+        "not stored in single precision like": with_metrics(item, (10.0, *d), (20.0, *d)),
         "another number in an earlier record": with_metrics(item, parameters=12),
     }
     for match, bad in wrong.items():
@@ -329,5 +342,5 @@ def test_the_compiled_pass_never_accepts_what_the_plain_one_refuses() -> None:
     for i in np.flatnonzero(~odd):
         for column, value in zip(parsed, records.parse_payload(payloads[i])):
             np.testing.assert_array_equal(column[i], value[0])
-        changed_values += i >= len(originals)
+        changed_values += int(i >= len(originals))
     assert changed_values > 100  # mutations that still make a record, so that the comparison bites

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from nas_bench_suite.benchmarks.nasbench101 import records, tablefile
 from nas_bench_suite.benchmarks.nasbench101.__main__ import main
 from nas_bench_suite.benchmarks.nasbench101.importer import import_file
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
+from nas_bench_suite.benchmarks.nasbench101.table import NASBench101
 from nas_bench_suite.checks import ConfigError
 from tests.made_up import CELLS, write
 from tests.made_up import payloads as made_up
@@ -54,6 +56,7 @@ def test_table_damage(tmp_path: Path) -> None:
 def test_a_partial_table_knows_what_it_lacks(tmp_path: Path) -> None:
     import_file(write(tmp_path / "some.tfrecord", made_up()), tmp_path / "some.table", partial=True)
     table = load_benchmark("nasbench101", path=str(tmp_path / "some.table"), edge_limit="raw")
+    assert isinstance(table, NASBench101)
     assert (
         table.partial
         and table.facts()["partial"]
@@ -67,12 +70,12 @@ def test_a_partial_table_knows_what_it_lacks(tmp_path: Path) -> None:
         table.query(Lookups(np.array([0, 4]), 0))
     for wrong in (-1, 423_624):
         with pytest.raises(ConfigError, match=f"cell id {wrong} is out"):
-            table.query(Lookups(wrong, 0))
+            table.query(Lookups(np.asarray(wrong), 0))
     with pytest.raises(ConfigError, match=r"fidelity=12 .* accepted: 108"):
-        table.query(Lookups(0, 0, 12))
-    for wrong in (3, -1, "median"):
-        with pytest.raises(ConfigError, match=f"run={wrong}"):
-            table.query(Lookups(0, wrong))
+        table.query(Lookups(np.asarray(0), 0, 12))
+    for run in (3, -1, "median"):
+        with pytest.raises(ConfigError, match=f"run={run}"):
+            table.query(Lookups(np.asarray(0), run))
     with pytest.raises(ConfigError, match="did you mean 'path'"):
         load_benchmark("nasbench101", pat="x")
 
@@ -87,7 +90,7 @@ def test_query_shapes(tmp_path: Path) -> None:
     budgets = np.array([[4], [108]])
     got = table.query(Lookups(ids, runs, budgets))
     for i in np.ndindex(2, 4):
-        one = table.query(Lookups(int(ids[i]), int(runs[i]), int(budgets[i[0], 0])))
+        one = table.query(Lookups(np.asarray(ids[i]), int(runs[i]), int(budgets[i[0], 0])))
         assert [values[i] for values in got] == [float(value) for value in one]
     assert table.query(Lookups(ids, "mean", budgets)).test.shape == (2, 4)
     assert table.query(Lookups(ids, 1)).validation.dtype == np.float64
@@ -96,6 +99,7 @@ def test_query_shapes(tmp_path: Path) -> None:
 def test_two_processes_share_the_table(tmp_path: Path) -> None:
     import_file(write(tmp_path / "some.tfrecord", made_up()), tmp_path / "some.table", partial=True)
     table = load_benchmark("nasbench101", path=tmp_path / "some.table")
+    assert isinstance(table, NASBench101)
     for array in table.arrays.values():
         assert not array.flags.owndata and not array.flags.writeable
     code = (
@@ -118,7 +122,7 @@ def test_two_processes_share_the_table(tmp_path: Path) -> None:
     assert [json.loads(process.communicate("go\n")[0]) for process in both] == [wanted, wanted]
 
 
-def run_command(capsys, *arguments) -> tuple[int, str, str]:
+def run_command(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
     code = main([str(argument) for argument in arguments])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
@@ -170,7 +174,7 @@ def test_commands(
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "some.tfrecord", made_up())
 
-    def full(_descriptor):
+    def full(_descriptor: int) -> NoReturn:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
@@ -185,7 +189,9 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_facts_of_real_cells(tmp_path: Path, shared_data: Path) -> None:
     """Real cells' parameters follow from their matrices; made-up parameters, which do not, are reported."""
-    space, payloads, real = NASBench101Space(), [], {}
+    space = NASBench101Space()
+    payloads: list[bytes] = []
+    real: dict[str, int] = {}
     with open(shared_data / "nasbench101" / "three_runs_of_30_cells.csv") as file:
         for line in csv.DictReader(file):
             real[line["hash"]] = int(line["params"])
@@ -195,10 +201,10 @@ def test_facts_of_real_cells(tmp_path: Path, shared_data: Path) -> None:
         for name, parameters in real.items():
             matrix, ops = space.graph(space.architecture(space.from_official_hash(name)))
             for _ in range(3):
-                values = [
+                half, final = (
                     (float(rng.integers(1, 999)), *records.SINGLE[rng.integers(0, 9985, 3)]) for _ in range(2)
-                ]
-                payloads.append(plain.payload(name, 108, matrix, ops, parameters + wrong, *values))
+                )
+                payloads.append(plain.payload(name, 108, matrix, ops, parameters + wrong, half, final))
         header = import_file(
             write(tmp_path / "some.tfrecord", payloads), tmp_path / "some.table", partial=True
         )
@@ -227,7 +233,7 @@ def test_official_parameters_of_25000_cells(shared_data: Path) -> None:
             codes.append(code)
             parameters.append(int(line["trainable_parameters"]))
     arrays = {
-        "cells": space.from_official_hash(ids),
+        "cells": np.asarray(space.from_official_hash(ids)),
         "forms": np.array(forms, dtype=np.int32),
         "codes": np.array(codes, dtype=np.uint8),
     }
