@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Result:
+class Searches:
     """One configuration's searches.
 
     Attributes:
@@ -43,7 +43,7 @@ class Result:
         return " ".join([self.label, *self.rules, *self.settings])
 
 
-def read_results(folder: Path, experiment: str) -> list[Result]:
+def read_results(folder: Path, experiment: str) -> list[Searches]:
     """Every configuration below a folder.
 
     Args:
@@ -54,7 +54,7 @@ def read_results(folder: Path, experiment: str) -> list[Result]:
         ConfigError: if there is none, or a file is damaged.
     """
     found = [
-        Result(
+        Searches(
             result.label,
             result.budget,
             tuple(differing(result, "optimizer")),

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from analysis.statistics import Comparison, Description, compare_paired, describe
 from studies import markdown
-from studies.results import Result
+from studies.results import Searches
 
 BUDGET = 150  # of the step sizes that the figure shows
 LEAST_STEP_SIZES = 3  # fewer are no sweep
@@ -40,7 +40,7 @@ class Group:
     settings: list[Setting]
 
 
-def table(results: Sequence[Result]) -> list[Group]:
+def table(results: Sequence[Searches]) -> list[Group]:
     """All groups in the order of their labels; the configuration itself first, then by key and value."""
     groups = []
     ordered = sorted(results, key=lambda result: (_group(result), _place(result)))
@@ -51,11 +51,11 @@ def table(results: Sequence[Result]) -> list[Group]:
     return groups
 
 
-def _group(result: Result) -> tuple[str, int, tuple[str, ...]]:
+def _group(result: Searches) -> tuple[str, int, tuple[str, ...]]:
     return result.label, result.budget, result.rules
 
 
-def _place(result: Result) -> list[tuple[str, float, str]]:
+def _place(result: Searches) -> list[tuple[str, float, str]]:
     """Numbers by size, words after them."""
     out = []
     for setting in result.settings:
@@ -67,7 +67,7 @@ def _place(result: Result) -> list[tuple[str, float, str]]:
     return out
 
 
-def _setting(result: Result, own: Result | None) -> Setting:
+def _setting(result: Searches, own: Searches | None) -> Setting:
     errors, rate = result.errors.to_numpy(), result.hyperparameters.get("learning_rate")
     return Setting(
         result.settings,

@@ -13,7 +13,7 @@ from analysis.published import Claim
 from analysis.table import number
 from analysis.verdicts import Verdict, judge
 from studies import markdown
-from studies.results import Result
+from studies.results import Searches
 
 CLAIMS = (
     Claim("remaade", "better", "random", "ReMAADE outperforms random search (table 4)"),
@@ -53,12 +53,12 @@ CLAIMS = (
 )
 
 
-def verdicts(results: Sequence[Result]) -> list[Verdict]:
+def verdicts(results: Sequence[Searches]) -> list[Verdict]:
     """What became of each claim."""
     return judge(CLAIMS, {result.name: result.errors for result in results})
 
 
-def to_markdown(judged: Sequence[Verdict], results: Sequence[Result]) -> str:
+def to_markdown(judged: Sequence[Verdict], results: Sequence[Searches]) -> str:
     """The page's tables: the claims, and the level of every configuration, best first."""
     claims = markdown.table(
         (
