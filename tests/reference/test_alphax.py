@@ -21,10 +21,11 @@ class Noiseless(Benchmark):
     name, fidelities, num_runs = "noiseless", (108,), 1
 
     def __init__(self) -> None:
-        self.space = NASBench101Space()
+        self.space: NASBench101Space = NASBench101Space()
 
     def accuracy(self, cells: np.ndarray | int) -> np.ndarray:
-        return 0.85 + 0.1 * ((np.asarray(cells) * 7919) % 1000) / 1000
+        values: np.ndarray = 0.85 + 0.1 * ((np.asarray(cells) * 7919) % 1000) / 1000
+        return values
 
     def look_up(self, lookups: Lookups) -> Evaluation:
         values = self.accuracy(lookups.cells)
@@ -49,18 +50,16 @@ def test_searches_equal_the_plain_twin(max_vertices: int, reuse: bool) -> None:
     optimizer = AlphaX(max_vertices=max_vertices, reuse=reuse, simulations=0)
     record = search(optimizer, benchmark, budget=queries, trials=TRIALS, seed=SEED)
     streams = Streams(SEED, TRIALS)
+
+    def string(state: State) -> np.ndarray:
+        return space.from_graph(matrix_of(state), ["input", *(OPERATIONS[op] for op in state[0]), "output"])
+
     for trial in range(TRIALS):
-
-        def string(state: State) -> np.ndarray:
-            return space.from_graph(
-                matrix_of(state), ["input", *(OPERATIONS[op] for op in state[0]), "output"]
-            )
-
         twin = PlainTree(
             streams.generators("alphax_tree")[trial],
             streams.generators("alphax_play_outs")[trial],
             string,
-            lambda state, string=string: int(space.cell_id(string(state))),
+            lambda state: int(space.cell_id(string(state))),
             lambda cell: float(benchmark.accuracy(cell)),
             choices=3,
             max_vertices=max_vertices,

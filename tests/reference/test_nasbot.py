@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,19 +95,19 @@ def test_posterior_and_likelihood_are_scikit_learns(seed: int) -> None:
     n = 30
     y = rng.normal(size=n)
 
-    class Precomputed(NormalizedKernelMixin, Kernel):
+    class Precomputed(NormalizedKernelMixin, Kernel):  # type: ignore[misc]  # scikit-learn has no types
         """Looks pairs of indices up."""
 
-        def __init__(self):
+        def __init__(self) -> None:
             pass
 
-        def __call__(self, X, Y=None, eval_gradient=False):
+        def __call__(self, X: np.ndarray, Y: np.ndarray | None = None, eval_gradient: bool = False) -> Any:
             return kernel[np.ix_(X[:, 0].astype(int), (X if Y is None else Y)[:, 0].astype(int))]
 
-        def diag(self, X):
+        def diag(self, X: np.ndarray) -> np.ndarray:
             return np.full(len(X), theta[1] + theta[2])
 
-        def is_stationary(self):
+        def is_stationary(self) -> bool:
             return False
 
     index = np.arange(40)[:, None]
@@ -173,8 +174,8 @@ def identify(string: np.ndarray) -> int:
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_nasbot_queries_what_its_twin_queries(seed: int) -> None:
-    settings = {"max_evaluations": 25, "draws": 12}
-    ours = queries(NASBOT(**settings), value, 19, seed)  # type: ignore[arg-type]
+    settings: dict[str, Any] = {"max_evaluations": 25, "draws": 12}
+    ours = queries(NASBOT(**settings), value, 19, seed)
     rng = Streams(seed, 1).generators("nasbot")[0]
     twin = plain.nasbot(ours[:10], 19, value, identify, SPACE.sizes, rng, **settings)
     np.testing.assert_array_equal(SPACE.cell_id(ours), SPACE.cell_id(np.array(twin)))

@@ -88,16 +88,11 @@ def test_lockstep_equals_plain(protocol: Protocol, fidelities: bool) -> None:
             for strings, wanted, fidelity in script(t):
                 yield [(s, int(f) if fidelities else None) for s, w, f in zip(strings, wanted, fidelity) if w]
 
+        def tell(accuracies: list[float], statuses: list[int], told: list[tuple[float, int]] = told) -> None:
+            told.extend(zip(accuracies, statuses))
+
         generator = Streams(4, TRIALS).generators("run")[t]
-        plain = plain_search(
-            benchmark,
-            protocol,
-            BUDGET,
-            generator,
-            proposals(),
-            lambda a, s, told=told: told.extend(zip(a, s)),
-            STALL,  # type: ignore[misc]
-        )
+        plain = plain_search(benchmark, protocol, BUDGET, generator, proposals(), tell, STALL)
         rows = record.queries["trial"] == t
         for name in ("query", "cell_id", "run", "fidelity", "validation", "test", "status", "spent"):
             np.testing.assert_array_equal(

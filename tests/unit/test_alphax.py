@@ -12,6 +12,7 @@ from nas_bench_suite.hash_table import empty_places, fill_places
 from optimizers.alphax import AlphaX
 from optimizers.alphax.build_game import (
     HEAD,
+    Game,
     act,
     cell_play_outs,
     game_of,
@@ -26,7 +27,7 @@ from optimizers.alphax.tree import Trees
 from optimizers.parts.sparse import Sparse
 
 
-def _matrix(game, state):
+def _matrix(game: Game, state: np.ndarray) -> np.ndarray:
     matrix = np.zeros((state[0], state[0]), dtype=np.int8)
     for e in np.flatnonzero(state[HEAD : HEAD + 21]):
         matrix[game.tails[e], game.heads[e]] = 1
