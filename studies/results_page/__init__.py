@@ -1,7 +1,8 @@
-"""Tables 2 to 6 and the protocol table on one page, as they came out (docs/results.md).
+"""The paper's tables in short (docs/results.md), and as they came out (docs/tables.md).
 
 make tables
-python -m studies.results_page outputs     # writes docs/results.md
+python -m analysis verdicts; python -m analysis readings
+python -m studies.results_page outputs     # writes both pages
 """
 
 from studies import Study

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from analysis.__main__ import main as analyse
+from analysis.result import scan
+from analysis.selection import Study
+from analysis.tables import build_all, write_all
+from analysis.verdicts import RULE
 from nas_bench_suite import experiments
 from nas_bench_suite.job import run_job
 from studies import defaults, markdown, results_page, small_effects
@@ -20,6 +25,7 @@ from studies.results import read_results
 from studies.results_page.__main__ import main as make_results_page
 from studies.small_effects.__main__ import build as build_small_effects
 from tests.laws.collect import composed
+from tests.unit.analysis_samples import own_settings, write_run
 
 ROOT = Path(__file__).parents[2]
 TRIALS = 12
@@ -48,7 +54,8 @@ def test_a_study_names_what_exists(name: str) -> None:
     assert study.command.startswith("python -m studies.") and importlib.util.find_spec(module)
     pages = list(ROOT.glob(study.page))
     assert pages
-    assert study.command in importlib.import_module(f"studies.{name}").__doc__
+    text = importlib.import_module(f"studies.{name}").__doc__
+    assert text is not None and study.command in text
     if name != "results_page":  # which is written whole by `make tables` and this command
         command = f"python -m studies.{name}" if name != "scaling" else "make scaling"
         assert any(command in page.read_text() for page in pages), command
@@ -93,22 +100,37 @@ def test_small_effects(outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert len(levels.splitlines()) == 2 + 4 and "`remaade learning_rate=0.03` | 12 |" in levels
 
 
-def test_the_results_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    page = tmp_path / "results.md"
-    words = [str(tmp_path), "--page", str(page)]
+def test_the_results_pages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [str(tmp_path), "--pages", str(tmp_path)]
     assert make_results_page(words) == 2
     assert "table2.md is missing; to make it: make tables" in capsys.readouterr().err
-    assert results_page.__doc__ and not page.exists()
-    (tmp_path / "tables").mkdir()
-    names = ["table2", "table3", "table4", "table5", "table6", "protocol"]
-    for name in names:
-        note = "the rule\n" if name in ("table3", "table5") else ""
-        (tmp_path / "tables" / f"{name}.md").write_text(f"table {name}\n\n{note}")
+    assert results_page.__doc__ and not list(tmp_path.glob("*.md"))
+    outputs = tmp_path / "outputs"
+    for label, shift in (("random", 0.0), ("remaade", 0.005)):
+        for draw in range(2):
+            options = {"edge_limit": "pruned"} | ({"draw": draw} if draw else {})
+            write_run(outputs, label, shift=shift, options=options, settings=own_settings(label))
+    built = build_all(Study(scan(outputs), trials=20), outputs)
+    write_all(built, tmp_path / "tables")
+    analyse(["verdicts", "--output-dir", str(outputs), "--trials", "20"])
+    for path in (outputs / "tables").iterdir():
+        path.rename(tmp_path / "tables" / path.name)
+    # no result at 3,200 queries: their tables have no level to show
+    for name in ("table5", "table6"):
+        (tmp_path / "tables" / f"{name}.csv").write_text((tmp_path / "tables" / "table3.csv").read_text())
     assert make_results_page(words) == 0
-    text = page.read_text()
-    assert re.findall(r"^table (\w+)$", text, re.M) == names
-    assert re.findall(r"^## (\w+)", text, re.M) == ["Table"] * 5 + ["Protocol", "Notes"]
-    assert text.count("the rule") == 1 and text.endswith("## Notes to several tables\n\nthe rule\n")
+    whole, short = ((tmp_path / name).read_text() for name in ("tables.md", "results.md"))
+    headings = ["Table"] * 5 + ["Protocol", "Claims", "Notes"]
+    assert re.findall(r"^## (\w+)", whole, re.M) == headings
+    assert whole.count(RULE) == 0 and " ".join(whole.split()).count(RULE) == 1
+    assert re.findall(r"^## (\w+)", short, re.M) == ["Table"] * 4 + ["The"]
+    (line,) = re.findall(r"^\| ReMAADE \| 6.15 \|.*reference.*$", short.split("## Table 4")[0], re.M)
+    level = built[1].records()
+    mean = next(row["mean"] for row in level if row["name"] == "ReMAADE")
+    assert f"| {mean:.3f} ± " in line
+    assert "20 trials of each row; 10 rows missing." in short
+    assert re.search(r"^\| 3: ReMAADE better than Random Search \| holds, .* 2 of 2 \| holds, ", short, re.M)
+    assert max(len(row) for row in short.splitlines() if not row.startswith("|")) <= 110
 
 
 def test_no_results_get_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
