@@ -105,8 +105,9 @@ def _is_there(session: int) -> bool:
 
 
 def files(out: Path) -> dict[str, bytes]:
-    """The query files."""
-    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("trials-*.parquet")}
+    """The query files, those behind a link to a folder too."""
+    found = out.glob("*/*/*/trials-*.parquet")
+    return {str(path.relative_to(out)): path.read_bytes() for path in found}
 
 
 def undisturbed(folder: Path, multirun: bool, workers: int = 1) -> tuple[dict[str, bytes], float]:
