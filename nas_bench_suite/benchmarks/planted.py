@@ -85,7 +85,7 @@ class Planted(Benchmark):
     """
 
     name = "planted"
-    fidelities = _FIDELITIES
+    fidelities: tuple[int, ...] = _FIDELITIES
     num_runs = 3
 
     def __init__(self, noise: float = 0.004, instance: int = 0) -> None:

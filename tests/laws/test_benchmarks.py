@@ -34,7 +34,7 @@ TABLES: dict[str, Callable[[Path], None]] = {
 
 @pytest.fixture(scope="module", params=names("benchmark"))
 def options(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    options = composed(f"benchmark={request.param}")["benchmark"]
+    options: dict[str, Any] = composed(f"benchmark={request.param}")["benchmark"]
     if request.param in TABLES:
         options["path"] = str(tmp_path_factory.mktemp("tables") / "table.csv")
         TABLES[request.param](Path(options["path"]))
@@ -135,7 +135,7 @@ def test_a_wrong_query_is_one_sentence(benchmark: Benchmark, strings: np.ndarray
         Lookups(cells, 0, -1),
         Lookups(np.array([*cells[:2], -1]), 0),
         Lookups(cells.astype(float), 0),
-        *([] if beyond is None else [Lookups(np.array([0, beyond]), 0), Lookups(np.int64(beyond), "mean")]),
+        *([] if beyond is None else [Lookups(np.array([0, beyond]), 0), Lookups(np.asarray(beyond), "mean")]),
     ]
     for lookups in wrong:
         with pytest.raises(ConfigError, match="accepted") as caught:

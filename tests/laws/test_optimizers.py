@@ -13,6 +13,7 @@ from nas_bench_suite import (
     INVALID,
     NOT_RUN,
     OK,
+    Benchmark,
     Evaluation,
     Optimizer,
     Protocol,
@@ -42,9 +43,9 @@ class Method:
     def make(self) -> Optimizer:
         return make_optimizer(self.options)
 
-    def search(self, benchmark: Planted | None = None, **changes: Any) -> SearchRecord:
-        how = {"budget": BUDGET, "trials": TRIALS, "seed": SEED, "protocol": self.protocol} | changes
-        return search(self.make(), benchmark or load_benchmark("planted"), **how)
+    def search(self, benchmark: Benchmark | None = None, **changes: Any) -> SearchRecord:
+        how: dict[str, Any] = {"budget": BUDGET, "trials": TRIALS, "seed": SEED, "protocol": self.protocol}
+        return search(self.make(), benchmark or load_benchmark("planted"), **how | changes)
 
 
 @pytest.fixture(scope="module", params=names("optimizer"))
@@ -185,7 +186,8 @@ class Tiny(Planted):
                 return np.ones(np.shape(architectures)[:-1], dtype=bool)
 
             def cell_id(self, architectures: np.ndarray) -> np.ndarray:
-                return np.asarray(architectures) @ np.array([18, 9, 3, 1])
+                ids: np.ndarray = np.asarray(architectures) @ np.array([18, 9, 3, 1])
+                return ids
 
             def architecture(self, cell_id: np.ndarray | int) -> np.ndarray:
                 return np.stack(np.unravel_index(cell_id, (2, 2, 3, 3)), axis=-1)

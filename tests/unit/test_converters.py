@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -72,7 +75,7 @@ def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     def absent(module: str) -> None:
         raise ImportError(module)
 
-    monkeypatch.setattr(converters.importlib, "import_module", absent)
+    monkeypatch.setattr(importlib, "import_module", absent)
     for make, extra in (
         (converters.nas_bench_graph, "graph"),
         (converters.hpo_nn, "hpo"),
@@ -90,7 +93,7 @@ def test_a_package_of_another_form_is_one_sentence(monkeypatch: pytest.MonkeyPat
 
     class Odd:
         HPOLib = HPOBench = staticmethod(lambda dataset: Empty())
-        light_read = staticmethod(lambda dataset: {"x": {}})
+        light_read: Any = staticmethod(lambda dataset: {"x": {}})
 
     for library in (Empty(), Odd()):
         monkeypatch.setattr(converters, "_package", lambda *_, library=library: library)

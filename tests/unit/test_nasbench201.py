@@ -4,6 +4,7 @@ and wrong files."""
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -158,7 +159,7 @@ def test_a_merged_cell_has_its_first_members_values(made_up: pd.DataFrame, tmp_p
     )
 
 
-WRONG = {
+WRONG: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "no ops": (lambda t: t.drop(columns="ops"), "no column 'ops'"),
     "no such column": (lambda t: t.drop(columns="cifar10_test"), "no column 'cifar10_test'"),
     "five digits": (

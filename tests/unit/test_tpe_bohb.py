@@ -61,7 +61,7 @@ def test_tpe_starts_uniformly_and_then_follows_its_model() -> None:
     of a run."""
     record = run(TPE(), budget=100, trials=200)
     queries = record.queries
-    strings = load_benchmark("planted").space.architecture(queries["cell_id"])  # type: ignore[attr-defined]
+    strings = load_benchmark("planted").space.architecture(queries["cell_id"])
     early, late = queries["query"] <= 10, queries["query"] > 80
     assert strings[early][:, 2].mean() == pytest.approx(0.5, abs=0.05)
     assert queries["validation"][late].mean() > queries["validation"][early].mean() + 0.03
