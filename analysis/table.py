@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from analysis.verdicts import Verdict
 from nas_bench_suite.results import write_whole
@@ -124,7 +124,7 @@ class Table(Generic[R]):
         """How many rows have all that they need."""
         return sum(row.status == "ok" for row in self.data)
 
-    def records(self) -> list[dict[str, object]]:
+    def records(self) -> list[dict[str, Any]]:
         """The raw values of every row, by the names of the CSV's columns."""
         return [
             {key: value for key, value in row.record().items() if key not in self.left_out}

@@ -190,7 +190,8 @@ def test_the_interval_over_draws_covers_the_truth() -> None:
         covered.append(over.interval.low <= truth <= over.interval.high)
         new = pairs[12][0].mean() - pairs[12][1].mean()
         next_covered.append(over.next.low <= new <= over.next.high)
-        low, high = statistics.welch_interval(*map(np.concatenate, zip(*pairs[:12])))
+        ours, theirs = (np.concatenate(samples) for samples in zip(*pairs[:12]))
+        low, high = statistics.welch_interval(ours, theirs)
         pooled.append(low <= truth <= high)
     assert np.mean(covered) == pytest.approx(0.95, abs=0.027)  # 3 standard errors
     assert np.mean(next_covered) == pytest.approx(0.95, abs=0.027)

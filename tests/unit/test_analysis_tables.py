@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from analysis import curves, load_results, protocol_table, statistics, summarize, tables, what_differs
-from analysis.complexity_table import ComplexityTable
+from analysis.complexity_table import ComplexityRow, ComplexityTable
 from analysis.paper_table import PaperTable
 from analysis.result import Missing, Result, scan
 from analysis.selection import Study
@@ -201,7 +202,7 @@ def test_table2_counts(tmp_path: Path) -> None:
     )
 
 
-def table2(folder: Path) -> Table:
+def table2(folder: Path) -> Table[ComplexityRow]:
     return ComplexityTable().build(Study([]), folder)
 
 
@@ -210,7 +211,7 @@ def test_table2_fits_exponents_and_names_what_it_lacks(tmp_path: Path) -> None:
     assert f"{path} does not exist" in table2(tmp_path).notes[-1]
     path.parent.mkdir()
     pairs = [(n, d) for d in (36, 72) for n in (26, 52, 104)]
-    counts = {
+    counts: dict[str, Callable[[int, int], int]] = {
         "maade": lambda n, d: 4 * d * d,
         "nade": lambda n, d: n * d * d,
         "made": lambda n, d: n * d * d,
@@ -373,7 +374,11 @@ def test_collapsed_test_runs_are_named_with_the_mean_without_them(outputs: Path)
         result.__dict__["errors"] = pd.Series(errors)  # in place of what is read when first asked for
         return result
 
-    found = {"random": ended(6.0, 7.0, 90.0), "remaade": ended(6.0, 49.9), "tpe": Missing("no result")}
+    found: dict[str, Result | Missing] = {
+        "random": ended(6.0, 7.0, 90.0),
+        "remaade": ended(6.0, 49.9),
+        "tpe": Missing("no result"),
+    }
     (sentence,) = protocol_table.collapsed(found, "run: independent test")
     assert sentence.startswith("run: independent test: ") and sentence.endswith(
         "move means and ranks: Random Search 1 (without: 6.500)."
