@@ -27,7 +27,7 @@ from nas_bench_suite.identity import benchmark_identity, optimizer_identity
 from nas_bench_suite.optimizer import Optimizer
 from nas_bench_suite.protocol import Protocol
 from nas_bench_suite.provenance import Provenance, provenance
-from nas_bench_suite.results import LARGEST, Block, Run, remove_leftovers, run_key, write_whole
+from nas_bench_suite.results import LARGEST, Block, Run, read_whole, remove_leftovers, run_key, write_whole
 from nas_bench_suite.search import search
 from nas_bench_suite.workers import Stopped, Workers
 
@@ -291,7 +291,7 @@ def _write_config(run: Run, identity: dict[str, Any]) -> None:
     path = run.folder / "config.yaml"
     content = OmegaConf.to_yaml(OmegaConf.create(identity)).encode()
     try:
-        found = path.read_bytes()
+        found = read_whole(path)
     except OSError:  # missing, or no file: writing says what is wrong
         found = None
     if found != content:

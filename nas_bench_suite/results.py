@@ -19,12 +19,14 @@ the manifest holds that key, its block's trials, the query file's checksum and i
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import os
 import re
 import socket
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -69,6 +71,18 @@ class Manifest(Provenance):
     query_sha256: str
     ledger: dict[str, list[Any]]
     sha256: str  # of all the rest, as `manifest_digest` has it
+
+
+def read_whole(path: Path) -> bytes:
+    """A file's content.
+
+    Raises:
+        OSError: if it cannot be read, or is a pipe or a device, which may have no end.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        return file.read()
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -185,7 +199,7 @@ class Block:
         """
         advice = f"remove it and {self.path.name}, and run the job again"
         try:
-            manifest = json.loads(self.manifest_path.read_bytes())
+            manifest = json.loads(read_whole(self.manifest_path))
         except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"{self.manifest_path} cannot be read ({error}); {advice}.") from None
         found = manifest.get("format") if isinstance(manifest, dict) else None
@@ -227,7 +241,7 @@ class Block:
     def _content(self, manifest: Manifest) -> bytes:
         """The query file's bytes, checked against the manifest."""
         try:
-            content = self.path.read_bytes()
+            content = read_whole(self.path)
         except OSError as error:
             raise ConfigError(
                 f"{self.path} cannot be read ({error.strerror or error}); remove it and run the job again."
@@ -283,7 +297,7 @@ class Run:
 
         path = self.folder / "config.yaml"
         try:
-            config = OmegaConf.to_container(OmegaConf.load(path))
+            config = OmegaConf.to_container(OmegaConf.create(read_whole(path).decode()))
         except Exception as error:  # yaml and omegaconf raise many kinds
             raise ConfigError(
                 f"{path} cannot be read ({str(error).splitlines()[0]}); run the job again to have it written."

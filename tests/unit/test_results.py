@@ -102,6 +102,28 @@ def test_a_missing_or_damaged_config_is_written_beside_complete_blocks(
     assert path.read_bytes() == expected
 
 
+@pytest.mark.parametrize("name", ["config.yaml", "trials-000000-000002.json", "trials-000000-000002.parquet"])
+@pytest.mark.parametrize("kind", ["/dev/zero", "pipe", "itself"])
+def test_what_is_no_regular_file_is_named_and_replaced(
+    run: Run, tmp_path: Path, name: str, kind: str
+) -> None:
+    """A device has no end, and a pipe without a writer makes its reader wait."""
+    path = run.folder / name
+    expected = (run.folder / "trials-000000-000002.parquet").read_bytes()
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(path if kind == "itself" else kind)
+    with pytest.raises(ConfigError, match=f"{re.escape(name)} cannot be read"):
+        run.config()
+        run.blocks()[0].check(key(run))
+    study(tmp_path)
+    assert path.is_file() and not path.is_symlink()
+    assert (run.folder / "trials-000000-000002.parquet").read_bytes() == expected
+    run.blocks()[0].check(key(run))
+
+
 def test_a_block_of_another_configuration_is_named(run: Run, tmp_path: Path) -> None:
     other = study(tmp_path / "other", seed=1)
     block = run.blocks()[0]
