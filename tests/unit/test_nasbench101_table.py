@@ -238,3 +238,19 @@ def test_official_parameters_of_25000_cells(shared_data: Path) -> None:
         "codes": np.array(codes, dtype=np.uint8),
     }
     np.testing.assert_array_equal(parameters_of(arrays), parameters)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "/dev/zero"])
+def test_what_is_no_file_is_named(tmp_path: Path, kind: str) -> None:
+    """A pipe without a writer would make its reader wait."""
+    path = tmp_path / "some.table"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path = Path(kind)
+    with pytest.raises(
+        ConfigError, match=rf"{path} is no file; accepted: a NASBench-101 table\. To get one: "
+    ):
+        tablefile.read(path)

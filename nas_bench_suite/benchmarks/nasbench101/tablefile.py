@@ -119,6 +119,8 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     Raises:
         ConfigError: if there is no such file, or it is no table, of another version, cut short or damaged.
     """
+    if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+        raise ConfigError(f"{path} is no file; accepted: a NASBench-101 table. To get one: {HOW}.")
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
