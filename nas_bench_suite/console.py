@@ -80,7 +80,7 @@ def row_labels(results: Sequence[JobResult]) -> list[str]:
     """The name of each job's row: its method, and its benchmark and settings where these are not the same for
     all."""
     benchmarks = {result.benchmark for result in results}
-    shared = set.intersection(*(set(result.overrides) for result in results)) if results else set()
+    shared = _shared(results)
     names = []
     for result in results:
         own = [
@@ -92,6 +92,11 @@ def row_labels(results: Sequence[JobResult]) -> list[str]:
             " ".join([result.label, *([f"on {result.benchmark}"] if len(benchmarks) > 1 else []), *own])
         )
     return names
+
+
+def _shared(results: Sequence[JobResult]) -> set[str]:
+    """The words of the command line that all jobs have."""
+    return set.intersection(*(set(result.overrides) for result in results)) if results else set()
 
 
 def print_results(results: Sequence[JobResult]) -> None:
@@ -108,7 +113,10 @@ def print_results(results: Sequence[JobResult]) -> None:
     title = f"Test error on {', '.join(benchmarks)}" + (
         " (a surrogate: modelled, not trained, accuracies)" if surrogate else ""
     )
-    table = Table(title=title, title_justify="left")
+    for word in sorted(_shared(results)):
+        if word.startswith(("benchmark.", "protocol")) and not word.startswith("benchmark.path="):
+            title += f", {word.removeprefix('benchmark.')}"
+    table = Table(title=escape(title), title_justify="left")
     table.add_column("optimizer")
     for name in (
         "budget",

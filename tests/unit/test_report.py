@@ -35,6 +35,13 @@ def test_rows_are_told_apart_by_what_differs_between_them() -> None:
     assert row_labels([]) == []
 
 
+def test_the_title_has_the_conditions_that_all_rows_share(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("benchmark.draw=3", "protocol.run=mean", "benchmark.path=/long/way", "seed=7")
+    print_results([job("random", *words), job("remaade", *words)])
+    title = capsys.readouterr().out.splitlines()[0].strip()
+    assert title == "Test error on planted, draw=3, protocol.run=mean"
+
+
 def test_words_in_brackets_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     print_results([job("nasbot", "optimizer.weights=[a]"), job("nasbot", "optimizer.weights=[/b]", test=0.8)])
     out = capsys.readouterr().out
