@@ -60,5 +60,6 @@ surrogate: setup  ## fit the NASBench-101 surrogate anew (needs the real cells, 
 	$(BIN)/python -m studies.surrogate_fit
 
 clean:  ## remove what was made, results and environment included
-	rm -rf $(OUTPUT) $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	test ! -d $(OUTPUT) || find $(OUTPUT) -mindepth 1 -not -path outputs/README.md -delete
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
