@@ -125,16 +125,16 @@ class Features:
             _describe_strings(strings, self._vertices, len(self._operations), out)
             return out
         keys = [string.tobytes() for string in strings]
-        new = [i for i, key in enumerate(keys) if key not in self._remembered]
+        held = self._remembered
+        new = [i for i, key in enumerate(keys) if key not in held]
         if new:
             rows = np.zeros((len(new), self._graph_width))
             _describe(self._graphs(strings[new]), len(self._operations), rows)
-            known = {keys[i]: self._remembered[keys[i]] for i in range(len(keys)) if i not in set(new)}
-            if len(self._remembered) + len(new) > REMEMBERED:
-                self._remembered = known
-            self._remembered.update((keys[i], row) for i, row in zip(new, rows))
+            if len(held) + len(new) > REMEMBERED:  # forget all but what is asked for
+                held = self._remembered = {key: held[key] for key in keys if key in held}
+            held.update((keys[i], row) for i, row in zip(new, rows))
         for i, key in enumerate(keys):
-            out[i] = self._remembered[key]
+            out[i] = held[key]
         return out
 
     def _graphs(self, strings: np.ndarray) -> Graphs:

@@ -42,6 +42,7 @@ UNIFORM_PER_SLOT = 0.02
 CLIMB_PER_SLOT = 0.04  # as a share of `climb_mutants`
 REPEATED_FROM = 60  # best observed cells that compete to be asked again
 RUN_WEIGHT = 3.0  # pairs of evaluations that `run_share` is worth
+SAME = 3  # after so many repeats of which each gave what was known, no cell is asked again
 
 
 class _History(NamedTuple):
@@ -70,7 +71,7 @@ class _Model(NamedTuple):
 
     cells: _Cells
     x: np.ndarray  # float64[n, F], descriptions of its observations
-    known: np.ndarray  # int64[..], keys of all that it was told, ascending
+    known: np.ndarray  # int64[..], keys of all that it was told
     best: float  # the largest target
     posterior: Posterior
 
@@ -156,9 +157,7 @@ class GraphGP(Optimizer):
         self._theta = np.tile(prior_centre(len(self._features.names)), (trials, 1))
         self._fitted = np.zeros(trials, dtype=np.int64)  # observations when theta was fitted
         self._asked_at = np.full(trials, task.budget, dtype=np.int64)  # room of the last ask
-        self._used = np.zeros(
-            trials, dtype=np.int64
-        )  # slots that the last proposal's outcomes should be charged
+        self._used = np.zeros(trials, dtype=np.int64)  # evaluations that the last proposal should have cost
         self._free = np.zeros(trials, dtype=np.bool_)  # a repeat cost nothing: repeats say nothing
 
     def ask(self, room: np.ndarray) -> Proposal:
@@ -233,7 +232,8 @@ class GraphGP(Optimizer):
         chosen = {}
         for t, model in models.items():
             candidates = found[t]
-            if room[t] <= self.last * self._task.budget and not self._free[t]:
+            late = room[t] <= self.last * self._task.budget or not len(candidates.keys)
+            if late and not self._free[t]:
                 candidates = _joined(candidates, self._again(model))
             best = _largest(candidates.values, int(min(batch[t], room[t])))
             chosen[t] = candidates.strings[best]
@@ -249,7 +249,7 @@ class GraphGP(Optimizer):
             self._theta[t] = fit(self._theta[t], x[rows], self._features.block, cells.y[rows])
             self._fitted[t] = n
         inducing = _some(cells.y, self.inducing, generator) if n > self.inducing else None
-        known = np.sort(self._told.keys[t, : self._told.number[t]])
+        known = self._told.keys[t, : self._told.number[t]]
         posterior = Posterior(self._theta[t], self._features.block, x, cells.y, inducing)
         return _Model(cells, x, known, float(cells.y.max()), posterior)
 
@@ -269,44 +269,56 @@ class GraphGP(Optimizer):
         """New cells, one string each, of each trial with a model, and how many strings every trial rejected
         on the way."""
         rejected = np.zeros(len(batch), dtype=np.int64)
+        found: dict[int, _Candidates] = {}
         parents: dict[int, np.ndarray] = {}
-        found, met = {}, {}
         for t, model in models.items():
-            cells = model.cells
-            best = _largest(cells.mean, max(PARENTS, PER_SLOT * int(batch[t])))
-            parents[t] = cells.strings[cells.first[best]]
+            best = _largest(model.cells.mean, max(PARENTS, PER_SLOT * int(batch[t])))
+            parents[t] = model.cells.strings[model.cells.first[best]]
             found[t] = _Candidates(uniform[t][:0], np.zeros(0, dtype=np.int64), np.zeros(0))
-            met[t] = model.known
-        for climb in range(1 + self.climbs):
-            if not parents:
-                break
-            least, per_slot = (self.climb_mutants, CLIMB_PER_SLOT) if climb else (self.pool, POOL_PER_SLOT)
-            count = _grown(least, per_slot, batch)
-            rows = {t: own[np.arange(int(count[t])) % len(own)] for t, own in parents.items()}
-            trial = np.repeat(list(rows), [len(own) for own in rows.values()])
-            mutants = self._mutation(
-                self._typed, trial, np.concatenate(list(rows.values())), self._task.reject_invalid
-            )
-            np.add.at(rejected, trial, mutants.rejected)
-            tried = _split(mutants.strings, rows)
-            if not climb:
-                tried = {t: np.concatenate([strings, uniform[t]]) for t, strings in tried.items()}
-            keys = _split(self._keys(np.concatenate(list(tried.values()))), tried)
-            new = {t: _new(keys[t], met[t]) for t in tried}
-            strings = {t: tried[t][new[t]] for t in tried}
-            x = _split(self._features(np.concatenate(list(strings.values()))), strings)
-            for t in list(parents):
-                if len(x[t]):
-                    posterior = models[t].posterior
-                    mean, variance = posterior(x[t])
-                    values = expected_improvement(mean, variance + posterior.noise, models[t].best)
-                    found[t] = _joined(found[t], _Candidates(strings[t], keys[t][new[t]], values))
-                    met[t] = np.sort(np.concatenate([met[t], keys[t][new[t]]]))
-                if len(found[t].keys):
-                    parents[t] = found[t].strings[_largest(found[t].values, max(PARENTS, int(batch[t])))]
-                else:
-                    del parents[t]
+        mutants = self._mutants(parents, _grown(self.pool, POOL_PER_SLOT, batch), rejected)
+        tried = {t: np.concatenate([strings, uniform[t]]) for t, strings in mutants.items()}
+        self._judge(models, tried, found)
+        for _ in range(self.climbs):
+            parents = {
+                t: own.strings[_largest(own.values, max(PARENTS, int(batch[t])))]
+                for t, own in found.items()
+                if len(own.keys)
+            }
+            tried = self._mutants(parents, _grown(self.climb_mutants, CLIMB_PER_SLOT, batch), rejected)
+            self._judge(models, tried, found)
         return found, rejected
+
+    def _mutants(
+        self, parents: dict[int, np.ndarray], count: np.ndarray, rejected: np.ndarray
+    ) -> dict[int, np.ndarray]:
+        """count[t] mutants of each trial's parents, these in turn; adds what was rejected on the way."""
+        if not parents:
+            return {}
+        rows = {t: own[np.arange(int(count[t])) % len(own)] for t, own in parents.items()}
+        trial = np.repeat(list(rows), [len(own) for own in rows.values()])
+        mutants = self._mutation(
+            self._typed, trial, np.concatenate(list(rows.values())), self._task.reject_invalid
+        )
+        np.add.at(rejected, trial, mutants.rejected)
+        return _split(mutants.strings, rows)
+
+    def _judge(
+        self, models: dict[int, _Model], tried: dict[int, np.ndarray], found: dict[int, _Candidates]
+    ) -> None:
+        """Let the new ones of the strings tried join what each trial found, with their expected
+        improvement."""
+        if not tried:
+            return
+        keys = _split(self._keys(np.concatenate(list(tried.values()))), tried)
+        new = {t: _new(own, np.concatenate([models[t].known, found[t].keys])) for t, own in keys.items()}
+        strings = {t: own[new[t]] for t, own in tried.items()}
+        x = _split(self._features(np.concatenate(list(strings.values()))), strings)
+        for t, own in x.items():
+            if len(own):
+                posterior = models[t].posterior
+                mean, variance = posterior(own)
+                values = expected_improvement(mean, variance + posterior.noise, models[t].best)
+                found[t] = _joined(found[t], _Candidates(strings[t], keys[t][new[t]], values))
 
     def _again(self, model: _Model) -> _Candidates:
         """Cells that were seen and may be asked again."""
@@ -314,14 +326,17 @@ class GraphGP(Optimizer):
         best = _largest(cells.mean, REPEATED_FROM)
         best = best[cells.times[best] < self.evaluations]
         rows = cells.first[best]
-        mean, variance = model.posterior(model.x[rows])
         pairs = len(cells.y) - len(cells.times)
         spread = float(((cells.y - cells.mean[cells.cell]) ** 2).sum())
+        if not len(best) or (pairs >= SAME and spread < 1e-18):
+            return _Candidates(cells.strings[rows[:0]], cells.keys[:0], np.zeros(0))
+        mean, variance = model.posterior(model.x[rows])
         run = min((RUN_WEIGHT * self.run_share * noise + spread) / (RUN_WEIGHT + pairs), noise)
         of_mean = run / cells.times[best]
         kept = (noise - run) / np.maximum(noise - run + of_mean, 1e-300)
         mean = mean + kept * (cells.mean[best] - mean)
-        values = expected_improvement(mean, variance + kept * of_mean + run, model.best)
+        variance = (1 - kept) ** 2 * variance + kept * of_mean + run
+        values = expected_improvement(mean, variance, model.best)
         return _Candidates(cells.strings[rows], cells.keys[best], values)
 
     def _keys(self, strings: np.ndarray) -> np.ndarray:
@@ -370,8 +385,9 @@ def _split(array: np.ndarray, like: dict[int, np.ndarray]) -> dict[int, np.ndarr
 
 
 def _new(keys: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The places of the first of each of `keys` that is not among `known`, which are ascending."""
+    """The places of the first of each of `keys` that is not among `known`."""
     once = np.unique(keys, return_index=True)[1]
+    known = np.sort(known)
     at = np.minimum(np.searchsorted(known, keys[once]), len(known) - 1)
     new: np.ndarray = once[known[at] != keys[once]]
     return new
