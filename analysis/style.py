@@ -60,6 +60,7 @@ STYLES: dict[str, Style] = {
     "nasbot_medium": Style("NASBOT (medium term)", SKY, "solid", "<"),
     "nasbot_as_run": Style("NASBOT, distance as commonly run", "#2F7FAF", "dotted", "<"),
     "alphax": Style("Alpha X", PURPLE, "solid", ">"),
+    "graph_gp": Style("Graph GP", "#C2185B", "dashed", "p"),
 }
 # Labels of tables 3 and 5, whose colours must stay apart for colour-blind readers.
 PRINCIPAL = ("random", "remaade", "regularized_evolution", "tpe", "bohb", "bananas", "nasbot", "alphax")
