@@ -8,13 +8,22 @@ import pytest
 
 from tests.torture.__main__ import CLASSES, campaign, one
 
-QUICK = ("results", "manifests", "journals", "shared_journals", "pickles")
+# class -> cases
+QUICK = {
+    "results": 3,
+    "manifests": 3,
+    "journals": 3,
+    "shared_journals": 3,
+    "pickles": 3,
+    "disk": 2,
+    "writers": 1,
+}
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_seeded_cases(name: str, tmp_path: Path) -> None:
     failed = []
-    for number in range(3):
+    for number in range(QUICK[name]):
         answer, what = one(name, 20, number, tmp_path / name)
         if answer == "failed":
             failed.append(f"{name}:{number}: {what}")
