@@ -64,6 +64,8 @@ def _read(path: Path, command: str) -> pd.DataFrame:
 def _levels(frame: pd.DataFrame) -> str:
     """The rows by their level, and how many trials stand behind each."""
     there = frame[frame["status"] == "ok"].sort_values("mean")
+    if not len(there):
+        return "No row has results of its present configuration yet."
     rows = []
     for row in there.to_dict("records"):
         published = "" if _absent(row["paper_mean"]) else f"{row['paper_mean']:.2f}"
