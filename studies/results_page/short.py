@@ -62,7 +62,9 @@ def _read(path: Path, command: str) -> pd.DataFrame:
 
 
 def _levels(frame: pd.DataFrame) -> str:
-    """The rows by their level, and how many trials stand behind each."""
+    """The rows that have the table's own reference, by their level, and how many trials stand behind each."""
+    reference = frame["reference"].iloc[0]
+    frame = frame[frame["reference"] == reference]
     there = frame[frame["status"] == "ok"].sort_values("mean")
     if not len(there):
         return "No row has results of its present configuration yet."
@@ -82,7 +84,6 @@ def _levels(frame: pd.DataFrame) -> str:
                 f"{row['mean_of_runs']:.3f}",
             )
         )
-    reference = there["reference"].iloc[0]
     header = ("row", "paper", "ours, mean ± SD", f"{MINUS} {reference}", "verdict", "mean of runs")
     trials = sorted({int(n) for n in there["trials"]})
     missing = len(frame) - len(there)
@@ -133,7 +134,7 @@ def _readings(frame: pd.DataFrame) -> str:
     return (
         markdown.table(header, rows)
         + f"\n\nThe default, and the {NEAREST} readings of {len(frame)} that come nearest to the paper's "
-        "levels at each budget. τ: Kendall's, our\norder with the paper's; gap: root mean square, in points. "
+        "levels at each\nbudget. τ: Kendall's, our order with the paper's; gap: root mean square, in\npoints. "
         "[All readings](tables.md#readings)."
     )
 
