@@ -134,8 +134,8 @@ def _readings(frame: pd.DataFrame) -> str:
     return (
         markdown.table(header, rows)
         + f"\n\nThe default, and the {NEAREST} readings of {len(frame)} that come nearest to the paper's "
-        "levels at each\nbudget. τ: Kendall's, our order with the paper's; gap: root mean square, in\npoints. "
-        "[All readings](tables.md#readings)."
+        "levels at each\nbudget. τ: Kendall's, our order with the paper's; gap: root mean square, in\n"
+        "points. [All readings](tables.md#readings)."
     )
 
 
