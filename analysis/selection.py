@@ -34,8 +34,8 @@ class Study:
     seed: int = 0
     # budget of the paper -> budget asked here, for tests on small runs
     budgets: Mapping[int, int] = field(default_factory=dict)
-    # what was found, by run: tables, figures and the report ask for the same ones
-    _found: dict[Path, Result] = field(default_factory=dict, repr=False, compare=False)
+    # what was found, by run and trials: tables, figures and the report ask for the same ones
+    _found: dict[tuple[Path, int], Result] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def draft(self) -> bool:
@@ -114,7 +114,7 @@ class Study:
             )
         # The largest blocks first; the key decides what is left, so that the choice is always the same.
         chosen = min(whole, key=lambda result: (-result.block_size, result.key))
-        return self._found.setdefault(chosen.run.folder, chosen.first(self.trials))
+        return self._found.setdefault((chosen.run.folder, self.trials), chosen.first(self.trials))
 
 
 def standard(label: str, benchmark: str, job: Job | None = None) -> dict[str, dict[str, Any]]:

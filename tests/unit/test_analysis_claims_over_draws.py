@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from analysis.claims_over_draws import EXPERIMENTS, build, summary
 from analysis.published import Claim
 from analysis.report import write_report
 from analysis.report.matrix import matrices
-from analysis.result import scan
+from analysis.result import Result, scan
 from analysis.selection import Study
 from nas_bench_suite import experiments
 from nas_bench_suite.checks import ConfigError
@@ -102,6 +103,15 @@ def test_the_command_writes_three_forms(outputs: Path, capsys: pytest.CaptureFix
     assert {path.suffix for path in (outputs / "tables").glob("verdicts150.*")} == {".tex", ".md", ".csv"}
     with pytest.raises(ConfigError, match=r"no claim has results on two draws .*\+experiment=draws150"):
         claims_over_draws.build_all(Study([]))
+
+
+def test_fewer_trials_of_the_same_run_are_not_taken_from_the_cut_of_more(outputs: Path) -> None:
+    whole = Study(scan(outputs), trials=20)
+    job = {"optimizer": "random", "budget": 150}
+    part = replace(whole, trials=10)
+    for asked in (whole, part, whole):
+        found = asked.find(job)
+        assert isinstance(found, Result) and len(found.errors) == asked.trials
 
 
 def test_the_report_has_a_matrix_for_each_claim(outputs: Path) -> None:
