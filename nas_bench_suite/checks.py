@@ -8,9 +8,13 @@ command line prints that sentence and ends with exit code 2; a program that uses
 from __future__ import annotations
 
 import difflib
+import errno
 import math
-from collections.abc import Iterable
-from typing import Any
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
 
 _LONGEST = 80  # characters of a value that a message shows
 _LARGEST = 2**63 - 1  # that compiled code takes
@@ -36,6 +40,20 @@ def nearest(name: str, accepted: Iterable[str]) -> str:
     close."""
     match = difflib.get_close_matches(str(name), list(accepted), n=1, cutoff=0.6)
     return f" (did you mean '{match[0]}'?)" if match else ""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read it.
+
+    Raises:
+        OSError: if it cannot be read, or is a folder, a pipe or a device: a pipe may have no writer, and a
+            device no end.
+    """
+    file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return file
 
 
 def check_choice(where: str, value: Any, accepted: Iterable[Any]) -> Any:
@@ -94,6 +112,21 @@ def check_float(
         accepted = f"a number{_interval(low, high, open_low, open_high)}"
         raise ConfigError(f"{where}={shown(value)} is out of range; accepted: {accepted}.")
     return float(value)
+
+
+def check_floats(
+    where: str, value: Any, most: int, low: float, high: float, *, open_low: bool = False
+) -> list[float]:
+    """Return `value` as a list of 1 to `most` floats within [low, high]; `open_low` excludes `low`.
+
+    Raises:
+        ConfigError: if it is no such list.
+    """
+    if isinstance(value, str) or not isinstance(value, Sequence) or not 1 <= len(value) <= most:
+        raise ConfigError(f"{where}={shown(value)} does not fit; accepted: a list of 1 to {most} numbers.")
+    return [
+        check_float(f"{where}[{i}]", entry, low, high, open_low=open_low) for i, entry in enumerate(value)
+    ]
 
 
 def _finite(value: float) -> bool:

@@ -29,10 +29,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED, TERMINATED, PIPE_CLOSED = (128 + number for number in (2, 15, 13))
 QUIET = "NAS_BENCH_SUITE_QUIET"  # set for a command whose parent says that it was interrupted
 LONGEST_END = 60  # seconds that an interrupted process may take to end
-_SOON, _LATER = (
-    0.01,
-    1.0,
-)  # seconds until an interrupt that was put off, or may have got lost, is raised again
+# seconds until an interrupt that was put off (soon), or may have got lost (later), is raised again
+_SOON, _LATER = 0.01, 1.0
 _FRAMES = 3  # how far up the stack a call by compiled code shows
 
 

@@ -19,14 +19,12 @@ the manifest holds that key, its block's trials, the query file's checksum and i
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
 import os
 import re
 import socket
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,7 +35,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nas_bench_suite.checks import ConfigError
+from nas_bench_suite.checks import ConfigError, open_regular
 from nas_bench_suite.provenance import Provenance
 from nas_bench_suite.record import SearchRecord
 
@@ -77,11 +75,9 @@ def read_whole(path: Path) -> bytes:
     """A file's content.
 
     Raises:
-        OSError: if it cannot be read, or is a pipe or a device, which may have no end.
+        OSError: if it cannot be read, or is no regular file.
     """
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    with open_regular(path) as file:
         return file.read()
 
 

@@ -34,6 +34,7 @@ import numpy as np
 from numba import njit
 
 from nas_bench_suite.space import GraphSpace, SearchSpace
+from optimizers.parts.spelled_out import vertices_spelled_out
 
 SAMPLE, SAMPLE_ROUNDS = 2000, 50
 REMEMBERED = 100_000  # strings whose graphs are remembered where a space gives them one by one
@@ -61,7 +62,7 @@ class Features:
 
     def __init__(self, space: SearchSpace, valid: bool = True) -> None:
         self.space = space
-        self._vertices = _spelled_out(space)
+        self._vertices = vertices_spelled_out(space)
         self._remembered: dict[bytes, np.ndarray] = {}
         sample = _sample(space, valid)
         self._operations: tuple[str, ...] = ()
@@ -155,16 +156,6 @@ class Features:
         return Graphs(sizes, edges, labels)
 
 
-def _spelled_out(space: SearchSpace) -> int:
-    """V where a string is the upper triangle of a V x V adjacency matrix, row by row, then the operations of
-    the inner vertices, as in NASBench-101; else 0."""
-    sizes = space.sizes
-    vertices = next((v for v in range(3, 16) if v * (v - 1) // 2 + v - 2 == len(sizes)), 0)
-    edges = vertices * (vertices - 1) // 2
-    same = len({variable.choices for variable in space.variables[edges:]}) == 1
-    return vertices if isinstance(space, GraphSpace) and same and (sizes[:edges] == 2).all() else 0
-
-
 def _sample(space: SearchSpace, valid: bool) -> np.ndarray:
     """The strings int64[S, N] that columns are standardised over, S at most SAMPLE."""
     rng = np.random.Generator(np.random.PCG64(101))
@@ -221,7 +212,7 @@ def _describe(graphs: Graphs, o: int, out: np.ndarray) -> None:
 
 @njit(cache=True)
 def _describe_strings(strings: np.ndarray, size: int, o: int, out: np.ndarray) -> None:
-    """The same for strings int64[M, N] that spell out graphs of `size` vertices (`_spelled_out`)."""
+    """The same for strings int64[M, N] that spell out graphs of `size` vertices (`vertices_spelled_out`)."""
     work = _work(size)
     edges = np.zeros((size, size), np.int8)
     labels = np.full(size, -1)

@@ -25,11 +25,11 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from nas_bench_suite.checks import ConfigError, check_float, check_int, shown
+from nas_bench_suite.checks import check_float, check_int
 from nas_bench_suite.optimizer import FAILED, INVALID, NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
 from optimizers.graph_gp.features import Features
 from optimizers.graph_gp.gaussian_process import Posterior, expected_improvement, fit, prior_centre
-from optimizers.parts.mutation import Mutation
+from optimizers.parts.mutation import Mutation, check_steps
 from optimizers.parts.uniform import UniformStrings
 
 CLIP = 1.5
@@ -128,7 +128,7 @@ class GraphGP(Optimizer):
         self.initial = check_int("optimizer.initial", initial, 1, 1_000_000)
         self.growth = check_float("optimizer.growth", growth, 0, 1)
         self.pool = check_int("optimizer.pool", pool, 1, 1_000_000)
-        self.mutations = _probabilities(mutations)
+        self.mutations = check_steps(mutations)
         self.climbs = check_int("optimizer.climbs", climbs, 0, 1000)
         self.climb_mutants = check_int("optimizer.climb_mutants", climb_mutants, 1, 1_000_000)
         self.refit_growth = check_float("optimizer.refit_growth", refit_growth, 0, 1e6)
@@ -400,17 +400,3 @@ def _grown(least: int, per_slot: float, batch: np.ndarray) -> np.ndarray:
 
 def _joined(a: _Candidates, b: _Candidates) -> _Candidates:
     return _Candidates(*(np.concatenate(pair) for pair in zip(a, b)))
-
-
-def _probabilities(given: Sequence[float]) -> np.ndarray:
-    """Check the probabilities of 1, 2, .. changes."""
-    if isinstance(given, str) or not isinstance(given, Sequence) or not 1 <= len(given) <= 100:
-        raise ConfigError(
-            f"optimizer.mutations={shown(given)} does not fit; accepted: a list of 1 to 100 numbers."
-        )
-    steps = np.array([check_float(f"optimizer.mutations[{i}]", p, 0, 1e6) for i, p in enumerate(given)])
-    if not steps.sum() > 0:
-        raise ConfigError(
-            "optimizer.mutations has no positive entry; accepted: numbers of at least 0, not all of them 0."
-        )
-    return steps

@@ -23,8 +23,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.space import GraphSpace, SearchSpace
+from nas_bench_suite.space import SearchSpace
 from optimizers.nasbot import otmann
+from optimizers.parts.spelled_out import vertices_spelled_out
 
 OTMANN, ABSOLUTE = 0, 1
 
@@ -58,7 +59,7 @@ class Descriptions:
             counts: add counts of values where the distance is `hamming`.
         """
         self.space = space
-        vertices = _triangle(space)
+        vertices = vertices_spelled_out(space)
         labels = otmann.vertex_classes(space.variables[-1].choices) if vertices else None
         self.metric, self.lanes = Metric(ABSOLUTE, 0, np.zeros(0, dtype=np.float32)), 1
         if vertices and labels is not None and transport and vertices - 2 <= otmann.MAX_INNER:
@@ -118,20 +119,6 @@ class Descriptions:
         if self.metric.kind == OTMANN:
             return rows[..., 0] + rows[..., 1] * otmann.POOLING_MASS + 2.0 * rows[..., 2]
         return np.full(rows.shape[:-1], self.space.num_variables / 2)
-
-
-def _triangle(space: SearchSpace) -> int:
-    """V if strings are the upper triangle of a V x V adjacency matrix row by row, then the operations of the
-    inner vertices; else 0."""
-    if not isinstance(space, GraphSpace):
-        return 0
-    sizes = space.sizes
-    for vertices in range(3, 16):
-        edges = vertices * (vertices - 1) // 2
-        if edges + vertices - 2 == len(sizes):
-            same = len({variable.choices for variable in space.variables[edges:]}) == 1
-            return vertices if same and (sizes[:edges] == 2).all() else 0
-    return 0
 
 
 def _matrices(rows: np.ndarray, vertices: int) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.checks import ConfigError, check_float, check_int, shown
+from nas_bench_suite.checks import check_float, check_floats, check_int
 from nas_bench_suite.hash_table import mix
 from nas_bench_suite.optimizer import Task
 from optimizers.nasbot.descriptions import Descriptions, Metric, row_distances
@@ -34,7 +34,7 @@ from optimizers.nasbot.gaussian_process import (
 )
 from optimizers.nasbot.otmann import CHANNELS, LANES
 from optimizers.nasbot.search import Described, GaussianSearch, Observations, Points
-from optimizers.parts.mutation import Mutation
+from optimizers.parts.mutation import Mutation, check_steps
 
 REUSED = 7
 CACHED = 1024  # cells per trial whose distances to the active points are remembered
@@ -119,14 +119,9 @@ class NASBOT(GaussianSearch):
     ) -> None:
         super().__init__(initial=initial, max_points=max_points)
         self.weights = np.array(
-            _numbers("optimizer.weights", weights, LANES, positive=True), dtype=np.float32
+            check_floats("optimizer.weights", weights, LANES, 0, 1e6, open_low=True), dtype=np.float32
         )
-        self.mutations = np.array(_numbers("optimizer.mutations", mutations, 100, positive=False))
-        if not self.mutations.sum() > 0:
-            raise ConfigError(
-                "optimizer.mutations has no positive entry; accepted: numbers of at least 0, not all of them "
-                "0."
-            )
+        self.mutations = check_steps(mutations)
         self.pool = check_int("optimizer.pool", pool, 1, 100_000)
         self.max_evaluations = check_int("optimizer.max_evaluations", max_evaluations, 1, 1_000_000)
         self.draws = check_int("optimizer.draws", draws, REUSED, 100_000)
@@ -223,13 +218,6 @@ class NASBOT(GaussianSearch):
         _refit(np.flatnonzero(due), self._generators, self._points, self._bounds, self.draws, self._model)
         fitted_at[due] = self._queries[due]
         _prepare(np.flatnonzero(ready), self._points, self._seen, self._model)
-
-
-def _numbers(where: str, given: Sequence[float], most: int, *, positive: bool) -> list[float]:
-    """Check a list of 1 to `most` numbers."""
-    if isinstance(given, str) or not isinstance(given, Sequence) or not 1 <= len(given) <= most:
-        raise ConfigError(f"{where}={shown(given)} does not fit; accepted: a list of 1 to {most} numbers.")
-    return [check_float(f"{where}[{i}]", value, 0, 1e6, open_low=positive) for i, value in enumerate(given)]
 
 
 @njit(cache=True)

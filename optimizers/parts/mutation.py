@@ -10,13 +10,13 @@ variable that changes takes one of its other values, each equally likely.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.checks import ConfigError, check_float, nearest
+from nas_bench_suite.checks import ConfigError, check_float, check_floats, nearest
 from nas_bench_suite.drawing import draw_valid
 from nas_bench_suite.space import SearchSpace
 
@@ -35,6 +35,20 @@ def check_changes(changes: float | Mapping[str, float]) -> float | dict[str, flo
             for family, value in changes.items()
         }
     return check_float("optimizer.changes", changes, 0, 1e6)
+
+
+def check_steps(steps: Sequence[float]) -> np.ndarray:
+    """float64[S]: the probabilities of changing 1, 2, .. S variables, `optimizer.mutations`, up to a factor.
+
+    Raises:
+        ConfigError: if they are no list of numbers of at least 0, or all of them are 0.
+    """
+    checked = np.array(check_floats("optimizer.mutations", steps, 100, 0, 1e6))
+    if not checked.sum() > 0:
+        raise ConfigError(
+            "optimizer.mutations has no positive entry; accepted: numbers of at least 0, not all of them 0."
+        )
+    return checked
 
 
 def change_probabilities(space: SearchSpace, changes: float | Mapping[str, float]) -> np.ndarray:

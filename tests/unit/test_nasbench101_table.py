@@ -250,7 +250,5 @@ def test_what_is_no_file_is_named(tmp_path: Path, kind: str) -> None:
         os.mkfifo(path)
     else:
         path = Path(kind)
-    with pytest.raises(
-        ConfigError, match=rf"{path} is no file; accepted: a NASBench-101 table\. To get one: "
-    ):
+    with pytest.raises(ConfigError, match=f"{path} cannot be read: "):
         tablefile.read(path)

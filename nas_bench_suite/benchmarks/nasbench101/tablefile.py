@@ -32,7 +32,7 @@ import numpy as np
 from nas_bench_suite.benchmarks.nasbench101.cache import cache_folder
 from nas_bench_suite.benchmarks.nasbench101.cells import CODES, NUM_CELLS
 from nas_bench_suite.benchmarks.nasbench101.records import GRID
-from nas_bench_suite.checks import ConfigError
+from nas_bench_suite.checks import ConfigError, open_regular
 
 MAGIC = b"NASBENCH101TABLE"
 VERSION = 1
@@ -119,10 +119,8 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     Raises:
         ConfigError: if there is no such file, or it is no table, of another version, cut short or damaged.
     """
-    if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
-        raise ConfigError(f"{path} is no file; accepted: a NASBench-101 table. To get one: {HOW}.")
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
     except FileNotFoundError:
