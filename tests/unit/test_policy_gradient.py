@@ -233,3 +233,14 @@ def test_the_ablation_changes_the_policy_alone() -> None:
         own = experiments.compose({"optimizer": name})["optimizer"]
         assert own.pop("policy") != "maade"
         assert own == {key: remaade[key] for key in own}
+
+
+def test_ppo_takes_the_papers_one_step() -> None:
+    """Algorithm 1, line 9; more steps are ours."""
+    remaade, ppo, medium, steps = (
+        experiments.compose({"optimizer": name})["optimizer"]
+        for name in ("remaade", "remaade_ppo", "remaade_medium", "remaade_ppo_steps")
+    )
+    assert remaade["steps"] == medium["steps"] == 1 and medium["objective"] == "ppo"
+    assert ppo == remaade | {"objective": "ppo"}
+    assert steps == ppo | {"steps": 4}

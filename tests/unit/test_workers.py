@@ -6,7 +6,6 @@ import functools
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 
 from nas_bench_suite import ConfigError, Objective, search
 from optimizers.random_search import RandomSearch
+from tests.terminal import start
 from tests.unit import trainings
 from tests.unit.test_objective import SPACE, evaluate
 
@@ -97,15 +97,7 @@ def test_an_interrupted_or_killed_search_leaves_no_process_behind(tmp_path: Path
     for stop in (signal.SIGINT, signal.SIGKILL):
         folder = tmp_path / stop.name
         folder.mkdir()
-        command = [sys.executable, "-c", SCRIPT, str(folder), str(tmp_path / f"{stop.name}.jsonl")]
-        searches[stop] = subprocess.Popen(
-            command,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            # as a terminal starts it; these tests may run in the background, where it would be ignored
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
+        searches[stop] = start(["-c", SCRIPT, str(folder), str(tmp_path / f"{stop.name}.jsonl")])
     try:
         for stop, process in searches.items():
             while len(os.listdir(tmp_path / stop.name)) < 2:
