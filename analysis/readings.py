@@ -43,6 +43,10 @@ RUNS = {
 }
 REPEATS = {"charged": "charge", "free": "free"}
 INVALID = {"rejected": "free", "charged": "charge"}
+_DOUBTFUL = "; ".join(
+    f"{budget:,} queries: without {' and '.join(row.name for row in rows if row.value and row.value.doubt)}"
+    for budget, rows in ROWS.items()
+)
 RULE = (
     "Test error: 'same run': a query reads one training run, and the incumbent's test error is that of the "
     "same run; 'mean of runs': the same searches, the incumbent's test error averaged over its runs; "
@@ -51,8 +55,8 @@ RULE = (
     "whether the limit of nine holds after pruning or before. τ: Kendall's, of our order and the paper's, "
     "over its eight rows, with a 95 % percentile interval (bootstrap over trials; the paper's order is taken "
     "as printed). Gap: root mean square of ours minus the paper's mean, in points, over the rows whose "
-    "printed level is not in doubt (table 3: without BANANAS and random search; table 5: without BANANAS and "
-    "TPE). The first row is the default protocol, the others follow by gap at 150 queries."
+    f"printed level is not in doubt ({_DOUBTFUL}). The first row is the default protocol, the others follow "
+    "by gap at 150 queries."
 )
 
 

@@ -38,7 +38,7 @@ STYLES: dict[str, Style] = {
     "remaade_ppo_steps": Style("ReMAADE with PPO, four steps", "#E2603A", "dashdot", "D"),
     "remaade_ranked": Style("ReMAADE, rank advantage", "#7A1200", "dashdot", "P"),
     "remaade_tuned": Style("ReMAADE (tuned)", "#A84A00", "dotted", "X"),
-    "remaade_ppo_tuned": Style("ReMAADE with PPO (tuned)", "#6B2F00", "dotted", "d"),
+    "remaade_ppo_tuned": Style("ReMAADE with PPO, four steps (tuned)", "#6B2F00", "dotted", "d"),
     "reinforce": Style("Plain REINFORCE", "#7F7F7F", "dashed", "^"),
     "reinforce_tuned": Style("Plain REINFORCE (tuned)", "#555555", "dotted", "^"),
     "reinforce_made": Style("REINFORCE with MADE", "#B8960C", "dashed", "v"),

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis import claims_over_draws, readings
 from analysis.table import MINUS, number
 from analysis.tables import TABLE3, TABLE4, TABLE5, TABLE6
 from nas_bench_suite.checks import ConfigError
@@ -32,11 +33,13 @@ def short(folder: Path) -> str:
     """
     parts = [HEAD]
     for name, table in TABLES.items():
-        frame = _read(folder / f"{name}.csv", f"make tables OUTPUT={folder.parent}")
+        path = folder / f"{name}.csv"
+        if not path.is_file():
+            raise ConfigError(f"{path} is missing; to make it: make tables OUTPUT={folder.parent}.")
+        frame = _read(path)
         parts += [f"## {name.replace('table', 'Table ')}: {table.budget:,} queries", _levels(frame)]
-    verdicts = [
-        _read(path, "") for budget in (150, 3200) if (path := folder / f"verdicts{budget}.csv").is_file()
-    ]
+    paths = [folder / f"verdicts{budget}.csv" for budget in claims_over_draws.EXPERIMENTS]
+    verdicts = [_read(path) for path in paths if path.is_file()]
     if verdicts:
         parts += [
             "## The claims over draws of the table",
@@ -48,16 +51,14 @@ def short(folder: Path) -> str:
     if (folder / "readings.csv").is_file():
         parts += [
             "## Which reading of section 8 comes nearest to the paper?",
-            _readings(_read(folder / "readings.csv", "")),
+            _readings(_read(folder / "readings.csv")),
         ]
     return "\n\n".join(parts) + "\n"
 
 
-def _read(path: Path, command: str) -> pd.DataFrame:
+def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
-    if not path.is_file():
-        raise ConfigError(f"{path} is missing; to make it: {command}.")
     return pd.read_csv(path, dtype={"table": str, "draft": str})
 
 
@@ -93,7 +94,7 @@ def _levels(frame: pd.DataFrame) -> str:
 
 def _claims(frame: pd.DataFrame) -> str:
     """A row for each claim, a column for each reading."""
-    readings = list(dict.fromkeys(frame["reading"]))
+    columns = list(dict.fromkeys(frame["reading"]))
     cells: dict[tuple[str, str], dict[str, str]] = {}
     for row in frame.to_dict("records"):
         cells.setdefault((row["table"], row["claim"]), {})[row["reading"]] = (
@@ -101,22 +102,22 @@ def _claims(frame: pd.DataFrame) -> str:
             f"{number(row['high'], '+.3f')}], {row['agree'] * row['draws']:.0f} of {row['draws']}"
         )
     rows = [
-        (f"{table}: {claim}", *(found.get(reading, "") for reading in readings))
+        (f"{table}: {claim}", *(found.get(reading, "") for reading in columns))
         for (table, claim), found in cells.items()
     ]
-    counts = Counter(frame.loc[frame["reading"] == readings[0], "verdict"])
+    counts = Counter(frame.loc[frame["reading"] == columns[0], "verdict"])
     words = ", ".join(f"{count} {word}" for word, count in counts.most_common())
     trials = " or ".join(str(n) for n in sorted(set(frame["trials_per_draw"])))
     return (
-        markdown.table(("table: claim", *readings), rows)
-        + f"\n\nBy the {readings[0]}: {words}. {trials} trials of each row on each draw."
+        markdown.table(("table: claim", *columns), rows)
+        + f"\n\nBy the {columns[0]}: {words}. {trials} trials of each row on each draw."
     )
 
 
 def _readings(frame: pd.DataFrame) -> str:
     default, others = frame.iloc[:1], frame.iloc[1:]
     chosen: dict[str, dict[str, Any]] = {"default": default.to_dict("records")[0]}
-    for budget in (150, 3200):
+    for budget in readings.EXPERIMENTS:
         column = f"gap, {budget}"
         if frame[column].notna().any():
             for row in others.sort_values(column).head(NEAREST).to_dict("records"):
@@ -126,7 +127,7 @@ def _readings(frame: pd.DataFrame) -> str:
     rows = []
     for name, row in chosen.items():
         cells = []
-        for budget in (150, 3200):
+        for budget in readings.EXPERIMENTS:
             tau, gap = row[f"tau, {budget}"], row[f"gap, {budget}"]
             cells += ["" if _absent(tau) else number(tau), "" if _absent(gap) else f"{gap:.2f}"]
         rows.append((name, *cells))
