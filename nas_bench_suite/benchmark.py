@@ -178,7 +178,9 @@ BENCHMARKS: dict[str, str] = {
     "nasbench101_surrogate": "nas_bench_suite.benchmarks.nasbench101.surrogate:NASBench101Surrogate",
     "tabular": "nas_bench_suite.benchmarks.tabular:tabular",
     "nasbench201": "nas_bench_suite.benchmarks.nasbench201:nasbench201",
+    "transnas101": "nas_bench_suite.benchmarks.transnas101:transnas101",
     "nas_bench_graph": "nas_bench_suite.benchmarks.converters:nas_bench_graph",
+    "nasbench201_validation": "nas_bench_suite.benchmarks.converters:nasbench201_validation",
     "hpo_fcnet": "nas_bench_suite.benchmarks.converters:hpo_fcnet",
     "hpo_nn": "nas_bench_suite.benchmarks.converters:hpo_nn",
 }

@@ -28,6 +28,7 @@ from optimizers.parts.uniform import UniformStrings
 
 ENCODINGS = ("path", "one_hot", "adjacency")
 ROWS_AT_A_TIME = 20_000  # encodings made in one go: bounds the memory of the dense ones
+PATHS_AT_A_TIME = 4_000  # the same before paths past the cutoff are left out
 
 
 class Bananas(Optimizer):
@@ -144,8 +145,16 @@ class Bananas(Optimizer):
         return batch
 
     def _dense(self, strings: np.ndarray) -> np.ndarray:
-        encoded = self._task.space.encode(strings, self._kind)
-        return encoded[..., : self.path_cutoff] if self._kind == "path" else encoded
+        """float32[..., F]: the encodings, cut."""
+        if self._kind != "path" or self.path_cutoff is None:
+            return self._task.space.encode(strings, self._kind)
+        # A space may have thousands of paths, of which few are kept.
+        rows = strings.reshape(-1, strings.shape[-1])
+        parts = [
+            self._task.space.encode(rows[begin : begin + PATHS_AT_A_TIME], self._kind)[:, : self.path_cutoff]
+            for begin in range(0, max(1, len(rows)), PATHS_AT_A_TIME)
+        ]
+        return np.concatenate(parts).reshape(*strings.shape[:-1], -1)
 
     def _keys(self, strings: np.ndarray) -> np.ndarray:
         """int64[...], equal for equal cells: the cell id, or for an invalid string a negative hash of the

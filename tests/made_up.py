@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.plain import tfrecord as plain
+from nas_bench_suite.benchmarks import transnas101 as transnas
 from nas_bench_suite.benchmarks.nasbench101 import records
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
 from nas_bench_suite.benchmarks.nasbench201 import DATASETS, NASBench201Space
@@ -42,6 +43,22 @@ def nasbench201() -> pd.DataFrame:
         table[f"{dataset}_training_seconds"] = rng.uniform(500, 4000, len(table)).round(1)
         table.loc[0, f"{dataset}_test"] = best
         table.loc[1::2, f"{dataset}_validation_run2"] = np.nan
+    return table
+
+
+def transnas101() -> pd.DataFrame:
+    """TransNAS-Bench-101's architectures of both spaces."""
+    cells = [f"64-41414-{a}_{b}{c}_{d}{e}{f}" for a, b, c, d, e, f in product("0123", repeat=6)]
+    deep = ["".join(digits) for depth in (4, 5, 6) for digits in product("1234", repeat=depth)]
+    networks = [f"64-{modules}-basic" for modules in deep[: transnas.SPACES["macro"]]]
+    table = pd.DataFrame({"architecture": networks + cells})
+    table["space"] = ["macro"] * len(networks) + ["micro"] * len(cells)
+    rng = np.random.default_rng(0)
+    for task, metric in transnas.TASKS.items():
+        low, high = {"top1": (20, 90), "mIoU": (5, 30), "ssim": (0.2, 0.7), "neg_loss": (-1, -0.5)}[metric]
+        for kind in ("validation", "test"):
+            table[f"{task}_{kind}_{metric}"] = rng.uniform(low, high, len(table)).round(6)
+        table[f"{task}_seconds"] = rng.uniform(500, 4000, len(table)).round(1)
     return table
 
 

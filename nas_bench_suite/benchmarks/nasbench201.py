@@ -13,17 +13,17 @@ known, so every run reads that.
 
 from __future__ import annotations
 
-from functools import cached_property
-from itertools import permutations
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path as FilePath
 
 import numpy as np
 
+from nas_bench_suite.benchmarks.paths import Path, PathSpace
 from nas_bench_suite.benchmarks.reading import MOST_BYTES, Sheet, read_sheet
 from nas_bench_suite.benchmarks.table import MOST_SECONDS, to_numbers
 from nas_bench_suite.benchmarks.tabular import ArrayBenchmark, Origin, file_checksum
 from nas_bench_suite.checks import ConfigError, check_bool, check_choice, check_int, nearest, shown
-from nas_bench_suite.space import GraphSpace, Variable, string_codes
+from nas_bench_suite.space import Variable, string_codes
 
 # the digits 0 to 4 of the CSV
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -34,7 +34,7 @@ FIDELITIES = (12, 200)
 FLOORS = {"cifar10": 94.37, "cifar100": 73.51, "imagenet16": 47.31}
 NUM_STRINGS = len(OPERATIONS) ** len(EDGES)
 _SLOTS = 6  # a multiple of two and of three
-_PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))  # edges along each way from input to output
+_PATHS: tuple[Path, ...] = ((3,), (0, 4), (1, 5), (0, 2, 5))  # edges from input to output
 _FORM = (
     "a row per cell: 'ops' (six digits, one per edge: 0 none, 1 skip_connect, 2 nor_conv_1x1, 3 "
     "nor_conv_3x3, 4 avg_pool_3x3) and for each dataset D D_validation_run0 .. run2, D_test, "
@@ -44,7 +44,22 @@ _FORM = (
 _NONE, _SKIP = 0, 1
 
 
-class NASBench201Space(GraphSpace):
+class CellSpace(PathSpace):
+    """Cells of four nodes: six edges (`EDGES`), each with an operation, of which `none` leads nowhere."""
+
+    @property
+    def operations(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.variables[0].choices
+
+    longest = 3
+
+    def paths(self, strings: np.ndarray) -> Iterator[tuple[Path, np.ndarray]]:
+        none = self.operations.index("none")
+        for path in _PATHS:
+            yield path, (strings[:, path] != none).all(axis=1)
+
+
+class NASBench201Space(CellSpace):
     """Six edges of five operations; every string is valid.
 
     Args:
@@ -86,92 +101,8 @@ class NASBench201Space(GraphSpace):
         rows: np.ndarray = self._strings[self.members[self.check_ids(cell_id)]]
         return rows
 
-    def graph(self, architecture: np.ndarray) -> tuple[np.ndarray, list[str]]:
-        """The pruned graph with a vertex for each edge's operation: adjacency int8[V, V], V from 2 to 8, and
-        labels with the ends.
-
-        Edges with `none` and edges on no way from input to output are left out. If no way is left, V = 2 and
-        no vertex is connected.
-        """
-        row = [int(value) for value in np.asarray(architecture)]
-        if len(row) != len(EDGES) or not self.is_valid(np.array(row)):
-            raise ConfigError(
-                f"architecture {row} is no string of space '{self.name}'; accepted: six numbers from 0 to 4."
-            )
-        ways = [way for way in _PATHS if all(row[edge] != _NONE for edge in way)]
-        used = sorted({edge for way in ways for edge in way})
-        place = {edge: vertex for vertex, edge in enumerate(used, start=1)}
-        last = len(used) + 1
-        matrix = np.zeros((last + 1, last + 1), dtype=np.int8)
-        for way in ways:
-            stops = [0, *(place[edge] for edge in way), last]
-            matrix[stops[:-1], stops[1:]] = 1
-        return matrix, ["input", *(OPERATIONS[row[edge]] for edge in used), "output"]
-
-    def from_graph(self, matrix: np.ndarray, ops: list[str]) -> np.ndarray:
-        """A string int64[6] with this pruned graph, the vertices between the ends in any topological order;
-        edges off every way get `none`."""
-        matrix = np.asarray(matrix)
-        count = len(matrix)
-        if (
-            matrix.ndim != 2
-            or matrix.shape[0] != matrix.shape[1]
-            or not 2 <= count <= len(EDGES) + 2
-            or np.tril(matrix).any()
-        ):
-            raise ConfigError(
-                f"adjacency matrix of shape {matrix.shape} does not fit; accepted: upper triangular, 2 to 8 "
-                "vertices."
-            )
-        if len(ops) != count or ops[0] != "input" or ops[-1] != "output":
-            raise ConfigError(
-                f"operations {list(ops)} do not fit {count} vertices; accepted: 'input', {count - 2} "
-                "operations, 'output'."
-            )
-        for op in ops[1:-1]:
-            if op not in OPERATIONS:
-                raise ConfigError(
-                    f"operation '{op}' is not known{nearest(op, OPERATIONS)}; accepted: "
-                    f"{', '.join(OPERATIONS)}."
-                )
-        for order in permutations(range(1, count - 1)):
-            at = [0, *order, count - 1]
-            string = self._by_graph.get(
-                (matrix[np.ix_(at, at)].astype(np.int8).tobytes(), tuple(ops[i] for i in at))
-            )
-            if string is not None:
-                row: np.ndarray = self._strings[string]
-                return row
-        raise ConfigError(
-            f"the graph with operations {list(ops)} is no cell of space '{self.name}', which has four nodes "
-            "and six edges."
-        )
-
-    @cached_property
-    def _by_graph(self) -> dict[tuple[bytes, tuple[str, ...]], int]:
-        found: dict[tuple[bytes, tuple[str, ...]], int] = {}
-        for code, row in enumerate(self._strings):
-            matrix, ops = self.graph(row)
-            found.setdefault((matrix.tobytes(), tuple(ops)), code)
-        return found
-
-    def encodings(self) -> tuple[str, ...]:
-        """`one_hot` (30 features); `path` (155: which sequences of one to three operations lead from input to
-        output; `none` leads nowhere)."""
-        return ("one_hot", "path")
-
-    def _encode(self, architectures: np.ndarray, kind: str) -> np.ndarray:
-        if kind == "one_hot":
-            return super()._encode(architectures, kind)
-        base = len(OPERATIONS)
-        offsets = {1: 0, 2: base, 3: base + base**2}
-        flat = architectures.reshape(-1, len(EDGES))
-        out = np.zeros((len(flat), base + base**2 + base**3), dtype=np.float32)
-        for way in _PATHS:
-            open_ = (flat[:, way] != _NONE).all(axis=1)
-            index = offsets[len(way)] + (flat[:, way] * base ** np.arange(len(way))).sum(axis=1)
-            out[np.flatnonzero(open_), index[open_]] = 1
-        return out.reshape(*architectures.shape[:-1], -1)
+    def every_string(self) -> np.ndarray:
+        return self._strings
 
 
 def canonical_form(string: list[int]) -> str:
@@ -216,7 +147,7 @@ def nasbench201(
     check_choice("benchmark.dataset", dataset, DATASETS)
     space = NASBench201Space(isomorphism)
     max_bytes = check_int("benchmark.max_bytes", max_bytes, 1)
-    if isinstance(path, (str, Path)) and Path(path).name.lower().endswith(
+    if isinstance(path, (str, FilePath)) and FilePath(path).name.lower().endswith(
         (".pth", ".pt", ".pickle", ".pkl", ".pbz2", ".pickle.pbz2", ".tar")
     ):
         raise ConfigError(
@@ -245,15 +176,8 @@ def nasbench201(
             "accepted: mean test accuracies in percent after 200 epochs."
         )
     runs = np.stack([values[f"validation_run{run}"] for run in range(3)], axis=1)
-    stored = ~np.isnan(runs)
-    counts = stored.sum(axis=1)
-    ranked = np.argsort(~stored, axis=1, kind="stable")  # stored runs first
-    slots = np.take_along_axis(
-        runs, np.take_along_axis(ranked, np.arange(_SLOTS) % counts[:, None], axis=1), axis=1
-    )
-    validation = (
-        np.stack([np.repeat(values["validation_epoch12"][:, None], _SLOTS, axis=1), slots], axis=1) / 100
-    )
+    early = np.repeat(values["validation_epoch12"][:, None], _SLOTS, axis=1)
+    validation = np.stack([early, run_slots(runs)], axis=1) / 100
     test = (
         np.repeat(np.stack([values["test_epoch12"], values["test"]], axis=1)[:, :, None], _SLOTS, axis=2)
         / 100
@@ -271,6 +195,16 @@ def nasbench201(
         seconds[members],
         origin,
     )
+
+
+def run_slots(runs: np.ndarray) -> np.ndarray:
+    """float64[C, 6]: the runs of each cell, of runs float64[C, 3] with NaN where one does not exist, each
+    equally often."""
+    stored = ~np.isnan(runs)
+    ranked = np.argsort(~stored, axis=1, kind="stable")  # stored runs first
+    place = np.arange(_SLOTS) % stored.sum(axis=1)[:, None]
+    slots: np.ndarray = np.take_along_axis(runs, np.take_along_axis(ranked, place, axis=1), axis=1)
+    return slots
 
 
 def _rows(sheet: Sheet, where: str) -> np.ndarray:

@@ -65,6 +65,10 @@ class TabularSpace(SearchSpace):
     def num_cells(self) -> int:
         return len(self._representatives)
 
+    def every_string(self) -> np.ndarray:
+        """int64[C', N]: the strings of the table, in order of code."""
+        return self._decoded(self._codes)
+
     def is_valid(self, architectures: np.ndarray) -> np.ndarray:
         valid: np.ndarray = self.cell_id(architectures) != -1
         return valid
@@ -79,7 +83,10 @@ class TabularSpace(SearchSpace):
         return np.where(self._codes[place] == codes, self._ids[place], -1)
 
     def architecture(self, cell_id: np.ndarray | int) -> np.ndarray:
-        codes = self._representatives[self.check_ids(cell_id)]
+        return self._decoded(self._representatives[self.check_ids(cell_id)])
+
+    def _decoded(self, codes: np.ndarray) -> np.ndarray:
+        """int64[..., N]: the strings of codes int64[...]."""
         out = np.empty((*np.shape(codes), self.num_variables), dtype=np.int64)
         for i in range(self.num_variables - 1, -1, -1):
             codes, out[..., i] = np.divmod(codes, self.sizes[i])
@@ -183,19 +190,32 @@ def tabular(
 
 
 def from_frame(
-    frame: DataFrame, name: str, origin: Origin, *, percent: bool = False, missing: str = "error"
+    frame: DataFrame,
+    name: str,
+    origin: Origin,
+    *,
+    percent: bool = False,
+    missing: str = "error",
+    space: type[TabularSpace] = TabularSpace,
 ) -> ArrayBenchmark:
-    """The same from a data frame in memory (a test column may be absent); `origin` says where it comes
-    from.
+    """The same from a data frame in memory (a test column may be absent); `origin` says where it comes from,
+    `space` what kind its strings are.
 
     Raises:
         ConfigError: for whatever is wrong with the frame.
     """
     table = parse_sheet(Sheet(frame), f"the table of {name}", percent=percent, need_test=False)
-    return from_table(table, name, f"the table of {name}", missing, origin)
+    return from_table(table, name, f"the table of {name}", missing, origin, space)
 
 
-def from_table(table: Table, name: str, where: str, missing: str, origin: Origin) -> ArrayBenchmark:
+def from_table(
+    table: Table,
+    name: str,
+    where: str,
+    missing: str,
+    origin: Origin,
+    space: type[TabularSpace] = TabularSpace,
+) -> ArrayBenchmark:
     """Order a checked table by code and make it a benchmark. Raises `ConfigError` if combinations are missing
     where none may be."""
     sizes = np.array([len(variable.choices) for variable in table.variables], dtype=np.int64)
@@ -216,10 +236,9 @@ def from_table(table: Table, name: str, where: str, missing: str, origin: Origin
     if table.cells is not None:
         _, place, cells = np.unique(table.cells[order], return_index=True, return_inverse=True)
         first = order[place]
-    space = TabularSpace(name, table.variables, codes[order], cells)
     return ArrayBenchmark(
         name,
-        space,
+        space(name, table.variables, codes[order], cells),
         table.fidelities,
         table.validation[first],
         table.test[first],

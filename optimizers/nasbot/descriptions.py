@@ -10,7 +10,9 @@ where weights have no meaning).
     hamming  the number of variables that differ; with counts: plus the differences in how often a family
              takes each of its values
 
-The last is for spaces whose strings do not spell out a graph. `degrees` is what the code of White et al. 2019
+The first is for spaces of labelled graphs: those whose strings spell the graph out, as NASBench-101's do, and
+those of at most MOST_CELLS cells that say what their cells' graphs are. The last is for all others. `degrees`
+is what the code of White et al. 2019
 ("naszilla") calls `nasbot`; it reads the matrix as it is written, vertices off every path included, as that
 code does. On spaces with fixed edges that code adds Hamming distance and operation counts, which is `hamming`
 with counts.
@@ -23,11 +25,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from nas_bench_suite.space import SearchSpace
+from nas_bench_suite.space import GraphSpace, SearchSpace
 from optimizers.nasbot import otmann
 from optimizers.parts.spelled_out import vertices_spelled_out
 
 OTMANN, ABSOLUTE = 0, 1
+MOST_CELLS = 100_000  # whose descriptions are kept in a table
 
 
 class Metric(NamedTuple):
@@ -62,14 +65,20 @@ class Descriptions:
         vertices = vertices_spelled_out(space)
         labels = otmann.vertex_classes(space.variables[-1].choices) if vertices else None
         self.metric, self.lanes = Metric(ABSOLUTE, 0, np.zeros(0, dtype=np.float32)), 1
+        self._by_cell: np.ndarray | None = None  # float32[cells + 1, F]; the last row is of no cell
+        inner = 0
         if vertices and labels is not None and transport and vertices - 2 <= otmann.MAX_INNER:
-            self.name, self.lanes = "otmann", otmann.LANES
-            self.width = otmann.width(vertices - 2)
+            inner = vertices - 2
             self._classes, self._kinds = labels
+        elif transport and not vertices:
+            self._by_cell, inner = _describe_cells(space)
+        if inner:
+            self.name, self.lanes = "otmann", otmann.LANES
+            self.width = otmann.width(inner)
             padded = np.zeros(otmann.LANES, dtype=np.float32)
             given = np.asarray(weights, dtype=np.float32)
             padded[: len(given)] = given
-            self.metric = Metric(OTMANN, vertices - 2, padded)
+            self.metric = Metric(OTMANN, inner, padded)
         elif vertices and not transport:
             self.name = "degrees"
             self.width = 2 * vertices + len(space.variables[-1].choices)
@@ -90,6 +99,9 @@ class Descriptions:
 
     def describe(self, strings: np.ndarray) -> np.ndarray:
         """Describe strings int64[..., N]: float32[..., F]."""
+        if self._by_cell is not None:
+            of_cells: np.ndarray = self._by_cell[self.space.cell_id(strings)]  # -1 is the last row
+            return of_cells
         shape = strings.shape[:-1]
         rows = np.ascontiguousarray(strings.reshape(-1, strings.shape[-1]))
         out = np.zeros((len(rows), self.width), dtype=np.float32)
@@ -119,6 +131,31 @@ class Descriptions:
         if self.metric.kind == OTMANN:
             return rows[..., 0] + rows[..., 1] * otmann.POOLING_MASS + 2.0 * rows[..., 2]
         return np.full(rows.shape[:-1], self.space.num_variables / 2)
+
+
+def _describe_cells(space: SearchSpace) -> tuple[np.ndarray | None, int]:
+    """OTMANN descriptions float32[cells + 1, F] of all cells of a space that says what their graphs are, the
+    last one that of a graph without a path; and the most inner vertices. (None, 0) for another space."""
+    count = space.num_cells or 0
+    if not isinstance(space, GraphSpace) or not 0 < count <= MOST_CELLS:
+        return None, 0
+    graphs = [space.graph(string) for string in space.architecture(np.arange(count))]
+    most = max(len(ops) for _, ops in graphs)
+    if not 2 < most <= otmann.MAX_INNER + 2:
+        return None, 0
+    names = tuple(sorted({op for _, ops in graphs for op in ops[1:-1]}))
+    place = {name: o for o, name in enumerate(names)}
+    matrices = np.zeros((count + 1, most, most), dtype=np.int8)
+    labels = np.zeros((count + 1, most - 2), dtype=np.int8)
+    for c, (matrix, ops) in enumerate(graphs):
+        # the output stands last; vertices between the graph's own and it are on no path, and left out there
+        inner = len(ops) - 1
+        matrices[c, :inner, :inner] = matrix[:inner, :inner]
+        matrices[c, :inner, -1] = matrix[:inner, inner]
+        labels[c, : inner - 1] = [place[op] for op in ops[1:-1]]
+    out = np.zeros((count + 1, otmann.width(most - 2)), dtype=np.float32)
+    otmann.describe(matrices, labels, *otmann.vertex_classes_of_all(names), out)
+    return out, most - 2
 
 
 def _matrices(rows: np.ndarray, vertices: int) -> tuple[np.ndarray, np.ndarray]:

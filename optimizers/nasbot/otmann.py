@@ -53,6 +53,7 @@ FILTER_SCALE = np.sqrt(2) / 10
 POOLING_MISMATCH = 0.5
 MAX_INNER = 8  # the dynamic programme goes through 2^inner subsets, and eight floats are a vector register
 CONVOLUTION, POOLING = 0, 1
+APART = 1000.0  # kinds so far apart cost more than the 2 that matching saves
 
 
 class Work(NamedTuple):
@@ -82,6 +83,22 @@ def vertex_classes(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray] | N
             kinds.append(float("avg" in label))
         else:
             return None
+    return np.array(classes, dtype=np.int64), np.array(kinds)
+
+
+def vertex_classes_of_all(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The same for labels of any kind. What is neither convolution nor pooling never matches another label:
+    `skip_connect` and the like have the mass of a pooling, as they too pass their input's units on, and every
+    other operation that of a convolution."""
+    classes, kinds = [], []
+    for place, label in enumerate(labels, start=1):
+        known = vertex_classes((label,))
+        if known is not None:
+            classes.append(int(known[0][0]))
+            kinds.append(float(known[1][0]))
+        else:
+            classes.append(POOLING if "skip" in label else CONVOLUTION)
+            kinds.append(place * APART)
     return np.array(classes, dtype=np.int64), np.array(kinds)
 
 

@@ -28,6 +28,7 @@ def _official_table(path: Path) -> None:
 TABLES: dict[str, Callable[[Path], None]] = {
     "tabular": lambda path: made_up.tabular().to_csv(path, index=False),
     "nasbench201": lambda path: made_up.nasbench201().to_csv(path, index=False),
+    "transnas101": lambda path: made_up.transnas101().to_csv(path, index=False),
     "nasbench101": _official_table,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from bench.plain import nasbot as plain
 from nas_bench_suite import OK, Outcome, Streams, Task
 from nas_bench_suite.benchmarks.nasbench101.space import NASBench101Space
+from nas_bench_suite.benchmarks.nasbench201 import NASBench201Space
 from nas_bench_suite.optimizer import Optimizer
+from nas_bench_suite.space import GraphSpace
 from optimizers.nasbot import NASBOT
 from optimizers.nasbot.descriptions import Descriptions, row_distances
 from optimizers.nasbot.gaussian_process import (
@@ -28,7 +31,7 @@ NUS = np.array(plain.NUS)
 
 
 def distances(
-    strings: np.ndarray, others: np.ndarray, space: NASBench101Space = SPACE, transport: bool = True
+    strings: np.ndarray, others: np.ndarray, space: GraphSpace = SPACE, transport: bool = True
 ) -> np.ndarray:
     """float64[n, m, K] of the compiled version."""
     described = Descriptions(space, transport=transport, weights=NUS)
@@ -59,6 +62,27 @@ def test_otmann_is_the_optimal_transport_cost(at_least: int) -> None:
                     assert plain.otmann_brute_force(plain.cell_of(a), plain.cell_of(b), nu) == pytest.approx(
                         expected, abs=1e-9
                     )
+
+
+def test_otmann_where_a_space_says_what_its_graphs_are() -> None:
+    """NAS-Bench-201: operations on edges are vertices, and a skip is a pooling unlike the others."""
+    space = NASBench201Space()
+    names = {
+        "nor_conv_1x1": "conv1x1",
+        "nor_conv_3x3": "conv3x3",
+        "avg_pool_3x3": "avgpool3x3",
+        "skip_connect": "skip (pool)",
+    }
+    strings = space.sample_rng(np.random.default_rng(3), (12,))
+    strings[0] = 0  # no path at all
+    graphs = []
+    for string in strings:
+        matrix, ops = space.graph(string)
+        graphs.append((matrix.astype(int), [names.get(op, op) for op in ops]))
+    ours = distances(strings, strings, space)
+    for i, j in itertools.combinations_with_replacement(range(len(strings)), 2):
+        for k, nu in enumerate(plain.NUS):
+            assert ours[i, j, k] == pytest.approx(plain.otmann(graphs[i], graphs[j], nu), abs=2e-5)
 
 
 def test_otmann_of_small_cells_is_brute_force() -> None:
