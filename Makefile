@@ -19,7 +19,7 @@ setup: $(READY)  ## make .venv with everything that running and testing need
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than Python 3.11; set PYTHON=python3.11 or newer."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,submitit,surrogate,graph,hpo]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,browser,submitit,surrogate,graph,hpo]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hpbandster > $(VENV)/hpbandster.log 2>&1 \
 		|| echo "note: hpbandster was not installed (its requirement netifaces needs a C compiler and Python's headers); only optimizer=bohb_hpbandster needs it. See $(VENV)/hpbandster.log"
 	@touch $(READY)

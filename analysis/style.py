@@ -77,6 +77,35 @@ def style(label: str) -> Style:
     return Style(label, color, list(DASHES)[1 + (code >> 16) % 3], "ox^v<>sDPX*"[(code >> 18) % 11])
 
 
+DARK_GROUND = "#14181c"  # of the report in the dark
+LEGIBLE = 3.0  # contrast that a line needs (WCAG 2.2, 1.4.11)
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two hex colours by WCAG: 1 (equal) to 21 (black on white)."""
+    a, b = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (a + 0.05) / (b + 0.05)
+
+
+def _luminance(color: str) -> float:
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def on_dark(color: str) -> str:
+    """The colour, as much lighter as it must be to be seen on `DARK_GROUND`; black becomes nearly white."""
+    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    hue, light, saturation = colorsys.rgb_to_hls(red, green, blue)
+    if saturation == 0:
+        light = max(light, 1 - light - 0.1)
+    while contrast(color, DARK_GROUND) < 1.4 * LEGIBLE and light < 0.98:
+        light += 0.02
+        channels = colorsys.hls_to_rgb(hue, light, saturation)
+        color = "#{:02X}{:02X}{:02X}".format(*(round(255 * channel) for channel in channels))
+    return color
+
+
 def order(labels: list[str]) -> list[str]:
     """`labels` in the order of `STYLES`, unlisted ones last by name."""
     known = list(STYLES)

@@ -236,11 +236,11 @@ def test_report_is_self_contained(outputs: Path) -> None:
 
     write_report(Study(scan(outputs), trials=20), outputs)
     page = (outputs / "report" / "index.html").read_text()
-    assert "Draft." in page and "On a surrogate." in page
+    assert "Draft." in page and "the benchmark is a surrogate" in page
     assert not re.findall(r'(?:src|href)="(?!#|data:,)', page)
     assert page.count('class="chip') > 30
     data = json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', page, re.S)[1])  # type: ignore[index]
-    assert len(data["150 queries"]["methods"]) == 3
+    assert len(data["charts"]["150"]["methods"]) == 3
 
 
 def test_methods_keep_their_looks() -> None:
