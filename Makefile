@@ -9,7 +9,7 @@ ARGS   ?= -m optimizer=remaade,random budget=150
 OUTPUT ?= outputs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test torture lint bench tables figures report scaling surrogate clean
+.PHONY: help setup run test torture lint bench tables figures report paper scaling surrogate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -52,6 +52,9 @@ figures: setup  ## every figure, running what is missing
 
 report: setup  ## outputs/report/index.html, running what is missing
 	$(BIN)/python -m analysis report --output-dir $(OUTPUT) --trials $(TRIALS)
+
+paper: setup  ## outputs/paper: tables and figures for a two-column paper, running what is missing
+	$(BIN)/python -m analysis paper --output-dir $(OUTPUT) --trials $(TRIALS)
 
 scaling: setup  ## parameters, quality and seconds against N, running what is missing (10 minutes; TRIALS=10 for a draft)
 	$(BIN)/python -m studies.scaling --output-dir $(OUTPUT) $(if $(filter command environment,$(origin TRIALS)),--trials $(TRIALS))
