@@ -20,6 +20,8 @@ from analysis import claims_over_draws, latex, readings, tables, verdicts
 from analysis.captions import on_surrogate
 from analysis.claims_over_draws import MatrixRow
 from analysis.complexity_table import ComplexityRow
+from analysis.figures import IN_A_PAPER, ONE, draw_all
+from analysis.material import Material
 from analysis.paper_table import statement
 from analysis.protocol_table import DEFAULT, ProtocolRow
 from analysis.readings import ReadingRow
@@ -122,10 +124,25 @@ def write_paper(study: Study, output_dir: Path) -> list[str]:
     for one in narrow:
         write_whole(folder / f"{one.name}.tex", one.to_tex().encode())
     write_whole(folder / "notes.tex", notes(every).encode())
+    made_of = _made_of(study, surrogate)
+    drawn, _ = draw_all(Material(study), folder, ONE, IN_A_PAPER)
+    pictures = [
+        (f"{path.stem}.pdf", tex(_marks(path.with_suffix(".txt").read_text(), made_of))) for path in drawn
+    ]
     document = folder / "paper.tex"
-    write_whole(document, latex.paper([one.name for one in narrow]).encode())
+    write_whole(document, latex.paper([one.name for one in narrow], pictures).encode())
     complaint = latex.compile_document(document)
     return [complaint] if complaint else []
+
+
+def _made_of(study: Study, surrogate: bool) -> str:
+    return f"{study.trials} trials" + (", surrogate" if surrogate else "")
+
+
+def _marks(caption: str, made_of: str) -> str:
+    """What the marks of a figure mean, from its caption, and what it is made of; the axes say the rest."""
+    marks = caption.partition(": ")[2].split(". ")[1].strip(". ")
+    return f"{marks}; {made_of}."
 
 
 def column_tables(table: Table[Any], study: Study, surrogate: bool) -> list[ColumnTable]:
@@ -140,7 +157,7 @@ def column_tables(table: Table[Any], study: Study, surrogate: bool) -> list[Colu
     if not any(row.status != "missing" for row in table.data):
         return []
     draft = "DRAFT. " if table.draft else ""
-    made_of = f"{study.trials} trials" + (", surrogate" if surrogate else "")
+    made_of = _made_of(study, surrogate)
     return [
         ColumnTable(
             one.name, draft + one.caption.format(made_of=made_of), one.header, one.align, one.rows, one.bold

@@ -2,8 +2,9 @@
 
 The eight methods of tables 3 and 5 take the colours of Okabe and Ito, which stay apart under the common
 colour deficiencies, with a violet in place of their yellow: on white that is hard to see, and darkened it
-meets the orange. Variants of a method take a darker or lighter shade of its colour with a dash of their own,
-and every method has its marker, so that no line of a figure is told by colour alone.
+meets the orange. Those that are near each other in grey have another dash. Variants of a method take a darker
+or lighter shade of its colour with a dash of their own, and every method has its marker, so that no line of a
+figure is told by colour alone.
 """
 
 from __future__ import annotations
@@ -47,19 +48,19 @@ STYLES: dict[str, Style] = {
     "reinforce_nade_tuned": Style("REINFORCE with NADE (tuned)", "#6C6CC4", "dotted", "<"),
     "reinforce_lstm": Style("REINFORCE with LSTM", "#66C2A5", "dashed", ">"),
     "reinforce_lstm_tuned": Style("REINFORCE with LSTM (tuned)", "#3C8D73", "dotted", ">"),
-    "regularized_evolution": Style("Reg Evolution", BLUE, "solid", "^"),
+    "regularized_evolution": Style("Reg Evolution", BLUE, "dashed", "^"),
     "regularized_evolution_small": Style("Reg Evolution (population 30)", "#4FA3D9", "dashed", "v"),
     "local_search": Style("Local search", "#4B2E83", "dashdot", "*"),
     "tpe": Style("TPE", ORANGE, "solid", "v"),
     "tpe_hyperopt": Style("TPE (hyperopt)", "#9C6C00", "dotted", "v"),
-    "bohb": Style("BOHB", VIOLET, "solid", "D"),
+    "bohb": Style("BOHB", VIOLET, "dashdot", "D"),
     "bohb_hpbandster": Style("BOHB (hpbandster)", "#6A1FB0", "dotted", "D"),
-    "bananas": Style("BANANAS", GREEN, "solid", "P"),
-    "bananas_medium": Style("BANANAS (medium term)", GREEN, "solid", "P"),
-    "nasbot": Style("NASBOT", SKY, "solid", "<"),
-    "nasbot_medium": Style("NASBOT (medium term)", SKY, "solid", "<"),
+    "bananas": Style("BANANAS", GREEN, "dashed", "P"),
+    "bananas_medium": Style("BANANAS (medium term)", GREEN, "dashed", "P"),
+    "nasbot": Style("NASBOT", SKY, "dashdot", "<"),
+    "nasbot_medium": Style("NASBOT (medium term)", SKY, "dashdot", "<"),
     "nasbot_as_run": Style("NASBOT, distance as commonly run", "#2F7FAF", "dotted", "<"),
-    "alphax": Style("Alpha X", PURPLE, "solid", ">"),
+    "alphax": Style("Alpha X", PURPLE, "dotted", ">"),
     "graph_gp": Style("Graph GP", "#C2185B", "dashed", "p"),
 }
 # Labels of tables 3 and 5, whose colours must stay apart for colour-blind readers.

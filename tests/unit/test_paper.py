@@ -102,4 +102,6 @@ def test_a_column_holds_every_table(study: Study, tmp_path: Path) -> None:
         ["pdflatex", "-interaction=nonstopmode", "counted.tex"], cwd=folder, capture_output=True, text=True
     )
     lines = [int(n) for n in re.findall(r"CAPTION (\d+)", done.stdout)]
-    assert len(lines) == len(names) - 2 and 1 <= min(lines) <= max(lines) <= CAPTION_LINES
+    figures = len(list(folder.glob("*.png")))
+    assert figures == 3 and len(lines) == len(names) - 2 + figures
+    assert 1 <= min(lines) <= max(lines) <= CAPTION_LINES
