@@ -12,7 +12,7 @@ from nas_bench_suite.messages import Parser, exit_code
 from studies import method_pictures
 from studies.drawing import IMAGES, save
 
-METHODS = ("alphax", "bananas", "bohb", "nasbot", "policy", "tpe")
+METHODS = ("alphax", "bananas", "bohb", "nasbot", "policy", "search_map", "tpe")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The picture of policies that learn: watching a search does not change it."""
+"""The pictures of policies that learn and of where methods search: watching a search does not change it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from nas_bench_suite import load_benchmark, search
 from optimizers.reinforce import Reinforce
-from studies.method_pictures import policy
+from studies.method_pictures import policy, search_map
 from studies.method_pictures.policy import Data, Watched, rows_of
 
 
@@ -43,3 +43,20 @@ def test_still_and_animation(tmp_path: Path) -> None:
     policy.animate(data, tmp_path / "moving.gif")
     moving = Image.open(tmp_path / "moving.gif")
     assert getattr(moving, "n_frames", 1) >= 3
+
+
+def test_the_map() -> None:
+    rng = np.random.default_rng(0)
+    matrix = np.triu(np.ones((4, 4), dtype=int), 1)
+    data = search_map.Data(
+        rng.normal(size=(50, 2)),
+        rng.random(50) + 6,
+        30,
+        {label: rng.integers(0, 50, 20) for label in search_map.methods()},
+        7,
+        (matrix, ["input", "conv3x3", "maxpool3x3", "output"]),
+    )
+    figure = search_map.draw(data)
+    figure.canvas.draw()
+    titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
+    assert len(titles) == 5 and titles[-1] == f"best cell met\n{data.errors[7]:.2f} %"
