@@ -125,14 +125,18 @@ def write_paper(study: Study, output_dir: Path) -> list[str]:
         write_whole(folder / f"{one.name}.tex", one.to_tex().encode())
     write_whole(folder / "notes.tex", notes(every).encode())
     made_of = _made_of(study, surrogate)
-    drawn, _ = draw_all(Material(study), folder, ONE, IN_A_PAPER)
+    drawn, undrawn = draw_all(Material(study), folder, ONE, IN_A_PAPER)
     pictures = [
         (f"{path.stem}.pdf", tex(_marks(path.with_suffix(".txt").read_text(), made_of))) for path in drawn
     ]
     document = folder / "paper.tex"
     write_whole(document, latex.paper([one.name for one in narrow], pictures).encode())
     complaint = latex.compile_document(document)
-    return [complaint] if complaint else []
+    print(f"{len(narrow)} tables and {len(drawn)} figures of a column's width")
+    missing = [
+        f"{table.name}: {note}" for table in built for note in table.notes if note.startswith("Missing")
+    ]
+    return [*([complaint] if complaint else []), *missing, *undrawn]
 
 
 def _made_of(study: Study, surrogate: bool) -> str:
