@@ -44,7 +44,8 @@ class Sweep:
     def expect(self, more: int) -> None:
         """There are so many more jobs."""
         self.jobs += more
-        os.environ[_SWEEP] = f"{self.jobs} {self._began}"
+        if _sweep is self:  # while it runs, and no longer
+            os.environ[_SWEEP] = f"{self.jobs} {self._began}"
 
     def __enter__(self) -> Sweep:
         global _sweep
@@ -122,7 +123,7 @@ class JobProgress:
     @property
     def _apart(self) -> bool:
         """Whether this job runs beside others, in a process that a launcher started."""
-        return _sweep is None and _SWEEP in os.environ
+        return _sweep is None and self._number is not None and _SWEEP in os.environ
 
     @property
     def _where(self) -> str:

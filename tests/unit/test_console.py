@@ -146,6 +146,17 @@ def test_plain_lines_where_there_is_no_terminal(
     assert capsys.readouterr().err == "job 2 of 2, random: done in 0:00\n"
 
 
+def test_a_sweep_leaves_nothing_behind() -> None:
+    before = dict(os.environ)
+    waiting = Sweep(False)
+    waiting.expect(3)  # jobs may be listed without being run
+    assert dict(os.environ) == before
+    with waiting:
+        waiting.expect(1)
+        assert dict(os.environ) != before
+    assert dict(os.environ) == before
+
+
 SHOWN = """
 from nas_bench_suite.console import JobProgress, Sweep
 with Sweep(True) as sweep:
