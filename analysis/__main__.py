@@ -1,7 +1,7 @@
-"""`python -m analysis tables | figures | report`: run what is missing, then build from the result files
-alone. `python -m analysis compare`: one table of everything that was run on a benchmark. `python -m analysis
-verdicts`: what becomes of each claim of the paper over draws of the table and readings of the protocol.
-`python -m analysis readings`: which reading of the protocol comes nearest to the paper's tables."""
+"""`python -m analysis tables | figures | report | paper`: run what is missing, then build from the result
+files alone. `python -m analysis compare`: one table of everything that was run on a benchmark. `python -m
+analysis verdicts`: what becomes of each claim of the paper over draws of the table and readings of the
+protocol. `python -m analysis readings`: which reading of the protocol comes nearest to the paper's tables."""
 
 from __future__ import annotations
 
@@ -177,6 +177,12 @@ def _figures(study: Study, output_dir: Path) -> list[str]:
     return left_out + [f"{name}: {reason}" for name, reason in material.missing.items()]
 
 
+def _paper(study: Study, output_dir: Path) -> list[str]:
+    from analysis.paper import write_paper
+
+    return write_paper(study, output_dir)
+
+
 def _report(study: Study, output_dir: Path) -> list[str]:
     from analysis.report import write_report
 
@@ -188,6 +194,7 @@ BUILD: dict[str, Callable[[Study, Path], list[str]]] = {
     "tables": _tables,
     "figures": _figures,
     "report": _report,
+    "paper": _paper,
 }
 SHOW: dict[str, Callable[[Study, argparse.Namespace], None]] = {
     "compare": _compare,

@@ -9,6 +9,7 @@ Notation: T trials; rows are charged queries ordered by trial, then query, as in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -166,4 +167,36 @@ def bands(curves: Curves, points: int = 400) -> dict[str, Band]:
             hours[-1] = last
             at = np.stack([np.searchsorted(row, hours, side="right") - 1 for row in curves.hours])
             out["time_test"] = band(hours, np.take_along_axis(curves.test, np.maximum(at, 0), axis=1))
+    return out
+
+
+def few_points(budget: int, points: int = 60) -> np.ndarray:
+    """int64[k]: query counts from 1 to `budget`, evenly spaced in the logarithm, each once."""
+    return np.unique(np.geomspace(1, budget, points).round().astype(np.int64))
+
+
+def expected_ranks(tests: Sequence[np.ndarray]) -> np.ndarray:
+    """float[M, points]: the rank that a random trial of each of M methods has among random trials of the
+    others, 1 the best, ties half; NaN where a trial has no value.
+
+    Args:
+        tests: for each method float[T, points], errors of its trials, T may differ.
+
+    The rank of method i is 1 + sum over j of P(a trial of j is below one of i).
+    """
+    from scipy.stats import rankdata
+
+    points = tests[0].shape[1]
+    out = np.full((len(tests), points), np.nan)
+    for k in range(points):
+        columns = [test[:, k] for test in tests]
+        if any(np.isnan(column).any() for column in columns):
+            continue
+        for i, own in enumerate(columns):
+            below = 0.0
+            for j, other in enumerate(columns):
+                if i != j:
+                    ranks = rankdata(np.concatenate([own, other]))[: len(own)]
+                    below += (ranks.mean() - (len(own) + 1) / 2) / len(other)
+            out[i, k] = 1 + below
     return out

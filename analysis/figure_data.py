@@ -88,7 +88,7 @@ def training_time(material: Material, results: Sequence[Result], name: str) -> F
         _bands(found.values()),
         tuple(result for result, _ in found.values()),
         {
-            "x": "simulated training time, hours on one accelerator (log scale)",
+            "x": "simulated training time, hours (log scale)",
             "y": "test error of the incumbent, %",
         },
         f"{BAND}; a curve ends where the first of its trials does",
@@ -103,8 +103,9 @@ def final_errors(material: Material, results: Sequence[Result], name: str) -> Fi
     for label, sample in samples.items():
         q25, median, q75 = np.percentile(sample, [25, 50, 75])
         rows.append({"label": label, "q25": q25, "median": median, "q75": q75, **_mean(sample)})
-    axes = {"x": "final test error, % (violin: trials; bar: quartiles; dot: mean with its 95 % interval)"}
-    return FigureData(name, "final_errors", pd.DataFrame(rows), tuple(ranked), axes, samples=samples)
+    axes = {"x": "final test error, %"}
+    note = "violin: trials; bar: quartiles; dot: mean with its 95 % interval"
+    return FigureData(name, "final_errors", pd.DataFrame(rows), tuple(ranked), axes, note, samples)
 
 
 def win_rates(material: Material, results: Sequence[Result], name: str) -> FigureData:
@@ -144,9 +145,11 @@ def seconds(material: Material, results: Sequence[Result], name: str) -> FigureD
     ]
     axes = {
         "x": "seconds of the optimizer itself, per trial (log scale)",
-        "y": "final test error, %: mean and 95 % interval",
+        "y": "final test error, %",
     }
-    note = "wall-clock seconds of the machine as it was, loading compiled code included"
+    note = (
+        "mean and 95 % interval; wall-clock seconds of the machine as it was, loading compiled code included"
+    )
     return FigureData(name, "seconds", pd.DataFrame(rows), tuple(results), axes, note)
 
 
@@ -165,8 +168,9 @@ def orderings(material: Material, name: str) -> FigureData:
         if isinstance(result, Result):
             rows.append({"source": "ours", "S": s, **_mean(result.errors.to_numpy())})
             used.append(result)
-    axes = {"x": "number S of autoregressive orders", "y": "test error, %: mean and 95 % interval"}
-    return FigureData(name, "orderings", pd.DataFrame(rows if used else []), tuple(used), axes)
+    axes = {"x": "number S of autoregressive orders", "y": "test error, %"}
+    note = "mean and 95 % interval; the paper's from its SD over 500 trials"
+    return FigureData(name, "orderings", pd.DataFrame(rows if used else []), tuple(used), axes, note)
 
 
 def paper_against_ours(material: Material, name: str) -> FigureData:
@@ -196,7 +200,7 @@ def paper_against_ours(material: Material, name: str) -> FigureData:
                         "filled": table is pair[0],
                     }
                 )
-    note = "bars: 95 % interval of the mean; dotted: equal levels; red ring: doubtful published value"
+    note = "bars: 95 % intervals; dotted: equal; ring: doubtful"
     return FigureData(name, "paper_against_ours", pd.DataFrame(rows), tuple(used), axes, note)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from analysis import curves, published
 from analysis.result import Missing, Result
 from analysis.selection import Study
@@ -27,6 +29,7 @@ class Material:
     study: Study
     missing: dict[str, str] = field(default_factory=dict)
     _bands: dict[Path, dict[str, curves.Band]] = field(default_factory=dict)
+    _tests: dict[Path, np.ndarray] = field(default_factory=dict)
 
     def results(self, labels: Sequence[str], budget: int) -> list[Result]:
         """The results of `labels` at `budget` that have a test value."""
@@ -42,10 +45,21 @@ class Material:
 
     def bands(self, result: Result) -> dict[str, curves.Band]:
         """The bands of a result, computed once."""
+        self._follow(result)
+        return self._bands[result.run.folder]
+
+    def tests(self, result: Result) -> np.ndarray:
+        """float[T, points]: test errors of a result's trials at `curves.few_points` of its budget."""
+        self._follow(result)
+        return self._tests[result.run.folder]
+
+    def _follow(self, result: Result) -> None:
+        """Compute a result's curves once and keep what is shown of them."""
         folder = result.run.folder
         if folder not in self._bands:
-            self._bands[folder] = curves.bands(curves.curves_of(result))
-        return self._bands[folder]
+            found = curves.curves_of(result)
+            self._bands[folder] = curves.bands(found)
+            self._tests[folder] = found.test[:, curves.few_points(result.budget) - 1]
 
 
 def query_words(results: Sequence[Result]) -> str:

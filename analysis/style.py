@@ -2,8 +2,9 @@
 
 The eight methods of tables 3 and 5 take the colours of Okabe and Ito, which stay apart under the common
 colour deficiencies, with a violet in place of their yellow: on white that is hard to see, and darkened it
-meets the orange. Variants of a method take a darker or lighter shade of its colour with a dash of their own,
-and every method has its marker, so that no line of a figure is told by colour alone.
+meets the orange. Those that are near each other in grey have another dash. Variants of a method take a darker
+or lighter shade of its colour with a dash of their own, and every method has its marker, so that no line of a
+figure is told by colour alone.
 """
 
 from __future__ import annotations
@@ -47,19 +48,19 @@ STYLES: dict[str, Style] = {
     "reinforce_nade_tuned": Style("REINFORCE with NADE (tuned)", "#6C6CC4", "dotted", "<"),
     "reinforce_lstm": Style("REINFORCE with LSTM", "#66C2A5", "dashed", ">"),
     "reinforce_lstm_tuned": Style("REINFORCE with LSTM (tuned)", "#3C8D73", "dotted", ">"),
-    "regularized_evolution": Style("Reg Evolution", BLUE, "solid", "^"),
+    "regularized_evolution": Style("Reg Evolution", BLUE, "dashed", "^"),
     "regularized_evolution_small": Style("Reg Evolution (population 30)", "#4FA3D9", "dashed", "v"),
     "local_search": Style("Local search", "#4B2E83", "dashdot", "*"),
     "tpe": Style("TPE", ORANGE, "solid", "v"),
     "tpe_hyperopt": Style("TPE (hyperopt)", "#9C6C00", "dotted", "v"),
-    "bohb": Style("BOHB", VIOLET, "solid", "D"),
+    "bohb": Style("BOHB", VIOLET, "dashdot", "D"),
     "bohb_hpbandster": Style("BOHB (hpbandster)", "#6A1FB0", "dotted", "D"),
-    "bananas": Style("BANANAS", GREEN, "solid", "P"),
-    "bananas_medium": Style("BANANAS (medium term)", GREEN, "solid", "P"),
-    "nasbot": Style("NASBOT", SKY, "solid", "<"),
-    "nasbot_medium": Style("NASBOT (medium term)", SKY, "solid", "<"),
+    "bananas": Style("BANANAS", GREEN, "dashed", "P"),
+    "bananas_medium": Style("BANANAS (medium term)", GREEN, "dashed", "P"),
+    "nasbot": Style("NASBOT", SKY, "dashdot", "<"),
+    "nasbot_medium": Style("NASBOT (medium term)", SKY, "dashdot", "<"),
     "nasbot_as_run": Style("NASBOT, distance as commonly run", "#2F7FAF", "dotted", "<"),
-    "alphax": Style("Alpha X", PURPLE, "solid", ">"),
+    "alphax": Style("Alpha X", PURPLE, "dotted", ">"),
     "graph_gp": Style("Graph GP", "#C2185B", "dashed", "p"),
 }
 # Labels of tables 3 and 5, whose colours must stay apart for colour-blind readers.
@@ -75,6 +76,35 @@ def style(label: str) -> Style:
     red, green, blue = colorsys.hls_to_rgb((code % 360) / 360, 0.35 + 0.2 * ((code >> 9) % 100) / 100, 0.55)
     color = "#{:02X}{:02X}{:02X}".format(*(round(255 * channel) for channel in (red, green, blue)))
     return Style(label, color, list(DASHES)[1 + (code >> 16) % 3], "ox^v<>sDPX*"[(code >> 18) % 11])
+
+
+DARK_GROUND = "#14181c"  # of the report in the dark
+LEGIBLE = 3.0  # contrast that a line needs (WCAG 2.2, 1.4.11)
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two hex colours by WCAG: 1 (equal) to 21 (black on white)."""
+    a, b = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (a + 0.05) / (b + 0.05)
+
+
+def _luminance(color: str) -> float:
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def on_dark(color: str) -> str:
+    """The colour, as much lighter as it must be to be seen on `DARK_GROUND`; black becomes nearly white."""
+    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    hue, light, saturation = colorsys.rgb_to_hls(red, green, blue)
+    if saturation == 0:
+        light = max(light, 1 - light - 0.1)
+    while contrast(color, DARK_GROUND) < 1.4 * LEGIBLE and light < 0.98:
+        light += 0.02
+        channels = colorsys.hls_to_rgb(hue, light, saturation)
+        color = "#{:02X}{:02X}{:02X}".format(*(round(255 * channel) for channel in channels))
+    return color
 
 
 def order(labels: list[str]) -> list[str]:

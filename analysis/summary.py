@@ -41,7 +41,9 @@ def load_results(
     Args:
         output_dir: where results lie.
         curves: one row per trial and query instead of one per trial.
-        benchmark, optimizer, budget: keep these only (`optimizer`: a label or several).
+        benchmark: keep this one only.
+        optimizer: a label or several: keep these only.
+        budget: keep this one only.
         trials: keep trials 0 .. trials - 1.
         problem: see `scan`.
 

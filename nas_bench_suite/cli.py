@@ -64,6 +64,10 @@ def _command(config_dir: Path) -> int:
     return 0
 
 
+def _is_shown(word: str) -> bool:
+    return word.lstrip("+~").partition("=")[0] in _SHOWN
+
+
 def task(config: DictConfig) -> JobResult:
     """Hydra's task function: one job. A failure comes back as a result, so that the other jobs of a multirun
     go on."""
@@ -86,7 +90,10 @@ def task(config: DictConfig) -> JobResult:
             resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         except (OmegaConfBaseException, RecursionError) as error:
             raise ConfigError(sentence_for(error, [], Path())) from None
-        with JobProgress(label, resolved) as progress:
+        own = [word.removeprefix("optimizer.") for word in words if not _is_shown(word)]
+        own = [word for word in own if not word.startswith("trials_per_block")]
+        number = hydra_config.job.num if many else None
+        with JobProgress(" ".join([label, *own]), resolved.get("trials"), number) as progress:
             result = run_job(resolved, label, benchmark, progress)
         if process.interrupted():  # and somebody's code went on
             raise process.interrupt()
@@ -107,7 +114,7 @@ def task(config: DictConfig) -> JobResult:
         if many and not crashed:
             failure = f"{failure} ({job})"
     else:
-        result.overrides = tuple(word for word in words if word.lstrip("+~").partition("=")[0] not in _SHOWN)
+        result.overrides = tuple(word for word in words if not _is_shown(word))
         if not many:
             print_results([result])
         return result

@@ -48,7 +48,9 @@ _ROW_BYTES = 250  # of memory per query while a block is searched: books, hash t
 _DISK_BYTES = 12  # per query in a result file
 _PROCESS_BYTES = 150_000_000  # of memory per worker process, before it searches
 MOST_WORKERS = 1024
-BlockProgress = Callable[[float], None]  # trials finished, counting parts of those under way
+# Called with the trials finished, counting parts of those under way, and the trials of all blocks.
+Progress = Callable[[float, int], None]
+BlockProgress = Callable[[float], None]  # the same within the blocks to compute
 
 
 @dataclass
@@ -96,14 +98,14 @@ class Work:
 
 
 def run_job(
-    config: Mapping[str, Any], label: str, benchmark_label: str, progress: BlockProgress | None = None
+    config: Mapping[str, Any], label: str, benchmark_label: str, progress: Progress | None = None
 ) -> JobResult:
     """Run one job.
 
     Args:
         config: the resolved configuration, with the keys `KEYS`.
         label, benchmark_label: names of the method's and the benchmark's config.
-        progress: called with the number of trials finished.
+        progress: called with the number of trials finished and that of all trials of the blocks.
 
     Raises:
         ConfigError: for anything wrong in `config`, and for files that cannot be written.
@@ -161,8 +163,9 @@ def run_job(
     result.computed = len(todo)
     _write_config(run, identity)
     if todo:
-        done = float(trials_of(blocks) - trials_of(todo))
-        report = (lambda more: progress(done + more)) if progress is not None else None
+        total = trials_of(blocks)
+        done = float(total - trials_of(todo))
+        report = (lambda more: progress(done + more, total)) if progress is not None else None
         result.warnings += _compute(todo, config, work, origin, workers, report)
     ledgers = [block.ledger() for block in blocks]
     joined = {name: np.concatenate([ledger[name] for ledger in ledgers]) for name in ledgers[0]}

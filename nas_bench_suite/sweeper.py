@@ -27,7 +27,7 @@ from omegaconf import OmegaConf
 
 from nas_bench_suite import experiments, process
 from nas_bench_suite.checks import ConfigError, shown
-from nas_bench_suite.console import print_results
+from nas_bench_suite.console import Sweep, print_results
 from nas_bench_suite.job import JobResult, cannot_be_used, check_output_dir
 from nas_bench_suite.messages import complain, one_line, sentence_for
 from nas_bench_suite.results import remove_leftovers
@@ -56,6 +56,7 @@ class SuiteSweeper(BasicSweeper):
     ) -> None:
         super().__init__(max_batch_size, params)
         self.products, self.experiments = list(products), list(experiments)
+        self._progress = Sweep(False)
 
     def all_products(self) -> list[experiments.Product]:
         """The products of the experiments that this one names, then its own."""
@@ -81,6 +82,7 @@ class SuiteSweeper(BasicSweeper):
         for product in all_overrides:
             for job in BasicSweeper.split_arguments(product, None)[0]:
                 jobs.setdefault(tuple(sorted(job)), list(job))
+        self._progress.expect(len(jobs))
         return list(BasicSweeper.split_overrides_to_chunks(list(jobs.values()), max_batch_size))
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
@@ -99,6 +101,7 @@ class SuiteSweeper(BasicSweeper):
                 _failures.append(JobResult("", failure=f"{sentence} (job: {job})"))
             else:
                 good.append(overrides)
+        self._progress.expect(len(good) - len(batch))
         batch[:] = good  # type: ignore[index]
 
     def sweep(self, arguments: list[str]) -> Any:
@@ -107,7 +110,10 @@ class SuiteSweeper(BasicSweeper):
         launcher = type(self.launcher).__name__
         starts_processes = launcher == "JoblibLauncher"  # and waits for them in small steps
         try:
-            with process.children_ignore_interrupts_all_along() if starts_processes else nullcontext():
+            with (
+                process.children_ignore_interrupts_all_along() if starts_processes else nullcontext(),
+                Sweep(launcher == "BasicLauncher") as self._progress,
+            ):
                 returns = super().sweep(arguments)
         except KeyboardInterrupt:
             for folder in Path(str(self.config.output_dir)).glob("*/*/*-*"):

