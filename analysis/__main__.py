@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.selection import FULL_TRIALS, Study
 from nas_bench_suite import experiments
-from nas_bench_suite.checks import ConfigError, check_choice, check_int
+from nas_bench_suite.checks import ConfigError, check_choice, check_int, nearest
 from nas_bench_suite.messages import GOES_ON, Parser, exit_code
 from nas_bench_suite.results import LARGEST
 
@@ -81,6 +81,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--join", default="", metavar="AXES", help="compare: join seed, draw or both (seed,draw)"
     )
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        help="tables, figures, report: a method of your own, below the paper's rows (may be repeated)",
+    )
+    parser.add_argument(
+        "--config-dir",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder with the configs of your own methods, as of python run.py",
+    )
     return exit_code(lambda: _build(parser.parse_args(arguments)), GOES_ON)
 
 
@@ -95,14 +109,17 @@ def _build(options: argparse.Namespace) -> int:
     if len(seeds) > 1 and options.what != "compare":
         raise ConfigError(f"--seed is given {len(seeds)} times; accepted: once (`compare` takes several).")
     seed = seeds[0] if seeds else 0
+    for folder in options.config_dir:
+        experiments.use_folder(folder)
+    also = _also(options)
     check_int("--budget", options.budget, 1, LARGEST)
     began = time.perf_counter()
     if not options.no_run and options.what in BUILD:
         check_choice("--benchmark", options.benchmark, experiments.names("benchmark"))
         options.output_dir.mkdir(parents=True, exist_ok=True)
-        missing.run(options.output_dir, options.benchmark, trials, seed)
+        missing.run(options.output_dir, options.benchmark, trials, seed, also)
     problems: list[str] = []
-    study = Study(scan(options.output_dir, problems.append), options.benchmark, trials, seed)
+    study = Study(scan(options.output_dir, problems.append), options.benchmark, trials, seed, also)
     for sentence in problems:
         print(f"error: {sentence}", file=sys.stderr)
     for sentence in study.left_out:
@@ -115,6 +132,27 @@ def _build(options: argparse.Namespace) -> int:
     draft = f" (draft, {study.trials} of {FULL_TRIALS} trials)" if study.draft else ""
     print(f"{options.output_dir / options.what}{draft}: built in {time.perf_counter() - began:.0f} s.")
     return 2 if problems else 0
+
+
+def _also(options: argparse.Namespace) -> tuple[str, ...]:
+    """The labels of `--also`; raises `ConfigError` for one that is not known, or is a row already."""
+    labels = tuple(dict.fromkeys(label for given in options.also for label in given.split(",")))
+    if labels and options.what not in BUILD:
+        raise ConfigError(f"--also has no use with {options.what}; accepted with: {', '.join(BUILD)}.")
+    if not labels:
+        return ()
+    from analysis.material import BY_BUDGET
+
+    known = experiments.names("optimizer")
+    for label in labels:
+        if label in {name for shown in BY_BUDGET.values() for name in shown}:
+            raise ConfigError(f"--also {label} is a row of the tables already; accepted: another method.")
+        if label not in known:
+            raise ConfigError(
+                f"--also {label} is not known{nearest(label, known)}; accepted: a file of conf/optimizer, or "
+                "of optimizer/ in a --config-dir."
+            )
+    return labels
 
 
 def _tables(study: Study, output_dir: Path) -> list[str]:
