@@ -1,7 +1,8 @@
 """`python -m analysis tables | figures | report`: run what is missing, then build from the result files
 alone. `python -m analysis compare`: one table of everything that was run on a benchmark. `python -m analysis
 verdicts`: what becomes of each claim of the paper over draws of the table and readings of the protocol.
-`python -m analysis readings`: which reading of the protocol comes nearest to the paper's tables."""
+`python -m analysis readings`: which reading of the protocol comes nearest to the paper's tables. `python -m
+analysis journal FILE`: what the journal of a search over your own function holds, as a figure and a CSV."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0, 2 for wrong input or damaged files, 130 when
     interrupted."""
     parser = Parser(prog="python -m analysis", description=__doc__)
-    parser.add_argument("what", choices=tuple(BUILD) + tuple(SHOW))
+    parser.add_argument("what", choices=(*BUILD, *SHOW, "journal"))
+    parser.add_argument("file", nargs="?", type=Path, help="journal: the file")
     parser.add_argument(
         "--output-dir",
         type=Path,
@@ -99,6 +101,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
+    if options.what == "journal":
+        if options.file is None:
+            raise ConfigError("journal needs a FILE; accepted: one that search(..., journal=FILE) wrote.")
+        _journal(options)
+        return 0
+    if options.file is not None:
+        raise ConfigError(f"{options.what} takes no file ({options.file}); accepted: journal FILE.")
     from analysis import missing
     from analysis.result import scan
 
@@ -196,6 +205,12 @@ def _readings(study: Study, options: argparse.Namespace) -> None:
     from analysis import readings
 
     _show(readings.build(study, options.trials), options.output_dir)
+
+
+def _journal(options: argparse.Namespace) -> None:
+    from analysis import journal
+
+    journal.show(options.file, options.output_dir)
 
 
 def _show(table: Table[Any], output_dir: Path) -> None:

@@ -51,6 +51,8 @@ class AskTell(Optimizer):
     Attributes:
         package: the module that has to be importable, and `extra`: the extra of this project (or a pip
             requirement) that installs it, for the message where it is not.
+        asynchronous: the library may be asked again before it is told, and told in any order; set it to
+            False for one that would suggest the same string again.
         failures: what a failed or invalid evaluation is told as: `none` (`observe` gets None) or `worst` (it
             gets the worst accuracy that the trial has seen, 0 before there is one), for libraries that know
             no failures.
@@ -60,6 +62,7 @@ class AskTell(Optimizer):
     """
 
     trials_per_block: ClassVar[int] = 10
+    asynchronous: ClassVar[bool] = True
     package: ClassVar[str] = ""
     extra: ClassVar[str] = ""
     failures: ClassVar[str] = "none"
@@ -97,7 +100,7 @@ class AskTell(Optimizer):
             for rng in generators
         ]
         self._worst = np.full(task.trials, np.inf)
-        self._pending: list[Suggestion | None] = [None] * task.trials
+        self._pending: list[list[Suggestion]] = [[] for _ in range(task.trials)]
         self._studies: list[Any] = []
         for rng, drawing in zip(generators, self._global):
             with drawing:
@@ -126,7 +129,7 @@ class AskTell(Optimizer):
             suggestion = self._next(t, rejected)
             if suggestion is None:
                 continue
-            self._pending[t] = suggestion
+            self._pending[t].append(suggestion)
             architectures[t, 0], wanted[t, 0] = suggestion.string, True
             fidelity[t, 0] = full if suggestion.fidelity is None else suggestion.fidelity
         return Proposal(architectures, wanted, fidelity, rejected)
@@ -164,9 +167,18 @@ class AskTell(Optimizer):
             )
         return string
 
+    def _taken(self, t: int, proposal: Proposal) -> Suggestion | None:
+        """The suggestion of trial t that a proposal is about, taken off the list of those under way."""
+        string, fidelity = proposal.architectures[t, 0], proposal.fidelity
+        for place, suggestion in enumerate(self._pending[t]):
+            level = self.task.fidelities[-1] if suggestion.fidelity is None else suggestion.fidelity
+            if np.array_equal(suggestion.string, string) and (fidelity is None or fidelity[t, 0] == level):
+                return self._pending[t].pop(place)
+        return None
+
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         for t in np.flatnonzero(proposal.wanted[:, 0]).tolist():
-            suggestion, self._pending[t] = self._pending[t], None
+            suggestion = self._taken(t, proposal)
             if suggestion is None:
                 continue
             status, study = outcome.status[t, 0], self._studies[t]
