@@ -107,15 +107,17 @@ class AskTell(Optimizer):
                 self._studies.append(self.begin(task.space, rng))
 
     def _check_package(self) -> None:
-        if not self.package:
-            return
+        if self.package:
+            self._check(self.package)
+
+    def _check(self, package: str) -> None:
         try:
-            importlib.import_module(self.package)
+            importlib.import_module(package)
         except ImportError as error:
             what = self.extra if not self.extra.isidentifier() else f"nas-bench-suite[{self.extra}]"
             raise ConfigError(
-                f"{type(self).__name__} needs {self.package}, which cannot be imported ({error}); install it "
-                f"with `pip install '{what or self.package}'`."
+                f"{type(self).__name__} needs {package}, which cannot be imported ({error}); install it "
+                f"with `pip install '{what or package}'`."
             ) from None
 
     def ask(self, room: np.ndarray) -> Proposal:

@@ -76,7 +76,7 @@ class CategoricalSpace(SearchSpace):
             )
         self.name = name
         self.values = tuple(_values(str(variable), given) for variable, given in choices.items())
-        self.ordered = tuple(isinstance(given, Ordered) for given in choices.values())
+        self._ordered = tuple(isinstance(given, Ordered) for given in choices.values())
         self.variables = tuple(
             Variable(str(variable), tuple(str(value) for value in values), str(variable))
             for variable, values in zip(choices, self.values)
@@ -99,6 +99,10 @@ class CategoricalSpace(SearchSpace):
             raise ConfigError(f"space '{self.name}' has no valid configuration; accepted: at least one.")
         ids = np.where(codes >= 0, np.searchsorted(cells, codes), -1)
         self._dense = ids, cells
+
+    @property
+    def ordered(self) -> tuple[bool, ...]:
+        return self._ordered
 
     @property
     def num_cells(self) -> int | None:

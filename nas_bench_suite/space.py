@@ -50,6 +50,11 @@ class SearchSpace(ABC):
         return names, np.array([names.index(variable.family) for variable in self.variables], dtype=np.int64)
 
     @property
+    def ordered(self) -> tuple[bool, ...]:
+        """For each variable whether the order of its choices means something."""
+        return (False,) * self.num_variables
+
+    @property
     def num_variables(self) -> int:
         """N."""
         return len(self.variables)

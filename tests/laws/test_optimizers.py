@@ -20,17 +20,37 @@ TRIALS_TO_BEAT_RANDOM = {
     "random": 600,
     "tpe_hyperopt": 10,
     "bohb_hpbandster": 6,
+    "optuna_cmaes": 10,
+    "nevergrad_de": 30,
+    "nevergrad_pso": 30,
+    "optuna_gp": 4,
+    "skopt_gp": 3,
+    "smac": 3,
 }
 # hpbandster takes two milliseconds a candidate: with 64 of them a suggestion its laws would take most of an
 # hour.
 CHEAPER = {"bohb_hpbandster": {"num_samples": 4}}
+# Libraries' methods as they are, which we measure and do not mend (docs/other-optimizers.md).
+NO_LEAD = {
+    "optuna_tpe": "no lead over random search on the planted benchmark at 150 queries, 10 trials: "
+    "0.9196 +- 0.0046 against 0.9180",
+    "nevergrad_ngopt": "behind random search on the planted benchmark at 150 queries, 10 trials: "
+    "0.9108 +- 0.0035 against 0.9180",
+}
+# Wrappers whose laws take an hour: half a second a suggestion, or two seconds a trial of law 7 and more.
+# tests/unit/test_libraries.py runs each in small; `-m study` runs their laws.
+SLOW = ("optuna_gp", "skopt_gp", "smac", "nevergrad_ngopt", "nevergrad_de", "nevergrad_pso")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "method" in metafunc.fixturenames:
-        metafunc.parametrize("method", names("optimizer"), indirect=True, scope="module")
+        labels = [
+            pytest.param(label, marks=pytest.mark.study) if label in SLOW else label
+            for label in names("optimizer")
+        ]
+        metafunc.parametrize("method", labels, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")  # type: ignore[no-redef]
 def allowance() -> Allowance:
-    return Allowance(TRIALS_TO_BEAT_RANDOM, CHEAPER)
+    return Allowance(TRIALS_TO_BEAT_RANDOM, CHEAPER, dict.fromkeys(SLOW, (15, 3)), NO_LEAD)

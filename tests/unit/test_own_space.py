@@ -295,7 +295,7 @@ def test_losses_in_a_csv(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"minimize": True}, r"line 2: 5 is out of range; accepted: accuracies in \[0, 1\]"),
+        ({"minimize": True}, r"line 2: 5 is out of range; accepted: fractions in \[0, 1\]"),
         ({"scale": [1, 4]}, r"5 is out of range; accepted: values of benchmark.scale, in \[1, 4\]"),
         ({"scale": [4, 4]}, r"benchmark.scale=\[4, 4\] does not fit"),
         ({"scale": [5, 1], "minimize": True}, "the lower one first"),
