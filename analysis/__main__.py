@@ -1,7 +1,9 @@
 """`python -m analysis tables | figures | report | paper`: run what is missing, then build from the result
 files alone. `python -m analysis compare`: one table of everything that was run on a benchmark. `python -m
 analysis verdicts`: what becomes of each claim of the paper over draws of the table and readings of the
-protocol. `python -m analysis readings`: which reading of the protocol comes nearest to the paper's tables."""
+protocol. `python -m analysis readings`: which reading of the protocol comes nearest to the paper's tables.
+`python -m analysis journal FILE`: what the journal of a search over your own function holds, as a figure and
+a CSV."""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.selection import FULL_TRIALS, Study
 from nas_bench_suite import experiments
-from nas_bench_suite.checks import ConfigError, check_choice, check_int
+from nas_bench_suite.checks import ConfigError, check_choice, check_int, nearest
 from nas_bench_suite.messages import GOES_ON, Parser, exit_code
 from nas_bench_suite.results import LARGEST
 
@@ -26,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0, 2 for wrong input or damaged files, 130 when
     interrupted."""
     parser = Parser(prog="python -m analysis", description=__doc__)
-    parser.add_argument("what", choices=tuple(BUILD) + tuple(SHOW))
+    parser.add_argument("what", choices=(*BUILD, *SHOW, "journal"))
+    parser.add_argument("file", nargs="?", type=Path, help="journal: the file")
     parser.add_argument(
         "--output-dir",
         type=Path,
@@ -81,10 +84,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--join", default="", metavar="AXES", help="compare: join seed, draw or both (seed,draw)"
     )
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        help="tables, figures, report: a method of your own, below the paper's rows (may be repeated)",
+    )
+    parser.add_argument(
+        "--config-dir",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder with the configs of your own methods, as of python run.py",
+    )
     return exit_code(lambda: _build(parser.parse_args(arguments)), GOES_ON)
 
 
 def _build(options: argparse.Namespace) -> int:
+    if options.what == "journal":
+        if options.file is None:
+            raise ConfigError("journal needs a FILE; accepted: one that search(..., journal=FILE) wrote.")
+        _journal(options)
+        return 0
+    if options.file is not None:
+        raise ConfigError(f"{options.what} takes no file ({options.file}); accepted: journal FILE.")
     from analysis import missing
     from analysis.result import scan
 
@@ -95,14 +119,17 @@ def _build(options: argparse.Namespace) -> int:
     if len(seeds) > 1 and options.what != "compare":
         raise ConfigError(f"--seed is given {len(seeds)} times; accepted: once (`compare` takes several).")
     seed = seeds[0] if seeds else 0
+    for folder in options.config_dir:
+        experiments.use_folder(folder)
+    also = _also(options)
     check_int("--budget", options.budget, 1, LARGEST)
     began = time.perf_counter()
     if not options.no_run and options.what in BUILD:
         check_choice("--benchmark", options.benchmark, experiments.names("benchmark"))
         options.output_dir.mkdir(parents=True, exist_ok=True)
-        missing.run(options.output_dir, options.benchmark, trials, seed)
+        missing.run(options.output_dir, options.benchmark, trials, seed, also)
     problems: list[str] = []
-    study = Study(scan(options.output_dir, problems.append), options.benchmark, trials, seed)
+    study = Study(scan(options.output_dir, problems.append), options.benchmark, trials, seed, also)
     for sentence in problems:
         print(f"error: {sentence}", file=sys.stderr)
     for sentence in study.left_out:
@@ -115,6 +142,27 @@ def _build(options: argparse.Namespace) -> int:
     draft = f" (draft, {study.trials} of {FULL_TRIALS} trials)" if study.draft else ""
     print(f"{options.output_dir / options.what}{draft}: built in {time.perf_counter() - began:.0f} s.")
     return 2 if problems else 0
+
+
+def _also(options: argparse.Namespace) -> tuple[str, ...]:
+    """The labels of `--also`; raises `ConfigError` for one that is not known, or is a row already."""
+    labels = tuple(dict.fromkeys(label for given in options.also for label in given.split(",")))
+    if labels and options.what not in BUILD:
+        raise ConfigError(f"--also has no use with {options.what}; accepted with: {', '.join(BUILD)}.")
+    if not labels:
+        return ()
+    from analysis.material import BY_BUDGET
+
+    known = experiments.names("optimizer")
+    for label in labels:
+        if label in {name for shown in BY_BUDGET.values() for name in shown}:
+            raise ConfigError(f"--also {label} is a row of the tables already; accepted: another method.")
+        if label not in known:
+            raise ConfigError(
+                f"--also {label} is not known{nearest(label, known)}; accepted: a file of conf/optimizer, or "
+                "of optimizer/ in a --config-dir."
+            )
+    return labels
 
 
 def _tables(study: Study, output_dir: Path) -> list[str]:
@@ -158,6 +206,12 @@ def _readings(study: Study, options: argparse.Namespace) -> None:
     from analysis import readings
 
     _show(readings.build(study, options.trials), options.output_dir)
+
+
+def _journal(options: argparse.Namespace) -> None:
+    from analysis import journal
+
+    journal.show(options.file, options.output_dir)
 
 
 def _show(table: Table[Any], output_dir: Path) -> None:

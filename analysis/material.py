@@ -32,8 +32,11 @@ class Material:
     _tests: dict[Path, np.ndarray] = field(default_factory=dict)
 
     def results(self, labels: Sequence[str], budget: int) -> list[Result]:
-        """The results of `labels` at `budget` that have a test value."""
+        """The results of `labels` at `budget` that have a test value; with the methods of a table those of
+        `Study.also`."""
         out = []
+        if labels == BY_BUDGET.get(budget):
+            labels = (*labels, *(label for label in self.study.also if label not in labels))
         for label in labels:
             found = self.study.find({"optimizer": label, "budget": budget})
             if isinstance(found, Result) and len(found.errors):

@@ -7,6 +7,7 @@ run.py -m +experiment=...`.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from analysis import tables
@@ -16,10 +17,13 @@ from analysis.selection import Study
 from nas_bench_suite import experiments, process
 
 ALL = "paper"  # the experiment that names those of the tables, in the order in which they run best
+ROOT = Path(experiments.__file__).parents[1]
+RUN = ("run.py",) if (ROOT / "run.py").exists() else ("-m", "nas_bench_suite")  # a wheel has no script
 
 
-def run(output_dir: Path, benchmark: str, trials: int, seed: int) -> None:
-    """Run the parameter count of table 2 and every experiment that lacks something that can be run."""
+def run(output_dir: Path, benchmark: str, trials: int, seed: int, also: Sequence[str] = ()) -> None:
+    """Run the parameter count of table 2 and every experiment that lacks something that can be run; the
+    methods `also` at the budget of table 3."""
     folder = output_dir.absolute()
     if not counted_file(folder).exists() and _exists(COUNT):
         _python("-m", COUNT, "--output-dir", str(folder))
@@ -35,7 +39,7 @@ def run(output_dir: Path, benchmark: str, trials: int, seed: int) -> None:
             flush=True,
         )
         _python(
-            "run.py",
+            *RUN,
             "-m",
             f"+experiment={experiment}",
             f"benchmark={benchmark}",
@@ -43,6 +47,16 @@ def run(output_dir: Path, benchmark: str, trials: int, seed: int) -> None:
             f"seed={seed}",
             f"output_dir={folder}",
         )
+    study = Study(results, benchmark, trials, seed)
+    budget = tables.TABLE3.budget
+    if lacking := [
+        label for label in also if isinstance(study.find({"optimizer": label, "budget": budget}), Missing)
+    ]:
+        print(f"running {', '.join(lacking)}, {trials} trials of {budget} queries:", flush=True)
+        words = [f"optimizer={','.join(lacking)}", f"budget={budget}", f"benchmark={benchmark}"]
+        words += [f"trials={trials}", f"seed={seed}", f"output_dir={folder}"]
+        more = [f"--config-dir={used}" for used in experiments.folders()[1:]]
+        _python(*RUN, "-m", *more, *words)
 
 
 def needed(study: Study) -> list[str]:
@@ -58,10 +72,10 @@ def needed(study: Study) -> list[str]:
 
 
 def _exists(module: str) -> bool:
-    return experiments.CONF.parent.joinpath(*module.split(".")).with_suffix(".py").exists()
+    return ROOT.joinpath(*module.split(".")).with_suffix(".py").exists()
 
 
 def _python(*words: str) -> None:
     """Run a Python command of the project; a failure is shown by the command itself, and what it did not make
     shows as missing."""
-    process.run([sys.executable, *words], experiments.CONF.parent)
+    process.run([sys.executable, *words], ROOT)

@@ -17,10 +17,12 @@ from analysis.published import Claim, Row
 from analysis.result import Missing, Result
 from analysis.row import ComparedRow, columns, compared, correlation_note, early_note, p_text
 from analysis.selection import Study
+from analysis.style import style
 from analysis.table import Heading, Table, number
 from analysis.verdicts import Verdict
 from nas_bench_suite.experiments import Job
 
+OTHERS = "Others (--also), against {reference}; Holm-corrected among themselves alone"
 WORDS_OF_KIND = {"better": "better than", "no better": "no better than", "compare": "against"}
 
 
@@ -35,6 +37,7 @@ class Panel:
         reference: the row that they are compared with; "": the table's.
         claims: what else is compared, by names with the suffix.
         optional: a row is shown once somebody has run it, and never asked for.
+        own_family: its comparisons are a Holm family of their own, and move no verdict above.
     """
 
     heading: str
@@ -43,6 +46,7 @@ class Panel:
     reference: str = ""
     claims: tuple[Claim, ...] = ()
     optional: bool = False
+    own_family: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class PaperTable:
         reference: name of the row that the others are compared with.
         panels: rows of ours.
         notes: paragraphs below the table, beside those on claims, missing rows and doubtful values.
+        takes_others: the labels of `Study.also` are rows of it.
     """
 
     name: str
@@ -67,6 +72,7 @@ class PaperTable:
     reference: str
     panels: tuple[Panel, ...] = ()
     notes: tuple[str, ...] = ()
+    takes_others: bool = False
 
     def all_rows(self) -> Iterator[tuple[Row, Panel | None]]:
         """The paper's rows, then ours with their panels; names are unique within the table."""
@@ -83,14 +89,18 @@ class PaperTable:
             if optional or panel is None or not panel.optional
         ]
 
-    def comparisons(self, present: Mapping[str, object]) -> list[Claim]:
-        """The paper's claims, then a plain comparison for every row of ours, then what the panels add.
+    def comparisons(self, present: Mapping[str, object], own_family: bool = False) -> list[Claim]:
+        """The paper's claims, then a plain comparison for every row of ours, then what the panels add: one
+        family of tests.
 
         Args:
             present: names of the rows that the table shows.
+            own_family: those of the panels that are a family apart.
         """
-        out = list(self.claims)
+        out = [] if own_family else list(self.claims)
         for panel in self.panels:
+            if panel.own_family != own_family:
+                continue
             reference = panel.reference or self.reference
             names = [row.name + panel.suffix for row in panel.rows if row.name + panel.suffix in present]
             out += [Claim(name, "compare", reference, "") for name in names if name != reference]
@@ -99,6 +109,11 @@ class PaperTable:
 
     def build(self, study: Study, output_dir: Path) -> Table[ComparedRow]:
         """Build the table from results."""
+        if self.takes_others and study.also:
+            others = tuple(Row(style(label).name, label) for label in study.also)
+            heading = OTHERS.format(reference=self.reference)
+            theirs = Panel(heading, others, optional=True, own_family=True)
+            return replace(self, panels=(*self.panels, theirs), takes_others=False).build(study, output_dir)
         found = {row.name: study.find(row.job(self.budget)) for row, _ in self.all_rows()}
         rows = [
             (row, panel)
@@ -107,9 +122,9 @@ class PaperTable:
         ]
         found = {row.name: found[row.name] for row, _ in rows}
         used = {name: result for name, result in found.items() if isinstance(result, Result)}
-        judged = verdicts.judge(
-            self.comparisons(found), {name: result.errors for name, result in used.items()}
-        )
+        samples = {name: result.errors for name, result in used.items()}
+        judged = verdicts.judge(self.comparisons(found), samples)
+        judged += verdicts.judge(self.comparisons(found, own_family=True), samples)
         claimed = judged[: len(self.claims)]
         letters = {id(verdict): chr(ord("a") + i) for i, verdict in enumerate(claimed)}
         lines: list[ComparedRow | Heading] = []

@@ -32,6 +32,7 @@ class Study:
     benchmark: str = "nasbench101_surrogate"
     trials: int = FULL_TRIALS
     seed: int = 0
+    also: tuple[str, ...] = ()  # labels of somebody's own that tables and figures show beside the paper's
     # budget of the paper -> budget asked here, for tests on small runs
     budgets: Mapping[int, int] = field(default_factory=dict)
     # what was found, by run and trials: tables, figures and the report ask for the same ones

@@ -79,6 +79,7 @@ TABLE3 = PaperTable(
     claims=published.CLAIMS3,
     reference="ReMAADE",
     panels=OURS,
+    takes_others=True,
 )
 TABLE4 = PaperTable(
     name="table4",
@@ -108,6 +109,7 @@ TABLE5 = PaperTable(
     claims=published.CLAIMS5,
     reference="ReMAADE",
     panels=OURS,
+    takes_others=True,
     notes=(MARGINS,),
 )
 TABLE6 = PaperTable(

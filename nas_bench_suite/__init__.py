@@ -8,6 +8,7 @@ from nas_bench_suite import numba_cache  # before all that compiles
 # isort: split
 from nas_bench_suite._version import __version__
 from nas_bench_suite.benchmark import Benchmark, Evaluation, Lookups, load_benchmark
+from nas_bench_suite.categorical import CategoricalSpace, grid, ordered
 from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.objective import Objective
 from nas_bench_suite.optimizer import FAILED, INVALID, NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
@@ -23,6 +24,7 @@ __all__ = [
     "NOT_RUN",
     "OK",
     "Benchmark",
+    "CategoricalSpace",
     "ConfigError",
     "Evaluation",
     "GraphSpace",
@@ -38,8 +40,10 @@ __all__ = [
     "Task",
     "Variable",
     "__version__",
+    "grid",
     "load_benchmark",
     "numba_cache",
+    "ordered",
     "process",
     "search",
 ]  # fmt: skip

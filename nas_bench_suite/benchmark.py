@@ -86,6 +86,7 @@ class Benchmark(ABC):
     space: SearchSpace
     fidelities: tuple[int, ...] = (1,)
     num_runs: int = 1
+    parallel: int = 1  # evaluations that are computed at a time (an objective with workers)
 
     def query(self, lookups: Lookups) -> Evaluation:
         """Look cells up: `benchmark.query(Lookups(cells, runs, fidelities))`.

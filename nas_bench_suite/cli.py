@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from nas_bench_suite import process
+from nas_bench_suite import experiments, process
 from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.messages import (
     GOES_ON,
@@ -36,6 +36,12 @@ _SHOWN = ("optimizer", "benchmark", "budget", "trials", "output_dir", "workers",
 _failures: list[JobResult] = []
 
 
+def installed() -> NoReturn:
+    """The command `nas-bench-suite`: as `python run.py`, with modules of the working directory at hand."""
+    sys.path.append(os.getcwd())
+    main(experiments.CONF)
+
+
 def main(config_dir: Path) -> NoReturn:
     """Run the command line over the configs in `config_dir`; ends the process with 0, 1 (an error in the
     code), 2 (wrong input), 130 (Ctrl-C) or 143 (SIGTERM)."""
@@ -52,7 +58,7 @@ def _command(config_dir: Path) -> int:
 
     _failures.clear()
     register(_failures)
-    sys.argv[1:] = arranged(sys.argv[1:])
+    sys.argv[1:] = arranged(_without_folders(sys.argv[1:]))
     try:
         hydra.main(version_base="1.3", config_path=str(config_dir.resolve()), config_name="config")(task)()
     except ConfigError:
@@ -66,6 +72,22 @@ def _command(config_dir: Path) -> int:
 
 def _is_shown(word: str) -> bool:
     return word.lstrip("+~").partition("=")[0] in _SHOWN
+
+
+def _without_folders(arguments: list[str]) -> list[str]:
+    """Use the folders of `--config-dir` and take the option out: the search path is ours to fill, so that
+    messages, experiments and Hydra know the same files."""
+    rest, words = [], iter(arguments)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name not in ("--config-dir", "-cd"):
+            rest.append(word)
+            continue
+        folder = value if equals else next(words, "")
+        if not folder:
+            raise ConfigError(f"{name} lacks its value; accepted: a folder with optimizer/NAME.yaml.")
+        experiments.use_folder(folder)
+    return rest
 
 
 def task(config: DictConfig) -> JobResult:

@@ -10,27 +10,114 @@ comma-separated values and stands for every combination of them; its keys are th
 `hydra.sweeper.products` and may name others, whose products come first, in `hydra.sweeper.experiments`; a
 name may be a pattern (`table*`). This is the one place that reads these two lists: the sweeper runs the
 products, the analysis asks for their results.
+
+The files lie in `conf/`. Whoever has methods or benchmarks of their own has a folder like it: an installed
+package names it by an entry point of the group `nas_bench_suite.configs`, a command by `--config-dir`
+(`use_folder`).
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from itertools import product as combinations
 from pathlib import Path
 from typing import Any
 
-from nas_bench_suite.checks import ConfigError, nearest
+from nas_bench_suite.checks import ConfigError, nearest, shown
 
-CONF = Path(__file__).resolve().parents[1] / "conf"
+_HERE = Path(__file__).resolve().parent
+# A wheel has the folder inside the package; a checkout beside it, where people edit it.
+CONF = _HERE / "conf" if (_HERE / "conf").is_dir() else _HERE.parent / "conf"
+GROUPS = ("optimizer", "benchmark", "protocol", "experiment")
+ENTRY_POINTS = "nas_bench_suite.configs"
+_used: list[Path] = []
 Product = Mapping[str, Any]  # key -> comma-separated values
 Job = Mapping[str, Any]  # key -> value
 
 
 def names(group: str, conf: Path | None = None) -> list[str]:
     """The files of a group, without their ending: the names that `optimizer=` or `+experiment=` take."""
-    return sorted(path.stem for path in ((conf or CONF) / group).glob("*.yaml"))
+    return sorted({path.stem for folder in folders(conf) for path in (folder / group).glob("*.yaml")})
+
+
+def folders(conf: Path | None = None) -> list[Path]:
+    """Where configs are looked for, in this order: `conf/`, the folders of installed packages, and those of
+    `use_folder`. A folder other than `conf/` stands alone.
+
+    Raises:
+        ConfigError: for an entry point that leads to no folder, or a name that two folders have.
+    """
+    if conf is not None and conf.resolve() != CONF.resolve():
+        return [conf]
+    return [CONF, *_of_packages(), *(folder for folder in _used if folder not in _of_packages())]
+
+
+def use_folder(folder: str | Path) -> Path:
+    """Look for configs in a folder too: `optimizer/NAME.yaml` in it is `optimizer=NAME`. Modules beside the
+    folder, and in it, can be imported.
+
+    Raises:
+        ConfigError: if it is no folder with such files, or has a name that is taken.
+    """
+    path = Path(folder).resolve()
+    if not any((path / group).is_dir() for group in GROUPS):
+        raise ConfigError(
+            f"--config-dir={shown(folder)} holds no configs; accepted: a folder with optimizer/NAME.yaml (or "
+            f"{', '.join(f'{group}/' for group in GROUPS[1:])})."
+        )
+    _check_names(path, folders())
+    if path not in _used and path != CONF.resolve():
+        _used.append(path)
+    for place in (path.parent, path):
+        if str(place) not in sys.path:
+            sys.path.append(str(place))  # last: a file of the user's hides nothing that is installed
+    return path
+
+
+@cache
+def _of_packages() -> list[Path]:
+    """The folders that installed packages name."""
+    found: list[Path] = []
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (point.name, point.value)):
+        try:
+            spec = find_spec(point.value)
+        except (ImportError, AttributeError, ValueError):
+            spec = None
+        places = list(spec.submodule_search_locations or []) if spec is not None else []
+        if not places:
+            of = f" of {point.dist.name}" if point.dist is not None else ""
+            raise ConfigError(
+                f"the entry point '{point.name} = {point.value}'{of} leads to no folder; accepted in group "
+                f"{ENTRY_POINTS}: the dotted name of a package's folder, as in my_package.conf."
+            )
+        folder = Path(places[0]).resolve()
+        _check_names(folder, [CONF, *found])
+        if folder not in found:
+            found.append(folder)
+    return found
+
+
+def _check_names(folder: Path, others: Sequence[Path]) -> None:
+    """Refuse a config whose name another folder has: which of the two runs would be a matter of order."""
+    for group in GROUPS:
+        for name in sorted(path.stem for path in (folder / group).glob("*.yaml")):
+            for other in others:
+                if other.resolve() != folder and (other / group / f"{name}.yaml").exists():
+                    raise ConfigError(
+                        f"{folder / group / name}.yaml has the name of a config in {other}; accepted: "
+                        "another name."
+                    )
+
+
+def _path(group: str, name: str, conf: Path | None) -> Path:
+    """The file of a config; where there is none, the path that it would have in the first folder."""
+    paths = [folder / group / f"{name}.yaml" for folder in folders(conf)]
+    return next((path for path in paths if path.exists()), paths[0])
 
 
 def products(experiment: str, conf: Path | None = None) -> list[Product]:
@@ -128,7 +215,7 @@ def packaged(group: str, name: str, conf: Path | None = None) -> dict[str, Any]:
         ConfigError: if there is no such file, or one cannot be read.
     """
     conf = conf or CONF
-    path = conf / group / f"{name}.yaml"
+    path = _path(group, name, conf)
     if not path.exists():
         known = names(group, conf)
         raise ConfigError(f"{group}={name} is not known{nearest(name, known)}; accepted: {', '.join(known)}.")
@@ -145,14 +232,14 @@ def packaged(group: str, name: str, conf: Path | None = None) -> dict[str, Any]:
 
 def _sweeper(experiment: str, conf: Path | None) -> tuple[list[Product], list[str]]:
     """An experiment's own products, and the names and patterns of others."""
-    path = (conf or CONF) / "experiment" / f"{experiment}.yaml"
+    path = _path("experiment", experiment, conf)
     found = ((_content(path).get("hydra") or {}).get("sweeper") or {}) if path.exists() else {}
     return list(found.get("products") or []), list(found.get("experiments") or [])
 
 
 def _shared(experiment: str, conf: Path | None) -> dict[str, Any]:
     """What an experiment's file sets for all its jobs."""
-    content = _content((conf or CONF) / "experiment" / f"{experiment}.yaml")
+    content = _content(_path("experiment", experiment, conf))
     out = {key: value for key, value in content.items() if key not in ("defaults", "hydra")}
     for entry in content.get("defaults") or []:
         for group, name in entry.items() if isinstance(entry, dict) else ():

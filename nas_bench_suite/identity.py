@@ -15,6 +15,7 @@ from nas_bench_suite.benchmark import NOT_IDENTITY
 # Whose option, by the benchmark's name or the method's `_target_` -> option -> its neutral value.
 NEUTRAL: dict[str, dict[str, Any]] = {
     "nasbench101_surrogate": {"draw": 0},
+    "tabular": {"minimize": False, "scale": None, "test": "column"},
 }
 
 

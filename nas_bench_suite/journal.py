@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import lock_descriptor
 
-from nas_bench_suite.checks import ConfigError
+from nas_bench_suite.checks import ConfigError, open_regular
 
 if TYPE_CHECKING:
     from nas_bench_suite.benchmark import Benchmark
@@ -97,7 +97,9 @@ def describe_search(
         for name in inspect.signature(type(optimizer)).parameters
         if hasattr(optimizer, name)
     }
+    ends = getattr(benchmark, "ends", None)
     return {
+        **({} if ends is None else {"scale": list(ends)}),
         "optimizer": type(optimizer).__qualname__,
         "settings": {name: value for name, value in settings.items() if value is not NotImplemented},
         "benchmark": benchmark.name,
@@ -128,14 +130,22 @@ def _plain(value: Any) -> Any:
 class Journal:
     """The journal at `path` of the search that `identity` describes; locked until `close`.
 
+    Args:
+        path: the file.
+        identity: what `describe_search` says.
+        extend: take a journal of the same search with a smaller budget too, and go on from it.
+
     Raises:
         ConfigError: if the file can't be read, locked or written, is no journal, is damaged, belongs to
             another search, or is in use.
     """
 
-    def __init__(self, path: str | Path, identity: dict[str, Any]) -> None:
+    def __init__(self, path: str | Path, identity: dict[str, Any], extend: bool = False) -> None:
         self.path = Path(path)
-        self.entries: dict[Key, Entry] = {}
+        self._extend = extend
+        self.entries: dict[Key, Entry] = {}  # in the order in which they finished
+        # evaluations of an earlier course of the search: (architecture, fidelity, run) -> values
+        self.known: dict[tuple[tuple[int, ...], int, int], Measured] = {}
         self.identity: dict[str, Any] = json.loads(json.dumps(identity))
         self._crc = 0  # of the bytes before `_end`
         self._end = 0  # where the next line goes
@@ -259,6 +269,8 @@ class Journal:
             raise self._damaged(1, f"it has the members {', '.join(map(str, head))}")
         missing = [name for name in self.identity if name not in identity and name not in _ADDED]
         different = [name for name, value in identity.items() if self.identity.get(name) != value] + missing
+        if different == ["budget"] and self._extend and identity["budget"] < self.identity["budget"]:
+            different = []
         if different:
             raise ConfigError(
                 f"journal {self.path} belongs to another search (its {', '.join(different)} "
@@ -357,7 +369,10 @@ class Journal:
         """
         entry = self.entries.get((trial, query))
         if entry is None:
-            return None
+            known = self.known.get((tuple(architecture.tolist()), fidelity, run))
+            if known is not None:
+                self.add(trial, query, architecture, fidelity, run, known)
+            return known
         if (
             entry["architecture"] != architecture.tolist()
             or entry["fidelity"] != fidelity
@@ -368,11 +383,7 @@ class Journal:
                 "makes now (the method, its settings or "
                 "the code changed); accepted: the same search, or a new journal."
             )
-        validation, test, seconds = (
-            math.nan if entry[name] is None else float(entry[name])
-            for name in ("validation", "test", "seconds")
-        )
-        return Measured(validation, test, seconds, entry.get("reason", ""))
+        return _measured(entry)
 
     def add(
         self,
@@ -442,6 +453,31 @@ class Journal:
         self._passed(line)
         self._ragged, self._created, self._prefix = False, False, b""
 
+    def without_failures(self, identity: dict[str, Any]) -> Journal:
+        """Put a new journal in the place of this one, which is kept under the name FILE.before: the search
+        begins anew, and takes the evaluations that succeeded from it, by architecture, wherever it asks for
+        them. Returns the new journal, open; this one is closed.
+
+        Raises:
+            ConfigError: if the files can't be moved.
+        """
+        good = {
+            (tuple(entry["architecture"]), entry["fidelity"], entry["run"]): _measured(entry)
+            for entry in self.entries.values()
+            if entry["validation"] is not None
+        }
+        before = self.path.with_name(f"{self.path.name}.before")
+        try:
+            os.replace(self.path, before)
+        except OSError as error:
+            raise ConfigError(
+                f"journal {self.path} cannot be moved to {before}: {error.strerror or error}."
+            ) from None
+        self.close()
+        fresh = Journal(self.path, identity)
+        fresh.known = good
+        return fresh
+
     def close(self) -> None:
         """Unlock and close the file. A file that was made for this journal and holds nothing is removed."""
         if self not in _opened:
@@ -465,6 +501,36 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def read_journal(path: str | Path) -> tuple[dict[str, Any], list[Entry]]:
+    """What identifies a journal's search, and its entries in the order in which they finished; an unfinished
+    last line is left out. Nothing is locked: a search may be writing.
+
+    Raises:
+        ConfigError: if the file can't be read or is no journal.
+    """
+    try:
+        with open_regular(Path(path)) as file:
+            lines = file.read().split(b"\n")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"journal {path} cannot be read: {reason}; accepted: a journal.") from None
+    try:
+        identity = _parse(lines[0])["journal"]
+        found = [{k: v for k, v in _parse(line).items() if k != "crc32"} for line in lines[1:-1]]
+    except (ValueError, KeyError):
+        raise ConfigError(f"{path} is no journal; accepted: a file that `search` wrote.") from None
+    if not isinstance(identity, dict) or any(_wrong_type(entry) for entry in found):
+        raise ConfigError(f"{path} is no journal; accepted: a file that `search` wrote.")
+    return identity, found
+
+
+def _measured(entry: Entry) -> Measured:
+    validation, test, seconds = (
+        math.nan if entry[name] is None else float(entry[name]) for name in ("validation", "test", "seconds")
+    )
+    return Measured(validation, test, seconds, entry.get("reason", ""))
 
 
 _opened: weakref.WeakSet[Journal] = weakref.WeakSet()

@@ -21,8 +21,8 @@ from nas_bench_suite.hash_table import empty_keys, move, slot
 from nas_bench_suite.optimizer import FAILED, INVALID, NOT_RUN, OK
 from nas_bench_suite.protocol import Protocol
 
-RUNNING, SPENT, EXHAUSTED, STALLED, NO_ROOM = 0, 1, 2, 3, 4
-ENDINGS = ("running", "budget", "exhausted", "stalled", "no_room")
+RUNNING, SPENT, EXHAUSTED, STALLED, NO_ROOM, OUT_OF_TIME = 0, 1, 2, 3, 4, 5
+ENDINGS = ("running", "budget", "exhausted", "stalled", "no_room", "seconds")
 STALL = 10_000  # free outcomes or rejections in a row after which a trial is given up
 
 
@@ -345,6 +345,24 @@ class Ledger:
         """int64[T]: full-fidelity queries left, rounded up; 0 for a trial that has ended."""
         return np.where(self.ending == RUNNING, -(-self.left // self._rules.costs[-1]), 0)
 
+    @property
+    def unit(self) -> int:
+        """What a query at full fidelity costs."""
+        return int(self._rules.costs[-1])
+
+    def best_validation(self) -> float:
+        """The best incumbent's validation accuracy over all trials; NaN before there is one."""
+        found = np.flatnonzero(self.best >= 0)
+        return (
+            float(self.column("validation")[found, self.best[found]].max(initial=-np.inf))
+            if len(found)
+            else np.nan
+        )
+
+    def stop(self) -> None:
+        """End every trial that is not at its end: the time is up."""
+        self.ending[self.ending == RUNNING] = OUT_OF_TIME
+
     def _reserve(self, more: int) -> None:
         """Make place for `more` further rows in every trial."""
         books = self._books
@@ -382,6 +400,18 @@ class Ledger:
             asked.architectures[trial, at],
         )
         return Admitted(status, slot_row, trial, row, books.test_run[trial, row], lookups)
+
+    def settle_row(self, trial: int, row: int, values: Evaluation) -> None:
+        """Write the values (of one look-up) of one opened row."""
+        nothing = np.empty((0, 0), dtype=np.int8)
+        _settle(
+            self._books,
+            (np.array([trial]), np.array([row])),
+            Evaluation(*(np.ascontiguousarray(value, dtype=np.float64) for value in values)),
+            nothing,
+            np.empty((0, 0), dtype=np.int64),
+            np.empty((0, 0)),
+        )
 
     def settle(self, admitted: Admitted, values: Evaluation) -> np.ndarray:
         """Write validation, test and seconds of the opened rows; mark failures in the status. Returns

@@ -87,9 +87,13 @@ class Optimizer(ABC):
 
     `trials_per_block` is the number of trials that a run gives a method at a time, unless the user says
     otherwise: as many as fit in memory and make good batches.
+
+    `asynchronous` says that `ask` may be called again before `tell`, and that proposals may be told in parts
+    and in any order. A single search over an objective with workers then keeps all of them busy.
     """
 
     trials_per_block: ClassVar[int] = 500
+    asynchronous: ClassVar[bool] = False
 
     def uses(self) -> tuple[type, ...]:
         """Further classes whose code decides the search because a hyperparameter names them: a result says

@@ -25,6 +25,7 @@ from typing import IO, Any
 
 PACKAGES = ("nas_bench_suite", "analysis", "studies")
 SCRIPT = Path(__file__).resolve().parents[1] / "run.py"
+INSTALLED = "nas-bench-suite"  # the script that pip makes
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED, TERMINATED, PIPE_CLOSED = (128 + number for number in (2, 15, 13))
 QUIET = "NAS_BENCH_SUITE_QUIET"  # set for a command whose parent says that it was interrupted
@@ -52,7 +53,7 @@ def is_command() -> bool:
     if "-m" in words[:-1]:
         return words[words.index("-m") + 1].partition(".")[0] in PACKAGES
     main = getattr(sys.modules.get("__main__"), "__file__", None)
-    return main is not None and Path(main).resolve() == SCRIPT
+    return main is not None and (Path(main).resolve() == SCRIPT or Path(main).stem == INSTALLED)
 
 
 @contextmanager

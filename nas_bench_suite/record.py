@@ -6,12 +6,17 @@ Notation: T trials, R charged queries of all trials.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nas_bench_suite.benchmark import Benchmark, Lookups
+from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.ledger import COLUMNS, ENDINGS, Ledger
-from nas_bench_suite.optimizer import INVALID
+from nas_bench_suite.optimizer import INVALID, STATUS_NAMES
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass
@@ -33,6 +38,42 @@ class SearchRecord:
     queries: dict[str, np.ndarray]
     ledger: dict[str, np.ndarray]
     seconds: float
+
+    def to_frame(self, benchmark: Benchmark) -> DataFrame:
+        """A data frame with a row for each charged query: its trial and number, the variables by name (the
+        architecture that its cell stands for, where the space can say), and what came of it. An objective's
+        values stand as its function returned them, in the columns `validation` and `test`; `best` is the
+        trial's best so far.
+
+        Args:
+            benchmark: that was searched.
+        """
+        import pandas as pd
+
+        queries, space = self.queries, benchmark.space
+        columns: dict[str, Any] = {name: queries[name] for name in ("trial", "query")}
+        known = np.flatnonzero(queries["cell_id"] >= 0)
+        try:
+            strings = space.architecture(queries["cell_id"][known])
+        except ConfigError:  # it cannot be enumerated
+            strings = None
+        if strings is not None:
+            shown = [space.present(string) for string in strings]
+            for i, variable in enumerate(space.variables):
+                held = [
+                    one[variable.name] if isinstance(one, dict) else variable.choices[one[i]] for one in shown
+                ]
+                columns[variable.name] = pd.Series(held, index=known, dtype=object).reindex(
+                    range(len(queries["cell_id"]))
+                )
+        value = getattr(benchmark, "value", lambda accuracy: accuracy)
+        columns |= {name: value(queries[name]) for name in ("validation", "test")}
+        columns |= {name: queries[name] for name in ("fidelity", "seconds")}
+        columns["status"] = np.array(STATUS_NAMES)[queries["status"]]
+        frame = pd.DataFrame(columns).infer_objects()
+        best = pd.Series(queries["validation"]).groupby(queries["trial"]).cummax()
+        frame["best"] = value(best.groupby(queries["trial"]).ffill().to_numpy())
+        return frame
 
 
 def record(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -48,6 +48,11 @@ class SearchSpace(ABC):
         them."""
         names = tuple(dict.fromkeys(variable.family for variable in self.variables))
         return names, np.array([names.index(variable.family) for variable in self.variables], dtype=np.int64)
+
+    @property
+    def ordered(self) -> tuple[bool, ...]:
+        """For each variable whether the order of its choices means something."""
+        return (False,) * self.num_variables
 
     @property
     def num_variables(self) -> int:
@@ -143,6 +148,11 @@ class SearchSpace(ABC):
         """Map uniforms [..., N] to strings int64[..., N] with every choice of a variable equally likely."""
         strings: np.ndarray = np.minimum((uniforms * self.sizes).astype(np.int64), self.sizes - 1)
         return strings
+
+    def present(self, architecture: np.ndarray) -> Any:
+        """One string int64[N] as a user's function gets it; spaces with names and values of their own give a
+        dictionary."""
+        return architecture
 
     def encodings(self) -> tuple[str, ...]:
         """The names that `encode` takes."""

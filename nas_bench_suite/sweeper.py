@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -36,12 +37,21 @@ from nas_bench_suite.results import remove_leftovers
 # there after
 Plugins.instance()
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # noqa: E402
+from hydra.plugins.search_path_plugin import SearchPathPlugin  # noqa: E402
 
 # Hydra takes plugins from the package `hydra_plugins` only; the class stays here and is registered under a
 # name in that package.
 _NAME = "hydra_plugins.nas_bench_suite.SuiteSweeper"
 _failures: list[JobResult] = []
 MOST_JOBS = 100_000  # of one command: composing them alone takes an hour
+
+
+class Folders(SearchPathPlugin):
+    """Configs of installed packages and of `--config-dir`, after our own."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for folder in experiments.folders()[1:]:
+            search_path.append("nas-bench-suite", f"file://{folder}")
 
 
 class SuiteSweeper(BasicSweeper):
@@ -169,7 +179,10 @@ def register(failures: list[JobResult]) -> None:
     """Make the sweeper known to Hydra; jobs that fail are appended to `failures`."""
     global _failures
     _failures = failures
-    Plugins.instance().class_name_to_class[_NAME] = SuiteSweeper
+    plugins = Plugins.instance()
+    plugins.class_name_to_class[_NAME] = SuiteSweeper
+    if Folders not in plugins.discover(SearchPathPlugin):
+        plugins.register(Folders)
     ConfigStore.instance().store(
         group="hydra/sweeper",
         name="suite",

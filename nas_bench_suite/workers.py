@@ -14,11 +14,10 @@ import signal
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from typing import Any, Protocol
 
 from joblib.externals.loky import ProcessPoolExecutor, process_executor
 
@@ -36,6 +35,14 @@ class Stopped(Exception):
     def __init__(self, why: str, seconds: float) -> None:
         super().__init__(why)
         self.seconds = seconds
+
+
+class Queue(Protocol):
+    """What `call_each` takes calls from: (number, arguments); a deque is one."""
+
+    def __len__(self) -> int: ...
+
+    def popleft(self) -> tuple[int, tuple[Any, ...]]: ...
 
 
 class Workers:
@@ -63,9 +70,7 @@ class Workers:
         """End the worker processes; the next call starts new ones."""
         _kill(self._idle)
 
-    def call_each(
-        self, waiting: deque[tuple[int, tuple[Any, ...]]]
-    ) -> Generator[tuple[int, Any], None, None]:
+    def call_each(self, waiting: Queue) -> Generator[tuple[int, Any], None, None]:
         """Call the function with the arguments of each (index, arguments): (index, answer) as they come,
         where the answer is a `Stopped` if the call took too long or its process died. The caller may add to
         `waiting` meanwhile.

@@ -17,9 +17,9 @@ import numpy as np
 
 from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.drawing import INVALID_IN_A_ROW
+from nas_bench_suite.isolation import GlobalStream
 from nas_bench_suite.optimizer import Proposal, Task
 from optimizers.bohb.base import BOHBBase
-from optimizers.bohb.isolation import GlobalStream
 
 HOW_TO_INSTALL = (
     "install it with `pip install 'nas-bench-suite[bohb]'` (its requirement netifaces needs a C "

@@ -29,6 +29,7 @@ class RandomSearch(Optimizer):
     """
 
     trials_per_block: ClassVar[int] = 500
+    asynchronous: ClassVar[bool] = True
 
     def __init__(self, *, repeats: bool = True, batch: int = 100) -> None:
         self.repeats = check_bool("optimizer.repeats", repeats)

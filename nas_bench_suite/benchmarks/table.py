@@ -63,7 +63,14 @@ class Table:
     seconds: np.ndarray
 
 
-def parse_sheet(sheet: Sheet, where: str, *, percent: bool = False, need_test: bool = True) -> Table:
+def parse_sheet(
+    sheet: Sheet,
+    where: str,
+    *,
+    percent: bool = False,
+    need_test: bool = True,
+    scale: tuple[float, float] | None = None,
+) -> Table:
     """Check a sheet and turn it into arrays.
 
     Args:
@@ -71,6 +78,8 @@ def parse_sheet(sheet: Sheet, where: str, *, percent: bool = False, need_test: b
         where: what the sentences call it, as in "benchmark.path=FILE".
         percent: accuracies are in percent.
         need_test: whether a table without a test column is an error.
+        scale: the (best, worst) value of the accuracy columns where these are not accuracies; they become
+            accuracies, linearly.
 
     Raises:
         ConfigError: for everything that is wrong, with the column and the line.
@@ -90,10 +99,18 @@ def parse_sheet(sheet: Sheet, where: str, *, percent: bool = False, need_test: b
     variables, strings = _variables(sheet, names, where)
     _check_duplicates(sheet, strings, variables, where)
     top = 100.0 if percent else 1.0
+    ends = (0.0, top) if scale is None else (min(scale), max(scale))
     metrics = {
-        kind: _metric(sheet, kind, found[kind], fidelities, where, MOST_SECONDS if kind == "seconds" else top)
+        kind: _metric(
+            sheet, kind, found[kind], fidelities, where, (0.0, MOST_SECONDS) if kind == "seconds" else ends
+        )
         for kind in found
     }
+    for kind in ("validation", "test"):
+        if scale is None:
+            metrics[kind] = metrics[kind] / top
+        else:
+            metrics[kind] = (scale[1] - metrics[kind]) / (scale[1] - scale[0])
     runs = max(metrics["validation"].shape[2], metrics["test"].shape[2])
     for kind in ("validation", "test"):
         if metrics[kind].shape[2] not in (1, runs):
@@ -108,8 +125,8 @@ def parse_sheet(sheet: Sheet, where: str, *, percent: bool = False, need_test: b
         strings=strings,
         cells=None,
         fidelities=fidelities,
-        validation=np.broadcast_to(metrics["validation"] / top, shape),
-        test=np.broadcast_to(metrics["test"] / top, shape),
+        validation=np.broadcast_to(metrics["validation"], shape),
+        test=np.broadcast_to(metrics["test"], shape),
         seconds=np.nan_to_num(metrics["seconds"][:, :, 0], nan=0.0),
     )
     if "cell" in columns:
@@ -253,7 +270,7 @@ def _metric(
     found: dict[tuple[int, int], str],
     fidelities: tuple[int, ...],
     where: str,
-    top: float,
+    ends: tuple[float, float],
 ) -> np.ndarray:
     """float64[R, F, K] of a kind of metric; NaN at a fidelity without a column."""
     runs = 1 + max((run for _, run in found), default=0)
@@ -270,7 +287,7 @@ def _metric(
                 "without gaps, or one column."
             )
         for run in range(runs):
-            out[:, level, run] = _numbers(sheet, here.get(run, here[0]), where, top)
+            out[:, level, run] = _numbers(sheet, here.get(run, here[0]), where, ends)
     return out
 
 
@@ -284,8 +301,8 @@ def to_numbers(column: Series) -> np.ndarray:
         return np.full(len(column), np.nan)
 
 
-def _numbers(sheet: Sheet, column: str, where: str, top: float) -> np.ndarray:
-    """The numbers of a column, all within [0, top]."""
+def _numbers(sheet: Sheet, column: str, where: str, ends: tuple[float, float]) -> np.ndarray:
+    """The numbers of a column, all within `ends`."""
     import pandas as pd
 
     frame = sheet.frame
@@ -298,15 +315,18 @@ def _numbers(sheet: Sheet, column: str, where: str, top: float) -> np.ndarray:
         raise ConfigError(
             f"{where}, column '{column}', {sheet.place(row)}: {text}; accepted: a finite number in every row."
         )
-    outside = (numbers < 0) | (numbers > top)
+    low, top = ends
+    outside = (numbers < low) | (numbers > top)
     if outside.any():
         row = int(outside.argmax())
         if top == MOST_SECONDS:
             accepted = f"seconds in [0, {top:g}]"
-        elif top == 1 and (numbers <= 100).all() and (numbers >= 0).all():
+        elif ends == (0, 1) and (numbers <= 100).all() and (numbers >= 0).all():
             accepted = "fractions in [0, 1]; for percent give benchmark.percent=true"
-        else:
+        elif ends in ((0, 1), (0, 100)):
             accepted = f"accuracies in [0, {top:g}]"
+        else:
+            accepted = f"values of benchmark.scale, in [{low:g}, {top:g}]"
         raise ConfigError(
             f"{where}, column '{column}', {sheet.place(row)}: {numbers[row]:g} is out of range; accepted: "
             f"{accepted}."

@@ -17,13 +17,14 @@ import numpy as np
 from nas_bench_suite.benchmark import Benchmark, Evaluation, Facts, Lookups
 from nas_bench_suite.benchmarks.reading import MOST_BYTES, Sheet, read_sheet
 from nas_bench_suite.benchmarks.table import FORM, Table, parse_sheet
-from nas_bench_suite.checks import ConfigError, check_bool, check_choice, check_int, shown
+from nas_bench_suite.checks import ConfigError, check_bool, check_choice, check_floats, check_int, shown
 from nas_bench_suite.space import SearchSpace, Variable, string_codes
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 MISSING = ("error", "invalid")
+TESTS = ("column", "validation")
 _DIRECT = 1 << 26  # up to this many strings, ids lie in an array with one entry a string
 # at least one string in so many must be in the table, or uniform strings cannot be drawn by rejection
 _RAREST = 1000
@@ -126,6 +127,7 @@ class ArrayBenchmark(Benchmark):
         self._validation, self._test, self._seconds = validation, test, seconds
         self._mean_validation, self._mean_test = validation.mean(axis=2), test.mean(axis=2)
         self._origin = origin
+        self.notice = ""  # what every listing must say
 
     def look_up(self, lookups: Lookups) -> Evaluation:
         cells, level, runs = lookups.cells, self.levels(lookups.fidelities), lookups.runs
@@ -143,6 +145,8 @@ class ArrayBenchmark(Benchmark):
             surrogate=False,
             cells=len(self._validation),
         )
+        if self.notice:
+            facts["notice"] = self.notice
         if np.isfinite(self._mean_test[:, -1]).any():
             facts["best_mean_test"] = float(np.nanmax(self._mean_test[:, -1]))
             facts["best_single_test"] = float(np.nanmax(self._test[:, -1]))
@@ -155,6 +159,9 @@ def tabular(
     missing: str = "error",
     ignore: Sequence[str] | None = None,
     max_bytes: int = MOST_BYTES,
+    minimize: bool = False,
+    scale: Sequence[float] | None = None,
+    test: str = "column",
 ) -> ArrayBenchmark:
     """The benchmark in a file.
 
@@ -166,6 +173,11 @@ def tabular(
             strings.
         ignore: columns to leave out.
         max_bytes: how much may be read, inflated. It is no part of a result's key.
+        minimize: the accuracy columns are losses in [0, 1] (with `percent` in [0, 100]), the lower the
+            better.
+        scale: [best, worst] value of the accuracy columns where they are anything else: [0, 2.5] for a loss.
+            An error of e % in tables is then the value best + e / 100 (worst - best).
+        test: `column`: there is a test column; `validation`: there is none, and validation stands in for it.
 
     Raises:
         ConfigError: for whatever is wrong with the options or the file.
@@ -176,17 +188,48 @@ def tabular(
         raise ConfigError(f"benchmark.ignore={ignore} is no list of columns; accepted: [NAME, NAME, ...].")
     check_bool("benchmark.percent", percent)
     check_choice("benchmark.missing", missing, MISSING)
+    check_bool("benchmark.minimize", minimize)
+    check_choice("benchmark.test", test, TESTS)
+    ends = _ends(percent, minimize, scale)
     sheet = read_sheet(path, "tabular", FORM, ignored, max_bytes)
     where = f"benchmark.path={path}"
-    table = parse_sheet(sheet, where, percent=percent)
+    table = parse_sheet(sheet, where, percent=percent, need_test=test == "column", scale=ends)
+    notices = []
+    if scale is not None and ends is not None:
+        notices.append(
+            f"values from {ends[0]:g} (best) to {ends[1]:g} (worst) are shown as errors of 0 to 100 %"
+        )
+    if test == "validation":
+        if np.isfinite(table.test).any():
+            raise ConfigError(
+                f"{where} has a test column, for which benchmark.test=validation has no use; accepted: "
+                "benchmark.test=column, or the column's name in benchmark.ignore."
+            )
+        table.test = table.validation
+        notices.append("the table has no test values: the validation value of the incumbent stands in")
     assert path is not None
-    return from_table(
+    made = from_table(
         table,
         "tabular",
         where,
         missing,
         Origin(f"table {Path(path).name}", Path(path).name, file_checksum(path)),
     )
+    made.notice = f"{Path(path).name}: {'; '.join(notices)}." if notices else ""
+    return made
+
+
+def _ends(percent: bool, minimize: bool, scale: Sequence[float] | None) -> tuple[float, float] | None:
+    """The best and the worst value of a table's accuracy columns; None where they are accuracies."""
+    if scale is None:
+        return (0.0, 100.0 if percent else 1.0) if minimize else None
+    both = check_floats("benchmark.scale", scale, 2, -1e300, 1e300)
+    if percent or len(both) != 2 or both[0] == both[1] or (minimize and both[0] > both[1]):
+        raise ConfigError(
+            f"benchmark.scale={shown(scale)} does not fit; accepted: [best, worst], two different numbers, "
+            "the lower one first with benchmark.minimize=true, and benchmark.percent=false."
+        )
+    return both[0], both[1]
 
 
 def from_frame(

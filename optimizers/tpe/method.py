@@ -44,6 +44,7 @@ class TPE(Optimizer):
         ConfigError: for a value out of range.
     """
 
+    asynchronous: ClassVar[bool] = True  # its suggestions are draws: what is under way need not be lied about
     trials_per_block: ClassVar[int] = 500
 
     def __init__(

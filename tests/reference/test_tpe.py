@@ -11,6 +11,7 @@ from scipy.stats import chi2_contingency
 
 from bench.plain import tpe as tpe_plain
 from nas_bench_suite import FAILED, OK, Outcome, Proposal, Streams, Task, load_benchmark
+from nas_bench_suite.ask_tell import Suggestion
 from optimizers.tpe import TPE
 from optimizers.tpe.parzen import Histories
 
@@ -92,8 +93,8 @@ def test_suggestions_are_distributed_as_hyperopts(count: int, kind: str) -> None
     ours, theirs = TPE(), TPEHyperopt()
     ours.start(task)
     theirs.start(task)
-    theirs.suggest(0)
-    template = theirs._documents[0]
+    (study,) = theirs._studies
+    template = theirs.suggest(study).token
     for i, (string, loss) in enumerate(zip(strings, losses)):
         ok = bool(np.isfinite(loss))
         outcome = Outcome(
@@ -101,15 +102,13 @@ def test_suggestions_are_distributed_as_hyperopts(count: int, kind: str) -> None
         )
         ours.tell(Proposal(string[None, None], np.ones((1, 1), dtype=bool)), outcome)
         document = copy.deepcopy(template)
-        assert document is not None
         document["tid"] = document["misc"]["tid"] = i
-        document["misc"]["idxs"] = {label: [i] for label in theirs._labels}
-        document["misc"]["vals"] = {label: [int(value)] for label, value in zip(theirs._labels, string)}
-        theirs._documents[0] = document
-        theirs.observe(0, loss if ok else None)
-    assert len(theirs._trials[0]) == ours._histories.count[0] == count
+        document["misc"]["idxs"] = {label: [i] for label in study.labels}
+        document["misc"]["vals"] = {label: [int(value)] for label, value in zip(study.labels, string)}
+        theirs.observe(study, Suggestion(string, document), -loss if ok else None)
+    assert len(study.trials) == ours._histories.count[0] == count
     room = np.ones(1, dtype=np.int64)
-    drawn_theirs = np.stack([theirs.suggest(0) for _ in range(200)])
+    drawn_theirs = np.stack([np.asarray(theirs.suggest(study).string) for _ in range(200)])
     drawn_ours = np.concatenate([ours.ask(room).architectures[:, 0] for _ in range(3000)])
     assert same_distribution(drawn_ours, drawn_theirs, space.sizes) > 1e-4
     if count >= 45:  # and the suggestions are far from uniform, or this would show little

@@ -20,9 +20,9 @@ from nas_bench_suite import (
     load_benchmark,
     search,
 )
+from nas_bench_suite.isolation import GlobalStream
 from optimizers.bohb import BOHB
 from optimizers.bohb.hyperband import Brackets, bracket_sizes, ladder
-from optimizers.bohb.isolation import GlobalStream
 from optimizers.bohb_hpbandster import BOHBHpbandster
 from optimizers.tpe import TPE
 from optimizers.tpe_hyperopt import TPEHyperopt
