@@ -9,7 +9,7 @@ ARGS   ?= -m optimizer=remaade,random budget=150
 OUTPUT ?= outputs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test torture lint bench tables figures report paper docs scaling surrogate clean
+.PHONY: help setup run test torture lint bench tables figures report paper docs arena scaling surrogate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -19,7 +19,7 @@ setup: $(READY)  ## make .venv with everything that running and testing need
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than Python 3.11; set PYTHON=python3.11 or newer."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,browser,submitit,surrogate,graph,hpo]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,browser,submitit,surrogate,arena]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hpbandster > $(VENV)/hpbandster.log 2>&1 \
 		|| echo "note: hpbandster was not installed (its requirement netifaces needs a C compiler and Python's headers); only optimizer=bohb_hpbandster needs it. See $(VENV)/hpbandster.log"
 	@touch $(READY)
@@ -61,6 +61,10 @@ docs: setup  ## site/index.html: these pages as a site, links checked
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	$(BIN)/python -m mkdocs build --strict --quiet
 	@echo site/index.html
+
+arena: setup  ## every method on every table that comes with pip, ranked (hours; TRIALS=20 for a draft)
+	$(BIN)/python run.py -m +experiment=arena output_dir=$(OUTPUT)/arena $(if $(filter command environment,$(origin TRIALS)),trials=$(TRIALS))
+	$(BIN)/python -m studies.arena $(OUTPUT)/arena --images $(OUTPUT)/arena/pictures
 
 scaling: setup  ## parameters, quality and seconds against N, running what is missing (10 minutes; TRIALS=10 for a draft)
 	$(BIN)/python -m studies.scaling --output-dir $(OUTPUT) $(if $(filter command environment,$(origin TRIALS)),--trials $(TRIALS))

@@ -55,11 +55,13 @@ class SMAC(AskTell):
         return Study(facade, labels, folder)
 
     def suggest(self, study: Study) -> Suggestion | None:
+        from smac.main.exceptions import ConfigurationSpaceExhaustedException
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 info = study.facade.ask()
-            except StopIteration:  # it has seen everything
+            except (StopIteration, ConfigurationSpaceExhaustedException):  # it has seen everything
                 return None
         return Suggestion([int(info.config[label]) for label in study.labels], info)
 

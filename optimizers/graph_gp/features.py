@@ -37,7 +37,7 @@ from nas_bench_suite.space import GraphSpace, SearchSpace
 from optimizers.parts.spelled_out import vertices_spelled_out
 
 SAMPLE, SAMPLE_ROUNDS = 2000, 50
-REMEMBERED = 100_000  # strings whose graphs are remembered where a space gives them one by one
+REMEMBERED = 100_000  # strings or cells whose graphs are remembered where a space gives them one by one
 
 
 class Graphs(NamedTuple):
@@ -64,6 +64,7 @@ class Features:
         self.space = space
         self._vertices = vertices_spelled_out(space)
         self._remembered: dict[bytes, np.ndarray] = {}
+        self._cells: np.ndarray | None = None  # float64[cells + 1, columns], where cells are enumerable
         sample = _sample(space, valid)
         self._operations: tuple[str, ...] = ()
         names: list[str] = []
@@ -124,6 +125,9 @@ class Features:
         if self._vertices:
             _describe_strings(strings, self._vertices, len(self._operations), out)
             return out
+        count = self.space.num_cells
+        if count is not None and count <= REMEMBERED:
+            return self._of_cells(self.space.cell_id(strings), count)
         keys = [string.tobytes() for string in strings]
         held = self._remembered
         new = [i for i, key in enumerate(keys) if key not in held]
@@ -136,6 +140,22 @@ class Features:
         for i, key in enumerate(keys):
             out[i] = held[key]
         return out
+
+    def _of_cells(self, cells: np.ndarray, count: int) -> np.ndarray:
+        """float64[M, columns] of the cells int64[M] of a space of `count` cells, each described once, by the
+        string that stands for it; zeros for -1."""
+        if self._cells is None:
+            self._cells = np.zeros((count + 1, self._graph_width))  # the last row is of no cell
+            self._described = np.zeros(count + 1, dtype=np.bool_)
+            self._described[-1] = True
+        new = np.unique(cells[~self._described[cells]])
+        if len(new):
+            fresh = np.zeros((len(new), self._graph_width))
+            _describe(self._graphs(self.space.architecture(new)), len(self._operations), fresh)
+            self._cells[new] = fresh
+            self._described[new] = True
+        rows: np.ndarray = self._cells[cells]
+        return rows
 
     def _graphs(self, strings: np.ndarray) -> Graphs:
         """The graphs of strings as their space gives them; an invalid string has none."""

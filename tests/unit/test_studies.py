@@ -64,7 +64,7 @@ def test_a_study_names_what_exists(name: str) -> None:
 def test_the_list_has_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
     list_studies()
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1 + len(studies()) == 9
+    assert len(lines) == 1 + len(studies()) == 10
     for study, line in zip(studies().values(), lines[1:]):
         assert re.split(r" {2,}", line) == list(study)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Callable
 from itertools import product
@@ -17,12 +16,9 @@ from hypothesis import strategies as st
 
 from nas_bench_suite import ConfigError, Lookups, Streams, load_benchmark
 from nas_bench_suite.job import JobResult, run_job
-from nas_bench_suite.search import search
-from optimizers.random_search import RandomSearch
 from tests.laws.collect import composed
 from tests.torture import tables
 
-ROOT = Path(__file__).parents[2]
 DEPTHS, WIDTHS, ACTIVATIONS = (1, 2, 10), (16, 32), ("relu", "tanh")
 
 
@@ -273,25 +269,6 @@ def test_a_million_rows_load_in_seconds_and_are_looked_up_fast(tmp_path: Path) -
     found = benchmark.query(Lookups(ids, np.zeros(len(ids), dtype=np.int64)))
     assert (time.process_time() - began) / len(rows) < 1e-6
     np.testing.assert_array_equal(found.validation, table["validation"].to_numpy()[ids])
-
-
-def test_the_transnas_conversion_of_the_page(
-    tmp_path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = shared_data / "transnas101" / "transnas101.csv.gz"
-    if not source.is_file():
-        pytest.skip(f"no {source}: put TransNAS-Bench-101 there, or set NBS_SHARED_DATA")
-    page = (ROOT / "docs" / "tabular.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    exec(compile(code.replace('"transnas101.csv.gz"', repr(str(source))), "tabular.md", "exec"), {})
-    benchmark = load_benchmark("tabular", path="transnas_class_scene.csv")
-    assert benchmark.space.num_cells == 4096 and benchmark.facts()["best_mean_test"] == pytest.approx(
-        0.64176949
-    )
-    assert len(set(variable.family for variable in benchmark.space.variables)) == 1
-    record = search(RandomSearch(), benchmark, budget=20, trials=5, seed=0)
-    assert (record.ledger["ended"] == "budget").all()
 
 
 def test_a_result_belongs_to_what_the_table_holds_not_to_where_it_lies(tmp_path: Path) -> None:

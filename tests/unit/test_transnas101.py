@@ -46,7 +46,10 @@ def test_every_value_is_the_files(csv: Path, space: str, task: str) -> None:
 
 
 def test_micro_cells_are_graphs(csv: Path) -> None:
-    space = load_benchmark("transnas101", path=str(csv)).space
+    benchmark = load_benchmark("transnas101", path=str(csv))
+    assert benchmark.facts()["best_mean_test"] == pytest.approx(0.64176949)
+    space = benchmark.space
+    assert len({variable.family for variable in space.variables}) == 1
     assert isinstance(space, MicroSpace) and space.num_cells == 4096
     place = {name: value for value, name in enumerate(space.operations)}
     names = ("conv_3x3", "none", "skip_connect", "none", "conv_1x1", "none")
