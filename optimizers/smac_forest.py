@@ -40,12 +40,13 @@ class SMAC(AskTell):
             kind = ConfigSpace.OrdinalHyperparameter if in_order else ConfigSpace.CategoricalHyperparameter
             choices.add(kind(label, list(range(size))))
         folder = tempfile.TemporaryDirectory(prefix="nas-bench-suite-smac-", ignore_cleanup_errors=True)
+        written: Any = folder.name  # a path, where SMAC's signature says Path
         scenario = smac.Scenario(
             choices,
             deterministic=True,
             n_trials=self.task.budget,
             seed=seed,
-            output_directory=folder.name,  # type: ignore[arg-type]
+            output_directory=written,
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
