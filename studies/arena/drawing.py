@@ -120,7 +120,7 @@ def heat_figure(cells: Cells, labels: Sequence[str], signs: np.ndarray, budget: 
 def profile_figure(by_kind: Mapping[str, Cells], labels: Sequence[str], budget: int) -> Figure:
     """Performance profiles (Agarwal et al. 2021): the share of trials with at most this regret, each table
     weighing the same. A panel for validation, one for test."""
-    figure = Figure(figsize=(WIDTH, 3.4))
+    figure = Figure(figsize=(WIDTH, 4.0))
     panels = figure.subplots(1, len(by_kind), sharey=True, squeeze=False)[0]
     grid = np.linspace(0, 1.2, 241)
     for axis, (kind, cells) in zip(panels, by_kind.items()):
@@ -140,8 +140,10 @@ def profile_figure(by_kind: Mapping[str, Cells], labels: Sequence[str], budget: 
         axis.grid(color="0.92")
         _small(axis)
     panels[0].set_ylabel(f"share of trials at {budget} queries")
-    panels[-1].legend(frameon=False, fontsize=6.5, loc="lower right")
-    figure.tight_layout()
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), frameon=False, fontsize=6.5, loc="lower center", ncols=5
+    )
+    figure.tight_layout(rect=(0, 0.14, 1, 1))
     return figure
 
 

@@ -22,7 +22,7 @@ class Landscape(NamedTuple):
         cells, variables, runs: its size.
         agreement: Spearman's correlation of validation with test, over the best tenth of the cells by
             validation; NaN without test.
-        noise: standard deviation of a cell's runs over that of cells, in the best tenth; 0 with one run.
+        noise: standard deviation of a cell's runs over that of cells, in the best tenth; NaN with one run.
         smoothness: correlation of v along a random walk of one-variable changes (lag 1), by ranks.
         optima: share of strings that no neighbour beats.
         near_best: share of cells whose error is at most 1 % (relative) above the best cell's.
@@ -69,7 +69,7 @@ def landscape(values: Values) -> Landscape:
 
 def _noise(benchmark: Benchmark, cells: np.ndarray) -> float:
     if benchmark.num_runs == 1:
-        return 0.0
+        return float("nan")
     runs = np.stack([benchmark.query(Lookups(cells, k)).validation for k in range(benchmark.num_runs)])
     within = float(np.sqrt(runs.var(axis=0, ddof=1).mean()))
     return within / float(runs.mean(axis=0).std())
