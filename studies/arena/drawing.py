@@ -173,8 +173,9 @@ def landscape_figure(
         axis.grid(color="0.92")
         _small(axis)
     panels[0].set_ylabel(f"regret over random search's,\n{budget} queries")
-    panels[-1].legend(frameon=False, fontsize=6.5)
-    figure.tight_layout()
+    handles = panels[0].get_legend_handles_labels()
+    figure.legend(*handles, frameon=False, fontsize=6.5, loc="lower center", ncols=len(marks))
+    figure.tight_layout(rect=(0, 0.07, 1, 1))
     return figure
 
 
