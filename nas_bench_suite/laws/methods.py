@@ -44,14 +44,12 @@ class Allowance:
     Attributes:
         trials_to_beat_random: of law 7, where 30 are too few to see a small lead, or take too long.
         cheaper: hyperparameters for the tests, where the method's own take an hour.
-        no_lead: why law 7 does not hold for a wrapper of somebody else's method, as its page says.
         sizes: (budget, trials) of a search, where 40 queries of 6 trials take minutes.
     """
 
     trials_to_beat_random: Mapping[str, int] = field(default_factory=dict)
     cheaper: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    no_lead: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -235,8 +233,6 @@ class Tiny(Planted):
 def test_beats_random_search(method: Method, allowance: Allowance) -> None:
     """Law 7: the mean of 30 trials, or of what the allowance says, lies two standard errors above
     the exact expectation of random search's incumbent. Random search itself agrees with that expectation."""
-    if method.label in allowance.no_lead:
-        pytest.skip(allowance.no_lead[method.label])
     benchmark = load_benchmark("planted")
     protocol = Protocol(run="mean", cost=method.protocol.cost)
     ours = method.search(
