@@ -19,45 +19,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.axes import (
+    DPI,
+    RC,
+    SMALLEST,
+    TWO,
+    curve,
+    end_labels,
+    last,
+    limits,
+    panel,
+    plain_log,
+    thousands,
+)
 from analysis.captions import commits
 from analysis.figure_data import FigureData, all_figures
-from analysis.latex import COLUMN
 from analysis.material import Material
 from analysis.selection import Study
 from analysis.style import style
 from nas_bench_suite.results import write_whole
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-ONE, TWO = COLUMN, 7.0  # inches
-WIDTH = TWO
-SMALLEST = 6.5  # points of type in print
-RC: Any = {
-    "font.size": 7,
-    "axes.titlesize": 7.5,
-    "axes.labelsize": 7,
-    "legend.fontsize": SMALLEST,
-    "xtick.labelsize": SMALLEST,
-    "ytick.labelsize": SMALLEST,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "axes.grid": True,
-    "grid.color": "#E4E4E4",
-    "grid.linewidth": 0.5,
-    "axes.axisbelow": True,
-    "lines.linewidth": 1.2,
-    "pdf.fonttype": 42,
-    "ps.fonttype": 42,
-    "figure.dpi": 100,
-}
-DPI = 300
 # What a paper shows in one column, if there are results; their captions stand in `<name>.txt`.
 IN_A_PAPER = ("curves_test_150", "curves_test_3200", "final_errors_150", "orderings", "paper_against_ours")
 
@@ -126,11 +110,11 @@ def _metadata(ending: str, name: str, words: str) -> dict[str, str | None]:
 
 def curves(data: FigureData, width: float) -> Figure:
     """Best-so-far error by query, on a logarithmic axis."""
-    figure, axis = _figure(width, 0.68 if width < TWO else 0.46)
+    figure, axis = panel(width, 0.68 if width < TWO else 0.46)
     bands = data.by("label")
     budget = float(data.frame["x"].max())
     for label, band in bands.items():
-        _line(axis, label, band)
+        curve(axis, label, band)
     axis.set_xscale("log")
     axis.set_xlabel(f"{data.axes['x']} (log scale)")
     axis.set_ylabel(data.axes["y"])
@@ -138,37 +122,37 @@ def curves(data: FigureData, width: float) -> Figure:
     # twentieth of the budget is spent.
     early = max(budget / 20, 3)
     top = max(float(band.loc[band["x"] <= early, "mean"].iloc[-1]) for band in bands.values())
-    _limits(axis, top, float(data.frame["low"].min()))
+    limits(axis, top, float(data.frame["low"].min()))
     first = min(float(band["x"].to_numpy()[np.argmax(band["mean"] <= top)]) for band in bands.values())
     axis.set_xlim(first, budget)
-    _plain_log(axis)
-    _end_labels(axis, {label: _last(band["mean"]) for label, band in bands.items()})
+    plain_log(axis)
+    end_labels(axis, {label: last(band["mean"]) for label, band in bands.items()})
     return figure
 
 
 def training_time(data: FigureData, width: float) -> Figure:
     """Test error by simulated training time."""
-    figure, axis = _figure(width, 0.68 if width < TWO else 0.46)
+    figure, axis = panel(width, 0.68 if width < TWO else 0.46)
     bands = data.by("label")
     for label, band in bands.items():
-        _line(axis, label, band)
+        curve(axis, label, band)
     axis.set_xscale("log")
     axis.set_xlabel(data.axes["x"])
     axis.set_ylabel(data.axes["y"])
     end = float(data.frame["x"].max())
     top = float(data.frame.loc[data.frame["x"] >= end / 20, "mean"].max())
-    _limits(axis, top, float(data.frame["low"].min()))
+    limits(axis, top, float(data.frame["low"].min()))
     axis.set_xlim(end / 40, end)
-    _plain_log(axis)
+    plain_log(axis)
     x = {label: float(band["x"].max()) for label, band in bands.items()}
-    _end_labels(axis, {label: _last(band["mean"]) for label, band in bands.items()}, x)
+    end_labels(axis, {label: last(band["mean"]) for label, band in bands.items()}, x)
     return figure
 
 
 def final_errors(data: FigureData, width: float) -> Figure:
     """Distribution of the trials' final test errors, with mean and interval."""
     labels = list(data.samples)
-    figure, axis = _figure(width, (0.24 * len(labels) + 0.6) / width)
+    figure, axis = panel(width, (0.24 * len(labels) + 0.6) / width)
     places = np.arange(len(labels))[::-1]
     values = list(data.samples.values())
     parts: Any = axis.violinplot(
@@ -203,7 +187,7 @@ def win_rates(data: FigureData, width: float) -> Figure:
     """How often the row's method ends below the column's, over all pairs of trials."""
     matrix = data.frame.to_numpy()
     size = min(0.36 * len(matrix) + 2.4, TWO)
-    figure, axis = _figure(size, (0.36 * len(matrix) + 1.1) / size)
+    figure, axis = panel(size, (0.36 * len(matrix) + 1.1) / size)
     image = axis.imshow(matrix, cmap="RdBu", vmin=0, vmax=1, aspect="auto")
     names = [style(label).name for label in data.frame.index]
     axis.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
@@ -222,24 +206,24 @@ def win_rates(data: FigureData, width: float) -> Figure:
 
 def unique_cells(data: FigureData, width: float) -> Figure:
     """Distinct cells by query; the rest are repeats."""
-    figure, axis = _figure(width, 0.68 if width < TWO else 0.46)
+    figure, axis = panel(width, 0.68 if width < TWO else 0.46)
     kind, part = next(iter(data.by("kind").items()))
     bands = dict(iter(part.groupby("label", sort=False)))
     for label, band in bands.items():
-        _line(axis, label, band)
+        curve(axis, label, band)
     axis.set_xlabel(data.axes["x"])
     axis.set_ylabel(data.axes[kind])
     axis.set_xlim(0, float(part["x"].max()))
     axis.set_ylim(bottom=0)
-    _thousands(axis.xaxis)
-    _thousands(axis.yaxis)
-    _end_labels(axis, {label: _last(band["mean"]) for label, band in bands.items()})
+    thousands(axis.xaxis)
+    thousands(axis.yaxis)
+    end_labels(axis, {label: last(band["mean"]) for label, band in bands.items()})
     return figure
 
 
 def seconds(data: FigureData, width: float) -> Figure:
     """What a method's own computation costs against what it finds; each point is named."""
-    figure, axis = _figure(width, 0.75 if width < TWO else 0.46)
+    figure, axis = panel(width, 0.75 if width < TWO else 0.46)
     for i, row in enumerate(data.frame.sort_values("seconds").itertuples()):
         s = style(row.label)
         axis.errorbar(
@@ -251,7 +235,7 @@ def seconds(data: FigureData, width: float) -> Figure:
             textcoords="offset points", fontsize=SMALLEST,
         )  # fmt: skip
     axis.set_xscale("log")
-    _plain_log(axis)
+    plain_log(axis)
     axis.set_xlabel(data.axes["x"])
     axis.set_ylabel(data.axes["y"])
     axis.margins(x=0.15, y=0.1)
@@ -260,7 +244,7 @@ def seconds(data: FigureData, width: float) -> Figure:
 
 def orderings(data: FigureData, width: float) -> Figure:
     """Table 6: error by the number of autoregressive orders, ours beside the paper's."""
-    figure, axis = _figure(min(width, 0.7 * TWO), 0.62)
+    figure, axis = panel(min(width, 0.7 * TWO), 0.62)
     names = list(data.frame["S"].drop_duplicates())
     looks: dict[str, dict[str, Any]] = {
         "paper": {"color": "#7F7F7F", "marker": "s", "linestyle": "dashed", "linewidth": 1},
@@ -321,7 +305,7 @@ def paper_against_ours(data: FigureData, width: float) -> Figure:
             # One name for each method of the panel, with a line to its first point.
             first = part.drop_duplicates("label").set_index("label")
             tall = 0.3 if stacked else 0.56
-            _end_labels(axis, first["mean"].to_dict(), first["paper"].to_dict(), tall)
+            end_labels(axis, first["mean"].to_dict(), first["paper"].to_dict(), tall)
         axis.set_title(data.axes[f"title {place}"])
         axis.set_xlabel(data.axes["x"])
         axis.set_ylabel(data.axes["y"])
@@ -338,130 +322,3 @@ DRAWINGS: Mapping[str, Callable[[FigureData, float], Figure]] = {
     "orderings": orderings,
     "paper_against_ours": paper_against_ours,
 }
-
-
-def _figure(width: float, ratio: float) -> tuple[Figure, Axes]:
-    """A figure of one panel, and its height over its width."""
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=(width, ratio * width), layout="constrained")
-
-
-def _line(axis: Axes, label: str, band: pd.DataFrame) -> None:
-    """A mean with its interval, where every trial has a value; markers from the first point to the last."""
-    s = style(label)
-    step = len(band) <= 400
-    shown = band[np.isfinite(band["mean"])]
-    axis.plot(
-        shown["x"],
-        shown["mean"],
-        color=s.color,
-        linestyle=s.dash,
-        marker=s.marker,
-        markersize=2.6,
-        markevery=_spread(shown["x"].to_numpy(dtype=float)),
-        drawstyle="steps-post" if step else "default",
-        clip_on=True,
-    )
-    axis.fill_between(
-        shown["x"],
-        shown["low"],
-        shown["high"],
-        color=s.color,
-        alpha=0.11,
-        linewidth=0,
-        step="post" if step else None,
-    )
-
-
-def _spread(x: np.ndarray, count: int = 7) -> list[int]:
-    """Places of about `count` points, evenly spaced in the logarithm, the last one among them."""
-    if not len(x):
-        return []
-    wanted = np.geomspace(max(x[0], x[-1] / 100), x[-1], count)
-    return [int(i) for i in np.unique(np.searchsorted(x, wanted).clip(max=len(x) - 1))]
-
-
-def _last(values: pd.Series) -> float:
-    """The last finite value; NaN without one."""
-    finite = values[np.isfinite(values)]
-    return float(finite.iloc[-1]) if len(finite) else float("nan")
-
-
-def apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places in ascending order, moved as little as need be so that they lie `gap` apart within [low, high];
-    from the lower end on if there is no room for all."""
-    places = np.clip(np.asarray(wanted, dtype=float), low, high)
-    count = len(places)
-    if count * gap > high - low:
-        return [low + i * gap for i in range(count)]
-    for _ in range(500):
-        short = gap - np.diff(places)
-        if not (short > 1e-9).any():
-            break
-        for i in np.flatnonzero(short > 1e-9):
-            places[i] -= short[i] / 2
-            places[i + 1] += short[i] / 2
-        places = np.clip(places, low + gap * np.arange(count), high - gap * np.arange(count)[::-1])
-    return [float(place) for place in places]
-
-
-def _end_labels(
-    axis: Axes, ends: Mapping[str, float], x: Mapping[str, float] | None = None, tall: float = 0.78
-) -> None:
-    """The names of methods at the right of the axes, at the height of their last values, moved apart.
-
-    Args:
-        axis: with its final limits.
-        ends: label -> value.
-        x: label -> place of the value, where it lies inside the axes.
-        tall: about what the axes have of the figure's height.
-    """
-    low, high = axis.get_ylim()
-    height = _size(axis)[1] * tall * 72  # points
-    labels = sorted((label for label in ends if np.isfinite(ends[label])), key=lambda label: ends[label])
-    at = [(ends[label] - low) / (high - low) for label in labels]
-    right = 1 + 0.11 / _size(axis)[0]
-    for label, start, place in zip(labels, at, apart(at, 1.25 * SMALLEST / height, 0.0, 1.0)):
-        s = style(label)
-        inside = x is not None
-        line = {"arrowstyle": "-", "color": s.color, "linewidth": 0.5 if inside else 0.8, "relpos": (0, 0.5)}
-        axis.annotate(
-            s.name.removesuffix(" (medium term)"),
-            (x[label], ends[label]) if x is not None else (1.0, min(max(start, 0.0), 1.0)),
-            (right, place), xycoords="data" if inside else "axes fraction", textcoords="axes fraction",
-            va="center", fontsize=SMALLEST, annotation_clip=False,
-            arrowprops={**line, "shrinkA": 1, "shrinkB": 4 if inside else 0},
-        )  # fmt: skip
-
-
-def _size(axis: Axes) -> tuple[float, float]:
-    """Width and height of the figure that an axis is in, in inches."""
-    figure = axis.get_figure(root=True)
-    assert figure is not None
-    width, height = figure.get_size_inches()
-    return float(width), float(height)
-
-
-def _limits(axis: Axes, top: float, bottom: float) -> None:
-    """The y axis over [bottom, top], with a little room."""
-    room = 0.05 * (top - bottom)
-    axis.set_ylim(bottom - room, top + room)
-
-
-def _plain_log(axis: Axes) -> None:
-    """Plain numbers at 1, 2 and 5 of each decade: 0.5, 1, 2, 5, 10."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    low, high = axis.get_xlim()
-    few = np.log10(high / max(low, 1e-12)) > (2.2 if _size(axis)[0] > ONE else 1.3)
-    axis.xaxis.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0)))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    axis.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _thousands(axis: Axis) -> None:
-    """Thousands separators on a linear axis, as on logarithmic ones."""
-    from matplotlib.ticker import StrMethodFormatter
-
-    axis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from analysis import claims_over_draws, latex, readings, tables, verdicts
+from analysis.axes import ONE
 from analysis.captions import on_surrogate
 from analysis.claims_over_draws import MatrixRow
 from analysis.complexity_table import ComplexityRow
-from analysis.figures import IN_A_PAPER, ONE, draw_all
+from analysis.figures import IN_A_PAPER, draw_all
 from analysis.material import Material
 from analysis.paper_table import statement
 from analysis.protocol_table import DEFAULT, ProtocolRow

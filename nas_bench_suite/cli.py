@@ -97,8 +97,9 @@ def task(config: DictConfig) -> JobResult:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    from nas_bench_suite.console import JobProgress, print_results
+    from nas_bench_suite.console import print_results
     from nas_bench_suite.job import JobResult, run_job
+    from nas_bench_suite.progress import JobProgress
 
     hydra_config = HydraConfig.get()
     choices = hydra_config.runtime.choices

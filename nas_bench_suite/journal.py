@@ -24,10 +24,10 @@ import inspect
 import json
 import math
 import os
-import re
 import stat
 import weakref
 import zlib
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +37,15 @@ import numpy as np
 from filelock import lock_descriptor
 
 from nas_bench_suite.checks import ConfigError, open_regular
+from nas_bench_suite.journal_lines import (
+    SEALED,
+    Entry,
+    parse,
+    seal,
+    wrong_seal,
+    wrong_type,
+    wrong_value,
+)
 
 if TYPE_CHECKING:
     from nas_bench_suite.benchmark import Benchmark
@@ -48,11 +57,9 @@ OPENINGS = 100  # tries to open a file that others make and remove
 LONGEST_LINE = 1 << 24  # bytes; a longer line is none that was written here
 
 Key = tuple[int, int]  # (trial, query), query counting from 1
-Entry = dict[str, Any]
 
 # members of the identity that journals of format 1 lack
 _ADDED = ("function", "settings")
-_SEALED = re.compile(rb'(\{.*), "crc32": "([0-9a-f]{8})"\}', re.DOTALL)
 _KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFCHR: "a device",
@@ -238,7 +245,7 @@ class Journal:
             raise ConfigError(f"journal {self.path} cannot be read: {error.strerror or error}.") from None
 
     def _head(self) -> bytes:
-        return _seal({"journal": self.identity, "format": FORMAT}, 0)
+        return seal({"journal": self.identity, "format": FORMAT}, 0)
 
     def _is_beginning(self, line: bytes) -> bool:
         """Whether this is a part of the head: what a crash in the first write of the same search leaves."""
@@ -249,7 +256,7 @@ class Journal:
         """Check the head. Returns whether every further line must carry a checksum."""
         content = line.removesuffix(b"\n")
         try:
-            head = _parse(content)
+            head = parse(content)
             identity, number = head["journal"], head.get("format", 1)
         except (ValueError, KeyError):
             identity, number = None, None
@@ -296,11 +303,11 @@ class Journal:
         if not line.endswith(b"\n") and self._is_cut(written):
             self._ragged = True
             return sealed
-        seal = _SEALED.fullmatch(written)
+        seal = SEALED.fullmatch(written)
         if sealed or seal:
             self._check_seal(number, written)
         try:
-            entry = _parse(seal[1] + b"}" if seal else written)
+            entry = parse(seal[1] + b"}" if seal else written)
         except ValueError as error:
             raise self._damaged(number, f"it is no JSON object ({error})") from None
         problem = self._problem(entry)
@@ -330,13 +337,9 @@ class Journal:
         self._end += len(line)
 
     def _check_seal(self, number: int, content: bytes) -> None:
-        sealed = _SEALED.fullmatch(content)
-        if sealed is None:
-            raise self._damaged(number, "it does not end with its checksum")
-        if sealed[2].decode() != f"{zlib.crc32(sealed[1], self._crc):08x}":
-            raise self._damaged(
-                number, "its checksum differs: it was changed, or a line before it was removed"
-            )
+        problem = wrong_seal(content, self._crc)
+        if problem:
+            raise self._damaged(number, problem)
 
     def _damaged(self, number: int, problem: str) -> ConfigError:
         return ConfigError(
@@ -346,7 +349,7 @@ class Journal:
 
     def _problem(self, entry: Entry) -> str:
         """What is wrong with an entry, or ""."""
-        problem = _wrong_type(entry) or _wrong_value(entry)
+        problem = wrong_type(entry) or wrong_value(entry)
         if problem:
             return problem
         trial, query = entry["trial"], entry["query"]
@@ -433,7 +436,7 @@ class Journal:
 
     def _write(self, entry: Entry) -> None:
         prefix = self._prefix
-        line = prefix + _seal(entry, zlib.crc32(prefix, self._crc))
+        line = prefix + seal(entry, zlib.crc32(prefix, self._crc))
         try:
             if self._ragged:
                 os.ftruncate(self._fd, self._end)
@@ -453,6 +456,19 @@ class Journal:
         self._passed(line)
         self._ragged, self._created, self._prefix = False, False, b""
 
+    @property
+    def _before(self) -> Path:
+        """Where an earlier course of the search is kept."""
+        return self.path.with_name(f"{self.path.name}.before")
+
+    def take_earlier(self) -> None:
+        """Know what succeeded in an earlier course of this search: a retry may have been interrupted."""
+        if not self._before.exists():
+            return
+        identity, entries = read_journal(self._before)
+        if all(self.identity.get(name) == value for name, value in identity.items() if name != "budget"):
+            self.known = _succeeded(entries) | self.known
+
     def without_failures(self, identity: dict[str, Any]) -> Journal:
         """Put a new journal in the place of this one, which is kept under the name FILE.before: the search
         begins anew, and takes the evaluations that succeeded from it, by architecture, wherever it asks for
@@ -461,12 +477,8 @@ class Journal:
         Raises:
             ConfigError: if the files can't be moved.
         """
-        good = {
-            (tuple(entry["architecture"]), entry["fidelity"], entry["run"]): _measured(entry)
-            for entry in self.entries.values()
-            if entry["validation"] is not None
-        }
-        before = self.path.with_name(f"{self.path.name}.before")
+        good = self.known | _succeeded(self.entries.values())
+        before = self._before
         try:
             os.replace(self.path, before)
         except OSError as error:
@@ -516,14 +528,42 @@ def read_journal(path: str | Path) -> tuple[dict[str, Any], list[Entry]]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"journal {path} cannot be read: {reason}; accepted: a journal.") from None
-    try:
-        identity = _parse(lines[0])["journal"]
-        found = [{k: v for k, v in _parse(line).items() if k != "crc32"} for line in lines[1:-1]]
-    except (ValueError, KeyError):
-        raise ConfigError(f"{path} is no journal; accepted: a file that `search` wrote.") from None
-    if not isinstance(identity, dict) or any(_wrong_type(entry) for entry in found):
+    found: list[Entry] = []
+    identity: Any = None
+    crc, sealed = 0, False
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            members = parse(line)
+        except ValueError:
+            members = {}
+        if number == 1:
+            identity, sealed = members.get("journal"), members.get("format", 1) != 1
+        given = members.pop("crc32", None)
+        sealed = sealed or given is not None
+        problem = wrong_seal(line, crc) if sealed else ""
+        if not isinstance(identity, dict) or (number > 1 and not members):
+            raise ConfigError(f"{path} is no journal; accepted: a file that `search` wrote.")
+        if number > 1:
+            problem = problem or wrong_type(members) or wrong_value(members)
+            found.append(members)
+        if problem:
+            raise ConfigError(
+                f"journal {path}, line {number}, is damaged: {problem}; accepted: the file as `search` wrote "
+                "it."
+            )
+        crc = zlib.crc32(line + b"\n", crc)
+    if identity is None:
         raise ConfigError(f"{path} is no journal; accepted: a file that `search` wrote.")
     return identity, found
+
+
+def _succeeded(entries: Iterable[Entry]) -> dict[tuple[tuple[int, ...], int, int], Measured]:
+    """(architecture, fidelity, run) -> values, of the evaluations that succeeded."""
+    return {
+        (tuple(entry["architecture"]), entry["fidelity"], entry["run"]): _measured(entry)
+        for entry in entries
+        if entry["validation"] is not None
+    }
 
 
 def _measured(entry: Entry) -> Measured:
@@ -575,80 +615,3 @@ def _flush_folder(folder: Path) -> None:
         pass
     finally:
         os.close(descriptor)
-
-
-def _seal(members: dict[str, Any], crc: int) -> bytes:
-    """A line with its checksum; `crc` is that of the bytes before it."""
-    content = json.dumps(members, allow_nan=False).encode().removesuffix(b"}")
-    return content + f', "crc32": "{zlib.crc32(content, crc):08x}"}}\n'.encode()
-
-
-def _parse(content: bytes) -> dict[str, Any]:
-    """The JSON object of a line.
-
-    Raises:
-        ValueError: if it is none; also for NaN, Infinity and repeated names, which no line has.
-    """
-
-    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            raise ValueError("a name stands there twice")
-        return found
-
-    def constant(name: str) -> None:
-        raise ValueError(f"{name} is no number here")
-
-    try:
-        found = json.loads(content.decode(), parse_constant=constant, object_pairs_hook=members)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"it is a {type(found).__name__}")
-    return found
-
-
-def _wrong_type(entry: Entry) -> str:
-    """What is wrong with the members of an entry and their types, or ""."""
-
-    def whole(value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool)
-
-    def number(value: Any) -> bool:
-        return value is None or whole(value) or isinstance(value, float)
-
-    def strings(value: Any) -> bool:
-        return isinstance(value, list) and value != [] and all(map(whole, value))
-
-    kinds = {
-        **dict.fromkeys(("trial", "query", "fidelity", "run"), (whole, "a whole number")),
-        "architecture": (strings, "a list of whole numbers"),
-        **dict.fromkeys(("validation", "test", "seconds"), (number, "a number or null")),
-        "reason": (lambda value: isinstance(value, str), "text"),
-    }
-    for name in kinds.keys() - {"reason"} - entry.keys():
-        return f"it has no {name}"
-    for name, value in entry.items():
-        if name not in kinds:
-            return f"{name} is no member of an entry"
-        fits, expected = kinds[name]
-        if not fits(value):
-            return f"{name} is {json.dumps(value)[:80]}, not {expected}"
-    return ""
-
-
-def _wrong_value(entry: Entry) -> str:
-    """Which value of an entry is out of range, or ""."""
-    for name, low in (("trial", 0), ("query", 1), ("fidelity", 0), ("run", -1)):
-        if entry[name] < low:
-            return f"{name} is {entry[name]}, less than {low}"
-    if min(entry["architecture"]) < 0:
-        return "a value of the architecture is negative"
-    for name in ("validation", "test"):
-        if entry[name] is not None and not 0 <= entry[name] <= 1:
-            return f"{name} is {entry[name]}, outside [0, 1]"
-    if entry["seconds"] is not None and not 0 <= entry["seconds"] < math.inf:
-        return f"seconds are {entry['seconds']}"
-    if "reason" in entry and entry["validation"] is not None:
-        return "it has a validation accuracy and a reason of failure"
-    return ""

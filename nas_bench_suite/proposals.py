@@ -15,6 +15,8 @@ from nas_bench_suite.checks import ConfigError
 from nas_bench_suite.ledger import Asked
 from nas_bench_suite.optimizer import Proposal
 
+MAX_ROUNDS_WITHOUT_CHANGE = 100_000
+
 
 def read_proposal(proposal: Proposal, benchmark: Benchmark, trials: int, name: str) -> Asked:
     """A proposal as the ledger reads it, every array checked before it reaches compiled code.
@@ -89,3 +91,25 @@ def out_of_range(architectures: np.ndarray, sizes: np.ndarray) -> int:
                     place: int = (t * slots + q) * n + i
                     return place
     return -1
+
+
+class Rounds:
+    """Counts asks in a row that neither charged nor rejected anything: a method that goes on so would loop
+    for ever."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._idle = name, 0
+
+    def count(self, moved: bool) -> None:
+        """One more ask; `moved`: it charged or rejected something.
+
+        Raises:
+            ConfigError: after MAX_ROUNDS_WITHOUT_CHANGE that did not.
+        """
+        self._idle = 0 if moved else self._idle + 1
+        if self._idle > MAX_ROUNDS_WITHOUT_CHANGE:
+            raise ConfigError(
+                f"{self._name} asked {self._idle:,} times in a row for nothing that could be charged; "
+                "accepted: a method that proposes a valid architecture for each trial with room, or none to "
+                "end it."
+            )

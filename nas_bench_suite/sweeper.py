@@ -28,9 +28,10 @@ from omegaconf import OmegaConf
 
 from nas_bench_suite import experiments, process
 from nas_bench_suite.checks import ConfigError, shown
-from nas_bench_suite.console import Sweep, print_results
+from nas_bench_suite.console import print_results
 from nas_bench_suite.job import JobResult, cannot_be_used, check_output_dir
 from nas_bench_suite.messages import complain, one_line, sentence_for
+from nas_bench_suite.progress import Sweep
 from nas_bench_suite.results import remove_leftovers
 
 # Hydra loads its plugin modules anew when it first looks for them: the class to extend is the one that is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,3 +37,11 @@ def browser() -> str:
     if found is None:
         pytest.skip("no Chromium on the PATH; to run this: apt-get install chromium")
     return found
+
+
+def shared_table(shared_data: Path, *names: str) -> Path:
+    """A real table in the folder of real data; skips the test, saying what to put where, if it is absent."""
+    path = shared_data.joinpath(*names)
+    if not path.is_file():
+        pytest.skip(f"no {path}: put the table of docs/tabular.md there, or set NBS_SHARED_DATA")
+    return path

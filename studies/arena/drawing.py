@@ -9,17 +9,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.axes import TWO
 from analysis.style import style
 from studies.arena.ranking import Cells, Omnibus, Place, ranks
 from studies.drawing import open_sided
 
-WIDTH = 7.0  # inches: two columns of a paper
 SMALL = 7
 
 
 def rank_figure(by_budget: Mapping[int, Sequence[Place]], order: Sequence[str], tables: int) -> Figure:
     """Mean rank with its interval, a row for each method, a marker for each budget."""
-    figure = Figure(figsize=(WIDTH, 0.34 * len(order) + 1.0))
+    figure = Figure(figsize=(TWO, 0.34 * len(order) + 1.0))
     axis = figure.subplots()
     shades = ("0.72", "0.45", "black")
     height = 0.22
@@ -49,7 +49,7 @@ def difference_figure(places: Sequence[Place], test: Omnibus, labels: Sequence[s
     import pandas as pd
     from scikit_posthocs import critical_difference_diagram
 
-    figure = Figure(figsize=(WIDTH, 0.16 * len(labels) + 1.4))
+    figure = Figure(figsize=(TWO, 0.16 * len(labels) + 1.4))
     axis = figure.subplots()
     named = [style(label).name for label in labels]
     pairs = pd.DataFrame(test.pairs, index=named, columns=named)
@@ -81,7 +81,7 @@ def heat_figure(cells: Cells, labels: Sequence[str], signs: np.ndarray, budget: 
         leaves_list(linkage(table_ranks, "average")) if len(table_ranks) > 2 else np.arange(len(table_ranks))
     )
     shown = table_ranks[np.ix_(rows, columns)]
-    figure = Figure(figsize=(WIDTH, 0.2 * len(shown) + 1.7))
+    figure = Figure(figsize=(TWO, 0.2 * len(shown) + 1.7))
     axis = figure.subplots()
     image = axis.imshow(shown, cmap="cividis_r", aspect="auto", vmin=1, vmax=len(labels))
     for i, row in enumerate(rows):
@@ -120,7 +120,7 @@ def heat_figure(cells: Cells, labels: Sequence[str], signs: np.ndarray, budget: 
 def profile_figure(by_kind: Mapping[str, Cells], labels: Sequence[str], budget: int) -> Figure:
     """Performance profiles (Agarwal et al. 2021): the share of trials with at most this regret, each table
     weighing the same. A panel for validation, one for test."""
-    figure = Figure(figsize=(WIDTH, 4.0))
+    figure = Figure(figsize=(TWO, 4.0))
     panels = figure.subplots(1, len(by_kind), sharey=True, squeeze=False)[0]
     grid = np.linspace(0, 1.2, 241)
     for axis, (kind, cells) in zip(panels, by_kind.items()):
@@ -152,7 +152,7 @@ def landscape_figure(
 ) -> Figure:
     """How much of random search's regret a method leaves, against how smooth a table is; a point is a
     table."""
-    figure = Figure(figsize=(WIDTH, 2.9))
+    figure = Figure(figsize=(TWO, 2.9))
     panels = figure.subplots(1, len(lead), sharey=True, squeeze=False)[0]
     marks: dict[str, Any] = dict(zip(dict.fromkeys(families), "osD^vP*X"))
     for axis, (label, values) in zip(panels, lead.items()):

@@ -16,7 +16,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures import ONE, SMALLEST, TWO
+from analysis.axes import ONE, SMALLEST, TWO
 from analysis.style import style
 from nas_bench_suite import Outcome, Proposal, SearchSpace, Task, load_benchmark, search
 from optimizers.reinforce import Reinforce

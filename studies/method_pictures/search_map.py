@@ -17,7 +17,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.figures import SMALLEST, TWO
+from analysis.axes import SMALLEST, TWO
 from analysis.report.cells import COLORS, NAMES, layers
 from analysis.style import style
 from nas_bench_suite import GraphSpace, Lookups, Optimizer, load_benchmark, search

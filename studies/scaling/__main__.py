@@ -65,7 +65,7 @@ def build(output_dir: Path, wanted: Sequence[Job], seed: int) -> dict[str, str]:
     """
     import matplotlib
 
-    from analysis.figures import DPI, RC
+    from analysis.axes import DPI, RC
 
     points, missing = find(scan(output_dir), wanted, seed)
     if not points:

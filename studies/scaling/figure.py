@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-from analysis.figures import WIDTH
+from analysis.axes import WIDTH
 from analysis.style import style
 from studies.scaling.table import Curve
 

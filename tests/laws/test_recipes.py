@@ -151,7 +151,7 @@ def test_a_key_of_the_protocol_is_a_field_its_meaning_and_its_files(project: Pat
                 "    cost: str = _rule(",
             )
         ],
-        "nas_bench_suite/search.py": [("def search(", "# here: protocol.ties\ndef search(")],
+        "nas_bench_suite/ledger.py": [("class Ledger", "# here: protocol.ties\nclass Ledger")],
         "conf/protocol/paper.yaml": [("cost: query ", "ties: first   # first | last\ncost: query ")],
         "conf/protocol/last_tie.yaml": [("", "defaults: [paper, _self_]\nties: last\n")],
     }

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas_bench_suite import console
-from nas_bench_suite.console import JobProgress, Sweep, difference, folded, print_results, row_labels, summary
+from nas_bench_suite import progress as progress_lines
+from nas_bench_suite.console import difference, folded, print_results, row_labels, summary
 from nas_bench_suite.job import JobResult
+from nas_bench_suite.progress import JobProgress, Sweep
 
 
 def job(label: str, *overrides: str, benchmark: str = "planted", test: float = 0.9) -> JobResult:
@@ -130,7 +131,7 @@ def test_plain_lines_where_there_is_no_terminal(
     with JobProgress("random", 120) as progress:
         progress(50, 150)
     assert capsys.readouterr().err == ""  # a short job is silent
-    monkeypatch.setattr(console, "FIRST", 0.0)
+    monkeypatch.setattr(progress_lines, "FIRST", 0.0)
     with Sweep(True) as sweep:
         sweep.expect(53)
         with JobProgress("random", 120, 30) as progress:
@@ -140,7 +141,7 @@ def test_plain_lines_where_there_is_no_terminal(
     assert line.startswith("job 31 of 53, random: 50 of 150 trials (whole blocks; 120 asked for), about 0:0")
     with Sweep(False) as sweep:  # a launcher's processes say when a job has ended
         sweep.expect(2)
-        monkeypatch.setattr(console, "_sweep", None)
+        monkeypatch.setattr(progress_lines, "_sweep", None)
         with JobProgress("random", 120, 1) as progress:
             progress(150, 150)
     assert capsys.readouterr().err == "job 2 of 2, random: done in 0:00\n"
@@ -158,7 +159,7 @@ def test_a_sweep_leaves_nothing_behind() -> None:
 
 
 SHOWN = """
-from nas_bench_suite.console import JobProgress, Sweep
+from nas_bench_suite.progress import JobProgress, Sweep
 with Sweep(True) as sweep:
     sweep.expect(3)
     for job in range(2):

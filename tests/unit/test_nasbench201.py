@@ -14,6 +14,7 @@ import pytest
 from nas_bench_suite import ConfigError, Lookups, load_benchmark
 from nas_bench_suite.benchmarks.nasbench201 import EDGES, OPERATIONS, NASBench201Space
 from tests.made_up import nasbench201
+from tests.optional import shared_table
 
 SPACE = NASBench201Space()
 STRINGS = SPACE.architecture(np.arange(SPACE.num_cells))
@@ -21,10 +22,7 @@ STRINGS = SPACE.architecture(np.arange(SPACE.num_cells))
 
 @pytest.fixture(scope="module")
 def csv(shared_data: Path) -> Path:
-    path = shared_data / "nasbench201" / "nasbench201.csv.gz"
-    if not path.is_file():
-        pytest.skip(f"no {path}: put the table of docs/tabular.md there, or set NBS_SHARED_DATA")
-    return path
+    return shared_table(shared_data, "nasbench201", "nasbench201.csv.gz")
 
 
 @pytest.fixture(scope="module")

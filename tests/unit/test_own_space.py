@@ -23,7 +23,8 @@ from nas_bench_suite import (
     search,
 )
 from nas_bench_suite.benchmarks.tabular import tabular
-from nas_bench_suite.search import Status
+from nas_bench_suite.journal import read_journal
+from nas_bench_suite.status import Status
 from optimizers.bananas import Bananas
 from optimizers.local_search import LocalSearch
 from optimizers.random_search import RandomSearch
@@ -205,6 +206,48 @@ def test_failures_are_kept_and_evaluated_again_on_request(
     assert (fixed.queries["status"] == 0).all() and "a bug" not in path.read_text()
     assert (tmp_path / "journal.jsonl.before").read_text().count("a bug") == failed
     same(search(evolution(), objective(slow.faulty, workers=workers), journal=path, **HOW), fixed)
+
+
+@pytest.mark.parametrize("left", [0, 3])
+def test_an_interrupted_retry_keeps_what_had_succeeded(left: int, tmp_path: Path) -> None:
+    """Killed after the old journal was moved, or after `left` entries of the new one: what had succeeded is
+    not evaluated again."""
+    path, fixed, calls = tmp_path / "journal.jsonl", False, 0
+
+    def function(configuration: dict[str, Any]) -> float:
+        nonlocal calls
+        calls += 1
+        if configuration["op"] == "conv" and not fixed:
+            raise RuntimeError("a bug")
+        return slow.loss(configuration)
+
+    def run(**options: Any) -> SearchRecord:
+        return search(RandomSearch(batch=1), objective(function), journal=path, **HOW | options)
+
+    broken = run()
+    failed = int((broken.queries["status"] == 2).sum())
+    fixed = True
+    whole = run(retry_failures=True)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[: left + 1]))
+    if not left:
+        path.unlink()
+    calls = 0
+    same(run(retry_failures=True), whole)
+    again = int((broken.queries["status"][left:] == 2).sum())
+    assert 0 < again <= failed and calls == again
+
+
+def test_a_changed_digit_of_a_journal_is_named_where_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    search(evolution(), objective(), journal=path, **HOW)
+    identity, entries = read_journal(path)
+    assert identity["budget"] == 24 and [entry["query"] for entry in entries] == list(range(1, 25))
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[3] = lines[3].replace(b'"fidelity": 1', b'"fidelity": 2')
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(ConfigError, match="line 4, is damaged: its checksum differs"):
+        read_journal(path)
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -12,14 +12,12 @@ import pytest
 from nas_bench_suite import ConfigError, Lookups, load_benchmark
 from nas_bench_suite.benchmarks.transnas101 import MODULES, OPERATIONS, TASKS, MicroSpace
 from tests.made_up import transnas101
+from tests.optional import shared_table
 
 
 @pytest.fixture(scope="module")
 def csv(shared_data: Path) -> Path:
-    path = shared_data / "transnas101" / "transnas101.csv.gz"
-    if not path.is_file():
-        pytest.skip(f"no {path}: put TransNAS-Bench-101 there, or set NBS_SHARED_DATA")
-    return path
+    return shared_table(shared_data, "transnas101", "transnas101.csv.gz")
 
 
 @pytest.mark.parametrize("space", ["micro", "macro"])
