@@ -21,6 +21,7 @@ TRIALS_TO_BEAT_RANDOM = {
     "tpe_hyperopt": 10,
     "bohb_hpbandster": 6,
     "optuna_cmaes": 10,
+    "nevergrad_ngopt": 120,
     "nevergrad_de": 30,
     "nevergrad_pso": 30,
     "optuna_gp": 4,
